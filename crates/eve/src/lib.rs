@@ -1,0 +1,1 @@
+//! Shared memory for many processes: regions, a slab with persistent structures, rings.

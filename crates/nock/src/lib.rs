@@ -1,0 +1,1 @@
+//! Nouns, jam and cue, and the Nock machine.

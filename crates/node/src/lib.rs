@@ -1,0 +1,1 @@
+//! One process of the whole: database, machines, bridge, and the datom program.

@@ -1,0 +1,1 @@
+//! Capability tokens: signed, attenuable offline, verifiable anywhere.

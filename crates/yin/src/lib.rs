@@ -1,0 +1,1 @@
+//! Programs stored as datoms, run by a CESK machine whose continuations are data.
