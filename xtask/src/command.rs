@@ -1,0 +1,121 @@
+//! The commands and what each runs.
+
+use crate::step::{cargo, run};
+use crate::tidy;
+
+/// A command's name, what it is for, and the work.
+pub(crate) struct Command {
+    name: &'static str,
+    about: &'static str,
+    pub(crate) run: fn(&[String]) -> Result<(), String>,
+}
+
+const COMMANDS: [Command; 8] = [
+    Command { name: "help", about: "this list", run: print_help },
+    Command { name: "setup", about: "install what the toolchain needs besides cargo", run: setup },
+    Command {
+        name: "test",
+        about: "the whole suite: lint, unit, doc, integration, loom",
+        run: test,
+    },
+    Command {
+        name: "lint",
+        about: "formatting, clippy, documentation, tidiness of the tree",
+        run: lint,
+    },
+    Command {
+        name: "integration",
+        about: "only the tests that spawn real processes; arguments filter them",
+        run: integration,
+    },
+    Command { name: "loom", about: "every lock-free protocol, every interleaving", run: loom },
+    Command {
+        name: "bench",
+        about: "Criterion suites beside their peers: bench [ring|slab] [filter]",
+        run: bench,
+    },
+    Command { name: "ci", about: "what must be green before anything lands", run: ci },
+];
+
+pub(crate) fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+pub(crate) fn help() -> String {
+    let line = |command: &Command| format!("  {:<12} {}\n", command.name, command.about);
+    format!("cargo xtask COMMAND\n\n{}", COMMANDS.iter().map(line).collect::<String>())
+}
+
+fn print_help(_: &[String]) -> Result<(), String> {
+    print!("{}", help());
+    Ok(())
+}
+
+fn setup(_: &[String]) -> Result<(), String> {
+    run(
+        "toolchain components",
+        std::process::Command::new("rustup").args(["component", "add", "rustfmt", "clippy"]),
+    )
+}
+
+fn test(_: &[String]) -> Result<(), String> {
+    lint(&[])?;
+    run("unit and integration tests", &mut cargo(&["test", "--workspace", "--all-targets"]))?;
+    run("documentation tests", &mut cargo(&["test", "--workspace", "--doc"]))?;
+    loom(&[])
+}
+
+fn lint(_: &[String]) -> Result<(), String> {
+    tidy::check()?;
+    run("formatting", &mut cargo(&["fmt", "--all", "--check"]))?;
+    run(
+        "clippy",
+        &mut cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
+    )?;
+    run(
+        "documentation",
+        cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"),
+    )
+}
+
+fn integration(filter: &[String]) -> Result<(), String> {
+    run(
+        "integration tests",
+        cargo(&["test", "--package", "node", "--test", "*", "--"]).args(filter),
+    )
+}
+
+fn loom(filter: &[String]) -> Result<(), String> {
+    // A model explores every interleaving, so it runs optimised, in its own folder: other flags
+    // would rebuild everything else each time.
+    let target = crate::step::root().join("target/loom");
+    run(
+        "loom models",
+        cargo(&["test", "--package", "eve", "--release", "--lib", "--", "loom"])
+            .args(filter)
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_TARGET_DIR", target),
+    )
+}
+
+fn bench(arguments: &[String]) -> Result<(), String> {
+    let mut command = cargo(&["bench", "--package", "benches"]);
+    if let Some((suite, filter)) = arguments.split_first() {
+        command.args(["--bench", suite, "--"]).args(filter);
+    }
+    run("benchmarks", &mut command)
+}
+
+fn ci(_: &[String]) -> Result<(), String> {
+    test(&[])?;
+    // The README's first command, as a user gives it.
+    let world = crate::step::root().join("target/ci-world");
+    if world.exists() {
+        std::fs::remove_dir_all(&world).map_err(|error| format!("{}: {error}", world.display()))?;
+    }
+    let world = world.display().to_string();
+    run(
+        "the main job",
+        &mut cargo(&["run", "--release", "--", "run", &world, "examples/deps.yin", "Cargo.lock"]),
+    )
+}
