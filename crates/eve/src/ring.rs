@@ -1,0 +1,1 @@
+//! Rings: one producer, one consumer, any two processes.

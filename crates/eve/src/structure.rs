@@ -1,0 +1,1 @@
+//! Persistent structures over blocks.

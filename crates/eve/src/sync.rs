@@ -1,0 +1,1 @@
+//! Atomics: the standard ones, or those of loom.
