@@ -5,6 +5,8 @@
 //! 2. A published block never changes while anything pinned can reach it.
 //! 3. Only blocks born in the running transaction can be written ([`Write::words_mut`]).
 
+use std::ops::Range;
+
 use crate::{Addr, Error};
 
 /// Read access to blocks.
@@ -23,6 +25,12 @@ pub trait Read {
     fn bytes(&self, at: Addr) -> Result<&[u8], Error> {
         self.words(at).map(bytemuck::cast_slice)
     }
+
+    /// The secret that keys every hash kept in this memory: made at random with the region, the
+    /// same for its whole life, so that nobody outside can choose keys that collide.
+    fn seed(&self) -> u64 {
+        0
+    }
 }
 
 /// A transaction's access to blocks.
@@ -40,6 +48,34 @@ pub trait Write: Read {
     /// Says that the block is unreachable once this transaction commits. A block born in it returns
     /// at once.
     fn retire(&mut self, at: Addr);
+
+    /// Copies the `words` of one block to another, born in this transaction, from its word `to_word`
+    /// on. Memory that can lend both blocks at once should do it in one move.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when either range leaves its block or `to` cannot be written.
+    fn copy(
+        &mut self,
+        from: Addr,
+        words: Range<usize>,
+        to: Addr,
+        to_word: usize,
+    ) -> Result<(), Error> {
+        /// Moved at a time: small enough for the stack, large enough that checks do not show.
+        const STEP: usize = 128;
+        let mut step = [0; STEP];
+        for start in words.clone().step_by(STEP) {
+            let len = STEP.min(words.end - start);
+            let source = self.words(from)?.get(start..start + len);
+            let source = source.ok_or(Error::corrupt("block shorter than its content", from))?;
+            step[..len].copy_from_slice(source);
+            let offset = to_word + (start - words.start);
+            let target = self.words_mut(to).and_then(|w| w.get_mut(offset..offset + len));
+            let target = target.ok_or(Error::corrupt("block is too short or published", to))?;
+            target.copy_from_slice(&step[..len]);
+        }
+        Ok(())
+    }
 }
 
 impl<R: Read + ?Sized> Read for &R {
@@ -49,6 +85,10 @@ impl<R: Read + ?Sized> Read for &R {
 
     fn bytes(&self, at: Addr) -> Result<&[u8], Error> {
         (**self).bytes(at)
+    }
+
+    fn seed(&self) -> u64 {
+        (**self).seed()
     }
 }
 
