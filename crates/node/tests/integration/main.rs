@@ -1,0 +1,7 @@
+//! The `datom` program as its users meet it: real processes, real files, real kills.
+
+mod bad_input;
+mod concurrency;
+mod crash;
+mod main_job;
+mod place;
