@@ -189,3 +189,37 @@ fn a_read_only_folder_is_named() {
     Ran::new(&arguments, output).fails_with(1, &["world", "ermission denied"]);
     fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+/// Runs a script in a mount namespace of its own; `None` where the system allows no such thing.
+fn in_own_mounts(place: &Place, script: &str) -> Option<Ran> {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    command.current_dir(place.path("")).env("NO_COLOR", "1");
+    command.env("DATOM", env!("CARGO_BIN_EXE_datom"));
+    let output = command.output().ok()?;
+    let ran = Ran::new(&[script], output);
+    if ran.stderr.contains("unshare:") || ran.stderr.contains("mount:") {
+        println!("skipped: no private mounts here: {}", ran.stderr);
+        return None;
+    }
+    Some(ran)
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_what_was_committed_stays() {
+    let place = Place::new();
+    place.write("Cargo.lock", &lock_file(20, "0.1.0"));
+    place.write("big.lock", &lock_file(20_000, "0.2.0"));
+    fs::create_dir(place.path("small")).unwrap();
+    let script = "mount -t tmpfs -o size=8m tmpfs small || exit 9
+        $DATOM run small/world deps.yin Cargo.lock >/dev/null 2>&1 || exit 8
+        dd if=/dev/zero of=small/ballast bs=4k >/dev/null 2>&1
+        $DATOM run small/world deps.yin big.lock; echo status $?
+        rm small/ballast
+        $DATOM q small/world '[:find (count ?p) . :where [?p :package/name]]'
+        $DATOM verify small/world >/dev/null 2>&1; echo verify $?";
+    let Some(ran) = in_own_mounts(&place, script) else { return };
+    assert!(ran.stdout.contains("status 1"), "{ran}");
+    assert!(ran.stderr.contains("No space left") || ran.stderr.contains("full"), "{ran}");
+    assert!(ran.stdout.contains("\n20\n") && ran.stdout.contains("verify 0"), "{ran}");
+}
