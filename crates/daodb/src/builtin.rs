@@ -1,0 +1,127 @@
+//! The built-in schema: entities 16 to 4095, the same in every world.
+//!
+//! 1. It is what a world holds at `t` 0; no transaction states it, and none may change it.
+//! 2. Numbers are never reused: new built-ins take new numbers.
+
+use datom::Value;
+
+use crate::attribute::{Cardinality, Unique, ValueType};
+
+/// `:db/ident`: a keyword that names an entity.
+pub const IDENT: u64 = 16;
+/// `:db/valueType`.
+pub const VALUE_TYPE: u64 = 17;
+/// `:db/cardinality`.
+pub const CARDINALITY: u64 = 18;
+/// `:db/unique`.
+pub const UNIQUE: u64 = 19;
+/// `:db/index`.
+pub const INDEX: u64 = 20;
+/// `:db/isComponent`.
+pub const IS_COMPONENT: u64 = 21;
+/// `:db/doc`.
+pub const DOC: u64 = 22;
+/// `:db/txInstant`.
+pub const TX_INSTANT: u64 = 23;
+/// `:db/tupleAttrs`.
+pub const TUPLE_ATTRS: u64 = 24;
+
+/// The first of the value types, in the order of [`ValueType::ALL`].
+pub const TYPE_MIN: u64 = 32;
+/// `:db.cardinality/one`.
+pub const CARDINALITY_ONE: u64 = 64;
+/// `:db.cardinality/many`.
+pub const CARDINALITY_MANY: u64 = 65;
+/// `:db.unique/value`.
+pub const UNIQUE_VALUE: u64 = 66;
+/// `:db.unique/identity`.
+pub const UNIQUE_IDENTITY: u64 = 67;
+
+struct Builtin {
+    id: u64,
+    name: &'static str,
+    value_type: ValueType,
+    unique: bool,
+    index: bool,
+    doc: &'static str,
+}
+
+const fn plain(id: u64, name: &'static str, value_type: ValueType, doc: &'static str) -> Builtin {
+    Builtin { id, name, value_type, unique: false, index: false, doc }
+}
+
+const ATTRIBUTES: [Builtin; 9] = [
+    Builtin {
+        unique: true,
+        ..plain(IDENT, "db/ident", ValueType::Keyword, "A keyword that names the entity.")
+    },
+    plain(VALUE_TYPE, "db/valueType", ValueType::Ref, "The type of an attribute's values."),
+    plain(CARDINALITY, "db/cardinality", ValueType::Ref, "One value at a time, or many."),
+    plain(UNIQUE, "db/unique", ValueType::Ref, "Whether values name their entity."),
+    plain(INDEX, "db/index", ValueType::Boolean, "Whether values can be looked up and ranged over."),
+    plain(IS_COMPONENT, "db/isComponent", ValueType::Boolean, "Whether values are parts of the whole."),
+    plain(DOC, "db/doc", ValueType::String, "What the entity is for."),
+    Builtin {
+        index: true,
+        ..plain(TX_INSTANT, "db/txInstant", ValueType::Instant, "When the transaction was made.")
+    },
+    plain(TUPLE_ATTRS, "db/tupleAttrs", ValueType::Tuple, "The attributes a composite tuple is made of."),
+];
+
+const ENUMERATIONS: [(u64, &str); 4] = [
+    (CARDINALITY_ONE, "db.cardinality/one"),
+    (CARDINALITY_MANY, "db.cardinality/many"),
+    (UNIQUE_VALUE, "db.unique/value"),
+    (UNIQUE_IDENTITY, "db.unique/identity"),
+];
+
+/// The cardinality that an entity stands for.
+pub(crate) const fn cardinality(entity: u64) -> Option<Cardinality> {
+    match entity {
+        CARDINALITY_ONE => Some(Cardinality::One),
+        CARDINALITY_MANY => Some(Cardinality::Many),
+        _ => None,
+    }
+}
+
+/// The uniqueness that an entity stands for.
+pub(crate) const fn unique(entity: u64) -> Option<Unique> {
+    match entity {
+        UNIQUE_VALUE => Some(Unique::Value),
+        UNIQUE_IDENTITY => Some(Unique::Identity),
+        _ => None,
+    }
+}
+
+/// Whether a change of this attribute changes what attributes there are.
+pub(crate) const fn is_schema(attribute: u64) -> bool {
+    matches!(
+        attribute,
+        IDENT | VALUE_TYPE | CARDINALITY | UNIQUE | INDEX | IS_COMPONENT | TUPLE_ATTRS | DOC
+    )
+}
+
+/// The facts of `t` 0, each with its value.
+pub(crate) fn facts() -> Vec<(u64, u64, Value)> {
+    let mut facts = Vec::new();
+    for attribute in &ATTRIBUTES {
+        let id = attribute.id;
+        facts.push((id, IDENT, Value::keyword(attribute.name)));
+        facts.push((id, VALUE_TYPE, Value::Ref(attribute.value_type.entity())));
+        facts.push((id, CARDINALITY, Value::Ref(CARDINALITY_ONE)));
+        if attribute.unique {
+            facts.push((id, UNIQUE, Value::Ref(UNIQUE_IDENTITY)));
+        }
+        if attribute.index {
+            facts.push((id, INDEX, Value::Bool(true)));
+        }
+        facts.push((id, DOC, Value::text(attribute.doc)));
+    }
+    for value_type in ValueType::ALL {
+        facts.push((value_type.entity(), IDENT, Value::keyword(value_type.name())));
+    }
+    for (id, name) in ENUMERATIONS {
+        facts.push((id, IDENT, Value::keyword(name)));
+    }
+    facts
+}

@@ -1,0 +1,288 @@
+//! The database as an immutable value.
+//!
+//! 1. A [`Db`] owns its snapshot: nothing that happens later changes what it answers.
+//! 2. Views (`as_of`, `since`, `history`) are filters on `t`; making one copies three words and
+//!    bumps a counter.
+//! 3. The schema of a view is the schema of its basis, not that of the moment it looks at.
+
+use std::sync::Arc;
+
+use datom::{Datom, Keyword, Value, Word, id};
+use eve::Snapshot;
+
+use crate::attribute::Attribute;
+use crate::datoms::Datoms;
+use crate::dictionary;
+use crate::error::Error;
+use crate::facts::Cursor;
+use crate::index::Index;
+use crate::record::Record;
+use crate::schema::Schema;
+use crate::{builtin, lookup};
+
+/// The database at one moment: cheap to clone, to send and to keep.
+#[derive(Clone)]
+pub struct Db {
+    state: Arc<State>,
+    view: View,
+}
+
+/// A pinned commit, shared by all views of it.
+pub(crate) struct State {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) record: Record,
+    pub(crate) schema: Arc<Schema>,
+}
+
+/// Which facts a [`Db`] shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) as_of: Option<u64>,
+    pub(crate) since: Option<u64>,
+    pub(crate) history: bool,
+}
+
+impl View {
+    /// Whether this is the plain present: exactly the current facts.
+    pub(crate) const fn is_present(&self) -> bool {
+        self.as_of.is_none() && self.since.is_none() && !self.history
+    }
+}
+
+impl Db {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self { state, view: View::default() }
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn view(&self) -> View {
+        self.view
+    }
+
+    /// The number of the last transaction this value knows.
+    #[must_use]
+    pub fn basis(&self) -> u64 {
+        self.state.record.t
+    }
+
+    /// When that transaction was made, in microseconds since 1970 UTC.
+    #[must_use]
+    pub fn instant(&self) -> i64 {
+        self.state.record.instant
+    }
+
+    /// The moment that [`Db::as_of`] set, if any.
+    #[must_use]
+    pub fn as_of_t(&self) -> Option<u64> {
+        self.view.as_of
+    }
+
+    /// The moment that [`Db::since`] set, if any.
+    #[must_use]
+    pub fn since_t(&self) -> Option<u64> {
+        self.view.since
+    }
+
+    /// Whether retractions and retracted facts are shown.
+    #[must_use]
+    pub fn is_history(&self) -> bool {
+        self.view.history
+    }
+
+    /// Whether this is the plain present, in which case [`Db::cursor`] answers.
+    #[must_use]
+    pub fn is_present(&self) -> bool {
+        self.view.is_present()
+    }
+
+    /// The database as it was right after transaction `t`. Of two moments the earlier counts.
+    #[must_use]
+    pub fn as_of(&self, t: u64) -> Db {
+        let as_of = Some(self.view.as_of.map_or(t, |earlier| earlier.min(t)));
+        Db { state: self.state.clone(), view: View { as_of, ..self.view } }
+    }
+
+    /// Only facts stated after transaction `t`. Of two moments the later counts.
+    #[must_use]
+    pub fn since(&self, t: u64) -> Db {
+        let since = Some(self.view.since.map_or(t, |later| later.max(t)));
+        Db { state: self.state.clone(), view: View { since, ..self.view } }
+    }
+
+    /// Every statement and withdrawal there ever was, within the moments of the view.
+    #[must_use]
+    pub fn history(&self) -> Db {
+        Db { state: self.state.clone(), view: View { history: true, ..self.view } }
+    }
+
+    /// The last transaction made at `instant` (microseconds since 1970 UTC) or before; 0 when there
+    /// is none. Cost: a search by halves over the transactions.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn t_at(&self, instant: i64) -> Result<u64, Error> {
+        let (mut low, mut high) = (0, self.basis());
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self.instant_of(middle)? <= instant {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(low)
+    }
+
+    /// When transaction `t` was made.
+    ///
+    /// # Errors
+    /// [`Error::Lookup`] when there is no such transaction yet.
+    pub fn instant_of(&self, t: u64) -> Result<i64, Error> {
+        let prefix = [id::transaction(t), builtin::TX_INSTANT];
+        let found = self.state.record.current(Index::Eavt).first(&self.state.snapshot, &prefix)?;
+        let word = found.map(|key| Index::Eavt.datom(&key).v);
+        word.and_then(Word::as_instant).ok_or_else(|| {
+            Error::lookup(
+                Value::Int(i64::try_from(t).unwrap_or(i64::MAX)),
+                format!("transactions run from 1 to {}", self.basis()),
+            )
+        })
+    }
+
+    /// The word of a value. `None`: the value was never stored here, so no fact can have it.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn word(&self, value: &Value) -> Result<Option<Word>, Error> {
+        dictionary::find(&self.state.snapshot, &self.state.record.dictionary, value)
+    }
+
+    /// The value of a word of this database.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the word is not one of this database's.
+    pub fn value(&self, word: Word) -> Result<Value, Error> {
+        dictionary::value(&self.state.snapshot, &self.state.record.dictionary, word)
+    }
+
+    /// The text of a name word's id, without copying: keywords and symbols share one table.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when there is no such name.
+    pub fn name(&self, id: u64) -> Result<&str, Error> {
+        dictionary::name(&self.state.snapshot, &self.state.record.dictionary, id)
+    }
+
+    /// The entity that a keyword names.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn ident(&self, ident: &Keyword) -> Result<Option<u64>, Error> {
+        lookup::ident(&self.state.snapshot, &self.state.record, &self.state.schema, ident)
+    }
+
+    /// The keyword that names an entity.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn ident_of(&self, entity: u64) -> Result<Option<Keyword>, Error> {
+        if let Some(attribute) = self.state.schema.attribute(entity) {
+            return Ok(Some(attribute.ident.clone()));
+        }
+        let prefix = [entity, builtin::IDENT];
+        let found = self.state.record.current(Index::Eavt).first(&self.state.snapshot, &prefix)?;
+        let Some(key) = found else { return Ok(None) };
+        match self.value(Index::Eavt.datom(&key).v)? {
+            Value::Keyword(ident) => Ok(Some(ident)),
+            other => Err(Error::corrupt(format!("entity {entity} is named by {}", other.kind()))),
+        }
+    }
+
+    /// The attribute that an entity is.
+    #[must_use]
+    pub fn attribute(&self, id: u64) -> Option<&Attribute> {
+        self.state.schema.attribute(id)
+    }
+
+    /// The attribute of a name.
+    #[must_use]
+    pub fn attribute_named(&self, ident: &Keyword) -> Option<&Attribute> {
+        self.state.schema.attribute_named(ident)
+    }
+
+    /// Every attribute, in the order of their ids.
+    pub fn attributes(&self) -> impl Iterator<Item = &Attribute> {
+        self.state.schema.attributes()
+    }
+
+    /// The entity that a value names: an id ([`Value::Int`] or [`Value::Ref`]), an ident, or a
+    /// lookup ref `[:attribute value]`. An id is taken as it is, whether or not facts exist.
+    ///
+    /// # Errors
+    /// [`Error::Lookup`] for a value that cannot name an entity, an unknown attribute in a lookup
+    /// ref, or one that is not unique.
+    pub fn entity_id(&self, name: &Value) -> Result<Option<u64>, Error> {
+        lookup::entity(&self.state.snapshot, &self.state.record, &self.state.schema, name)
+    }
+
+    /// The facts whose key in the order of `index` begins with `components`, in that order,
+    /// honouring the view. Components are words: [`Word::entity`] for entities and attributes.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn datoms(&self, index: Index, components: &[Word]) -> Result<Datoms<'_>, Error> {
+        Datoms::prefix(self, index, components)
+    }
+
+    /// The facts from the first whose key is not below `components` to the end of the index.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn seek(&self, index: Index, components: &[Word]) -> Result<Datoms<'_>, Error> {
+        Datoms::from(self, index, components)
+    }
+
+    /// The facts of an indexed attribute with values from `from` (inclusive) up to `to` (inclusive),
+    /// in the order of values.
+    ///
+    /// Inline words stand in the order of their values; text beyond seven bytes and the other heap
+    /// kinds are compared by value and sorted.
+    ///
+    /// # Errors
+    /// [`Error::Lookup`] when the attribute is not in AVET.
+    pub fn index_range(
+        &self,
+        attribute: u64,
+        from: Option<&Value>,
+        to: Option<&Value>,
+    ) -> Result<Vec<Datom>, Error> {
+        crate::datoms::index_range(self, attribute, from, to)
+    }
+
+    /// A zero-copy cursor over the current facts in the order of `index`, for the plain present;
+    /// `None` for any other view, which [`Db::datoms`] answers.
+    #[must_use]
+    pub fn cursor(&self, index: Index) -> Option<Cursor<'_>> {
+        let set = self.state.record.current(index);
+        self.view.is_present().then(|| set.cursor(&self.state.snapshot))
+    }
+
+    /// How many current facts have a key that begins with `components`: O(log n), by the counts in
+    /// the index. Of views other than the present it is an estimate: the present's figure.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn count(&self, index: Index, components: &[Word]) -> Result<u64, Error> {
+        let prefix = crate::datoms::prefix_of(index, components);
+        self.state.record.current(index).count(&self.state.snapshot, &prefix)
+    }
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("basis", &self.basis()).field("view", &self.view).finish()
+    }
+}

@@ -1,0 +1,281 @@
+//! What can go wrong, and what to do about it.
+//!
+//! 1. Every error of a call leaves the state as it was before the call.
+//! 2. A rejected transaction is data: a category to branch on, the form and where it stood.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use datom::{Keyword, Value};
+
+/// Why a call of the database failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The transaction data were refused. Nothing of the transaction happened.
+    #[error(transparent)]
+    Rejected(Box<Rejection>),
+    /// A query or pull pattern was refused or could not be answered.
+    #[error(transparent)]
+    Query(Box<crate::query::QueryError>),
+    /// What was asked for cannot be looked up.
+    #[error("cannot look up {form}: {why}")]
+    Lookup {
+        /// The entity, attribute or moment as the caller named it.
+        form: Value,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// The world folder cannot be used.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The log cannot be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The shared memory refused.
+    #[error(transparent)]
+    Memory(#[from] eve::Error),
+    /// Something stored is not what its place says it must be.
+    #[error("damaged world: {what}; run verify, and rebuild the region from the log")]
+    Corrupt {
+        /// What was wrong, and where.
+        what: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn corrupt(what: impl Into<String>) -> Self {
+        Error::Corrupt { what: what.into() }
+    }
+
+    pub(crate) fn lookup(form: Value, why: impl Into<String>) -> Self {
+        Error::Lookup { form, why: why.into() }
+    }
+
+    /// The rejection, if the transaction data were refused.
+    #[must_use]
+    pub fn rejection(&self) -> Option<&Rejection> {
+        match self {
+            Error::Rejected(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        Error::Rejected(Box::new(rejection))
+    }
+}
+
+impl From<crate::query::QueryError> for Error {
+    fn from(error: crate::query::QueryError) -> Self {
+        Error::Query(Box::new(error))
+    }
+}
+
+/// The kind of a [`Rejection`], to branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Category {
+    /// A form is not transaction data.
+    Syntax,
+    /// No such attribute.
+    Attribute,
+    /// No such entity, or an id that cannot be one.
+    Entity,
+    /// A lookup ref that names nothing, or through an attribute that is not unique.
+    LookupRef,
+    /// A tempid that means two entities, or none.
+    Tempid,
+    /// A value of another type than the attribute's.
+    Type,
+    /// Another entity already has this unique value.
+    Unique,
+    /// Two forms of the transaction contradict each other.
+    Conflict,
+    /// `:db/cas` found another value.
+    Cas,
+    /// A composite tuple was stated against its parts.
+    Tuple,
+    /// A change of the schema that would make stored facts wrong.
+    Schema,
+    /// A moment that is out of order.
+    Instant,
+    /// A bound was exceeded.
+    Limit,
+}
+
+impl Category {
+    /// The category as a keyword: `:transact/unique`.
+    #[must_use]
+    pub fn keyword(self) -> Keyword {
+        Keyword::from(match self {
+            Category::Syntax => "transact/syntax",
+            Category::Attribute => "transact/attribute",
+            Category::Entity => "transact/entity",
+            Category::LookupRef => "transact/lookup-ref",
+            Category::Tempid => "transact/tempid",
+            Category::Type => "transact/type",
+            Category::Unique => "transact/unique",
+            Category::Conflict => "transact/conflict",
+            Category::Cas => "transact/cas",
+            Category::Tuple => "transact/tuple",
+            Category::Schema => "transact/schema",
+            Category::Instant => "transact/instant",
+            Category::Limit => "transact/limit",
+        })
+    }
+}
+
+/// A transaction that was refused: data that a program can act on and a person can read.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// What kind of refusal.
+    pub category: Category,
+    /// What was wrong and what to do.
+    pub message: String,
+    /// The offending form: a part of the transaction data.
+    pub form: Value,
+    /// Which form of the transaction data it is or stands in, counted from 0.
+    pub position: usize,
+}
+
+impl Rejection {
+    /// The rejection as a value: `{:category … :message … :form … :position …}`.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::map([
+            (Value::keyword("category"), Value::Keyword(self.category.keyword())),
+            (Value::keyword("message"), Value::text(&self.message)),
+            (Value::keyword("form"), self.form.clone()),
+            (Value::keyword("position"), Value::Int(self.position as i64)),
+        ])
+    }
+}
+
+/// Forms longer than this are cut in messages; [`Rejection::form`] has all of it.
+const SHOWN_CHARS_MAX: usize = 200;
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let form = self.form.to_string();
+        let shown: String = form.chars().take(SHOWN_CHARS_MAX).collect();
+        let cut = if shown.len() < form.len() { " …" } else { "" };
+        write!(f, "{} (form {}: {shown}{cut})", self.message, self.position)
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// Why a world folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorldError {
+    /// The operating system refused something.
+    #[error("{path}: cannot {doing}: {source}", path = path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no world in the folder, and none was to be made.
+    #[error("{path}: no world here; create one, or check the path", path = path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is a world already, and a new one was to be made.
+    #[error("{path}: a world is already here; open it, or choose another folder", path = path.display())]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder may not be written.
+    #[error("{path}: no permission to write; give this user write access to the folder and its files", path = path.display())]
+    ReadOnly {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The disk has no room.
+    #[error("{path}: disk full while trying to {doing}; free some space and try again", path = path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+        /// What was being done, as a verb phrase.
+        doing: &'static str,
+    },
+    /// The region must be rebuilt, which needs the world alone.
+    #[error("{path}: the region must be rebuilt ({why}), but other processes have it open; end them and open the world again", path = path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+        /// Why it must be rebuilt.
+        why: String,
+    },
+}
+
+impl WorldError {
+    /// Sorts an error of the operating system into its kind.
+    pub(crate) fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                WorldError::DiskFull { path, doing }
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                WorldError::ReadOnly { path }
+            }
+            _ => WorldError::Io { path, doing, source },
+        }
+    }
+}
+
+/// Why the log cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The operating system refused something.
+    #[error(transparent)]
+    File(#[from] WorldError),
+    /// A segment is damaged before the end of the log.
+    #[error(
+        "{path}: damaged at byte {at}: {what}. Transactions up to {good_through} are readable; {lost}. \
+         Nothing was changed: restore the segment from a backup, or keep the folder as evidence \
+         and start a new world from what is readable",
+        path = path.display()
+    )]
+    Damaged {
+        /// The segment file.
+        path: PathBuf,
+        /// Where in it.
+        at: u64,
+        /// What was found there.
+        what: String,
+        /// The last transaction before the damage.
+        good_through: u64,
+        /// What lies behind it, in words.
+        lost: String,
+    },
+    /// The log does not go on where the state says it must.
+    #[error("{path}: the log holds transactions up to {log_t} but the state says {state_t} are durable; restore the missing segments from a backup", path = path.display())]
+    Short {
+        /// The log folder.
+        path: PathBuf,
+        /// The last transaction in the log.
+        log_t: u64,
+        /// The last durable transaction by the state.
+        state_t: u64,
+    },
+    /// An earlier write or sync failed, so what is on disk is not known.
+    #[error("the log refuses to write since an earlier failure ({why}); close the world and open it again to recover")]
+    Poisoned {
+        /// The first failure.
+        why: String,
+    },
+}
