@@ -2,7 +2,10 @@
 //!
 //! 1. No other file of this crate says `cfg(loom)` about an atomic, a fence or a thread; what loom
 //!    checks is what ships.
-//! 2. An operation whose ordering carries a proof names it with [`at`] or [`fence_at`]. A loom
+//! 2. A thread that says it sleeps, passes [`heavy_barrier`] and then looks once more, and a thread
+//!    that publishes, passes [`LightBarrier::pass`] and then looks who sleeps, cannot both miss the
+//!    other's store.
+//! 3. An operation whose ordering carries a proof names it with [`at`] or [`fence_at`]. A loom
 //!    model can then weaken that one place and must find the fault: the twin that must fail.
 
 #![allow(unused_imports, dead_code)]
@@ -41,19 +44,149 @@ pub(crate) fn fence_at(_place: &'static str, order: Ordering) {
     fence(order);
 }
 
+/// A slot that only one side may touch at this moment. Loom proves it; at run time it is nothing.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) const fn witness(_slot: usize, _access: Access) {}
+
 #[cfg(loom)]
-pub(crate) use model::{at, fence_at, rejects};
+pub(crate) use model::{at, fence_at, rejects, witness, witness_slots};
+
+/// What a thread does to a slot of its own.
+#[derive(Clone, Copy)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+/// The `count` words of shared memory from `start` on.
+///
+/// # Safety
+/// The words are mapped for reading and writing for `'a`, and nothing in this program accesses
+/// them but atomically.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) unsafe fn shared_words<'a>(start: *const u64, count: usize) -> &'a [AtomicU64] {
+    // SAFETY: what the caller promised; an `AtomicU64` is a u64 in size, alignment and validity.
+    unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), count) }
+}
+
+/// Loom's atomics are objects and not memory: a mapping has no words for it.
+#[cfg(loom)]
+pub(crate) unsafe fn shared_words<'a>(_start: *const u64, _count: usize) -> &'a [AtomicU64] {
+    &[]
+}
+
+pub(crate) use bell::{LightBarrier, futex_wait, futex_wake, heavy_barrier};
+
+#[cfg(not(loom))]
+mod bell {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+    use std::time::Duration;
+
+    use rustix::thread::{MembarrierCommand, futex, membarrier};
+
+    /// The side of an asymmetric fence that is passed often, and costs nothing where the kernel
+    /// can interrupt this process instead.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct LightBarrier {
+        registered: bool,
+    }
+
+    impl LightBarrier {
+        pub(crate) fn new() -> LightBarrier {
+            static REGISTERED: OnceLock<bool> = OnceLock::new();
+            let register = || membarrier(MembarrierCommand::RegisterGlobalExpedited).is_ok();
+            LightBarrier { registered: *REGISTERED.get_or_init(register) }
+        }
+
+        /// Orders the stores before it before the loads after it, as [`heavy_barrier`] sees them.
+        #[inline(always)]
+        pub(crate) fn pass(self, _place: &'static str) {
+            if self.registered {
+                compiler_fence(Ordering::SeqCst);
+            } else {
+                fence(Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// The side that is passed before sleeping: a fence here and in every process that registered.
+    /// False where the kernel cannot do it: then sleep only briefly.
+    pub(crate) fn heavy_barrier(_place: &'static str) -> bool {
+        fence(Ordering::SeqCst);
+        membarrier(MembarrierCommand::GlobalExpedited).is_ok()
+    }
+
+    /// Sleeps while the low half of `word` is `expected`, until woken, interrupted or timed out.
+    pub(crate) fn futex_wait(word: &AtomicU64, expected: u32, timeout: Option<Duration>) {
+        let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
+        // Woken, changed, interrupted, timed out: the caller looks again in every case.
+        let _ = futex::wait(low_half(word), futex::Flags::empty(), expected, timeout.as_ref());
+    }
+
+    /// Wakes whoever sleeps on `word`, in whatever process.
+    pub(crate) fn futex_wake(word: &AtomicU64) {
+        let _ = futex::wake(low_half(word), futex::Flags::empty(), i32::MAX as u32);
+    }
+
+    fn low_half(word: &AtomicU64) -> &AtomicU32 {
+        const { assert!(cfg!(target_endian = "little"), "shared formats are little-endian") };
+        // SAFETY: the low half of a live, aligned u64 is a live, aligned u32 on a little-endian
+        // machine; only the kernel looks at it through this reference.
+        unsafe { &*std::ptr::from_ref(word).cast::<AtomicU32>() }
+    }
+}
+
+#[cfg(loom)]
+mod bell {
+    use std::time::Duration;
+
+    use super::{AtomicU64, Ordering, fence_at, yield_now};
+
+    /// For loom both sides are the fence that the pair stands for.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct LightBarrier;
+
+    impl LightBarrier {
+        pub(crate) fn new() -> LightBarrier {
+            LightBarrier
+        }
+
+        pub(crate) fn pass(self, place: &'static str) {
+            fence_at(place, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn heavy_barrier(place: &'static str) -> bool {
+        fence_at(place, Ordering::SeqCst);
+        true
+    }
+
+    /// Without a waker this never ends, and loom says so.
+    pub(crate) fn futex_wait(word: &AtomicU64, expected: u32, _timeout: Option<Duration>) {
+        while word.load(Ordering::Relaxed) as u32 == expected {
+            yield_now();
+        }
+    }
+
+    /// Whoever wakes has changed the word.
+    pub(crate) fn futex_wake(_word: &AtomicU64) {}
+}
 
 #[cfg(loom)]
 mod model {
-    use super::{Ordering, fence};
-    use std::cell::Cell;
+    use super::{Access, Ordering, fence};
+    use std::cell::{Cell, RefCell};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     std::thread_local! {
         /// Loom runs every thread of a model on one thread of the system, so that this reaches
         /// all of the model and nothing of the models beside it.
         static WEAK: Cell<Option<&'static str>> = const { Cell::new(None) };
+        static WITNESSES: RefCell<std::sync::Arc<[loom::cell::UnsafeCell<()>]>> =
+            RefCell::new(std::sync::Arc::new([]));
     }
 
     fn is_weak(place: &'static str) -> bool {
@@ -67,6 +200,21 @@ mod model {
     pub(crate) fn fence_at(place: &'static str, order: Ordering) {
         if !is_weak(place) {
             fence(order);
+        }
+    }
+
+    /// Lets loom watch the slots of the ring that the running model is about.
+    pub(crate) fn witness_slots(count: usize) {
+        let fresh = (0..count).map(|_| loom::cell::UnsafeCell::new(())).collect();
+        WITNESSES.with(|witnesses| *witnesses.borrow_mut() = fresh);
+    }
+
+    pub(crate) fn witness(slot: usize, access: Access) {
+        let witnesses = WITNESSES.with(|witnesses| witnesses.borrow().clone());
+        match (witnesses.get(slot), access) {
+            (Some(cell), Access::Read) => cell.with(|_| ()),
+            (Some(cell), Access::Write) => cell.with_mut(|_| ()),
+            (None, _) => {}
         }
     }
 

@@ -1,0 +1,185 @@
+//! The header: what a ring says of itself.
+//!
+//! | word | line | holds |
+//! | --- | --- | --- |
+//! | 0 | 0 | magic, `EVE RING` |
+//! | 1 | 0 | layout ` << 32 \| ` format version |
+//! | 2 | 0 | capacity in records, a power of two |
+//! | 3 | 0 | slot bytes ` << 32 \| ` record bytes |
+//! | 4 | 0 | state bits: 1 the producer closed, 2 the consumer closed, 4 poisoned |
+//! | 16 | 1 | identity of the producer, or 0 |
+//! | 17 | 1 | identity of the consumer, or 0 |
+//! | 18 | 1 | 1 while the producer sleeps: a futex |
+//! | 19 | 1 | 1 while the consumer sleeps: a futex |
+//! | 32 | 2 | `published`, written by the producer |
+//! | 48 | 3 | `released`, written by the consumer |
+//! | 64 … | 4 … | slots |
+//!
+//! A line is 128 bytes: processors fetch cache lines in pairs. Line 0 and 1 are hardly ever
+//! written, so both sides keep them in their caches.
+
+use super::Error;
+use crate::sync::{AtomicU64, Ordering};
+
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"EVE RING");
+pub(super) const VERSION: u32 = 1;
+
+pub(super) const WORD_MAGIC: usize = 0;
+pub(super) const WORD_FORMAT: usize = 1;
+pub(super) const WORD_CAPACITY: usize = 2;
+pub(super) const WORD_RECORD: usize = 3;
+pub(super) const WORD_STATE: usize = 4;
+pub(super) const WORD_PRODUCER: usize = 16;
+pub(super) const WORD_CONSUMER: usize = 17;
+pub(super) const WORD_PRODUCER_SLEEPS: usize = 18;
+pub(super) const WORD_CONSUMER_SLEEPS: usize = 19;
+pub(super) const WORD_PUBLISHED: usize = 32;
+pub(super) const WORD_RELEASED: usize = 48;
+pub(super) const WORD_SLOTS: usize = 64;
+
+pub(super) const CLOSED_BY_PRODUCER: u64 = 1;
+pub(super) const CLOSED_BY_CONSUMER: u64 = 2;
+pub(super) const POISONED: u64 = 4;
+
+/// Words on a pair of cache lines.
+pub(super) const LINE_WORDS: usize = 16;
+pub(super) const RECORD_WORDS: usize = 5;
+const SEQUENCED_SLOT_WORDS: usize = 8;
+const CAPACITY_MIN: u64 = 2;
+const CAPACITY_MAX: u64 = 1 << 40;
+const WORD_BYTES: u64 = 8;
+
+/// How slots lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Layout {
+    /// 40-byte slots behind one published cursor: for streams.
+    Packed = 1,
+    /// 64-byte slots that each say what they hold: for calls.
+    Sequenced = 2,
+}
+
+impl Layout {
+    pub(super) const fn slot_words(self) -> usize {
+        match self {
+            Layout::Packed => RECORD_WORDS,
+            Layout::Sequenced => SEQUENCED_SLOT_WORDS,
+        }
+    }
+
+    const fn from_raw(raw: u32) -> Option<Layout> {
+        match raw {
+            1 => Some(Layout::Packed),
+            2 => Some(Layout::Sequenced),
+            _ => None,
+        }
+    }
+
+    const fn record_word(self) -> u64 {
+        (self.slot_words() as u64 * WORD_BYTES) << 32 | RECORD_WORDS as u64 * WORD_BYTES
+    }
+}
+
+/// A layout and a capacity that were checked against the memory they describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Geometry {
+    layout: Layout,
+    capacity: u64,
+}
+
+impl Geometry {
+    fn new(layout: Layout, capacity: u64) -> Option<Geometry> {
+        let fits = (CAPACITY_MIN..=CAPACITY_MAX).contains(&capacity);
+        (fits && capacity.is_power_of_two()).then_some(Geometry { layout, capacity })
+    }
+
+    pub(super) const fn layout(self) -> Layout {
+        self.layout
+    }
+
+    pub(super) const fn capacity(self) -> u64 {
+        self.capacity
+    }
+
+    /// Which slot record `cursor` lives in.
+    #[inline(always)]
+    pub(super) const fn slot(self, cursor: u64) -> usize {
+        (cursor & (self.capacity - 1)) as usize
+    }
+
+    /// Rounded up to whole lines.
+    const fn words(self) -> u64 {
+        let slots = self.capacity * self.layout.slot_words() as u64;
+        (WORD_SLOTS as u64 + slots).next_multiple_of(LINE_WORDS as u64)
+    }
+
+    fn fits(self, words: &[AtomicU64]) -> Result<Geometry, Error> {
+        if words.len() as u64 >= self.words() {
+            return Ok(self);
+        }
+        Err(Error::TooSmall {
+            needed_bytes: self.words() * WORD_BYTES,
+            found_bytes: words.len() as u64 * WORD_BYTES,
+        })
+    }
+}
+
+/// How many bytes of memory a ring takes, a multiple of 128.
+///
+/// # Errors
+/// [`Error::Capacity`] unless `capacity` is a power of two from 2 to 2^40.
+pub fn bytes(layout: Layout, capacity: u64) -> Result<u64, Error> {
+    let geometry = Geometry::new(layout, capacity).ok_or(Error::Capacity { capacity })?;
+    Ok(geometry.words() * WORD_BYTES)
+}
+
+/// Writes a header, the magic last: whoever sees the magic sees the rest.
+pub(super) fn create(
+    words: &[AtomicU64],
+    layout: Layout,
+    capacity: u64,
+) -> Result<Geometry, Error> {
+    let geometry = Geometry::new(layout, capacity).ok_or(Error::Capacity { capacity })?;
+    geometry.fits(words)?;
+    for word in &words[..WORD_SLOTS] {
+        word.store(0, Ordering::Relaxed);
+    }
+    let format = (layout as u64) << 32 | u64::from(VERSION);
+    words[WORD_FORMAT].store(format, Ordering::Relaxed);
+    words[WORD_CAPACITY].store(capacity, Ordering::Relaxed);
+    words[WORD_RECORD].store(layout.record_word(), Ordering::Relaxed);
+    if layout == Layout::Sequenced {
+        for cursor in 0..capacity {
+            let slot = WORD_SLOTS + geometry.slot(cursor) * SEQUENCED_SLOT_WORDS;
+            words[slot].store(cursor, Ordering::Relaxed);
+        }
+    }
+    words[WORD_MAGIC].store(MAGIC, Ordering::Release); // pairs with the load in `open`
+    Ok(geometry)
+}
+
+/// Reads and checks a header. What it says is copied; the shared words are not asked again.
+pub(super) fn open(words: &[AtomicU64]) -> Result<Geometry, Error> {
+    let Some(header) = words.get(..WORD_SLOTS) else {
+        let needed_bytes = WORD_SLOTS as u64 * WORD_BYTES;
+        return Err(Error::TooSmall { needed_bytes, found_bytes: words.len() as u64 * WORD_BYTES });
+    };
+    let found = header[WORD_MAGIC].load(Ordering::Acquire); // pairs with the store in `create`
+    if found != MAGIC {
+        return Err(Error::NotARing { found });
+    }
+    let format = header[WORD_FORMAT].load(Ordering::Relaxed);
+    let version = format as u32;
+    if version != VERSION {
+        return Err(Error::Version { found: version, known: VERSION });
+    }
+    let layout = Layout::from_raw((format >> 32) as u32)
+        .ok_or(Error::Damaged { what: "the slot layout is unknown" })?;
+    if header[WORD_RECORD].load(Ordering::Relaxed) != layout.record_word() {
+        return Err(Error::Damaged { what: "the slot size does not belong to the layout" });
+    }
+    let capacity = header[WORD_CAPACITY].load(Ordering::Relaxed);
+    Geometry::new(layout, capacity)
+        .ok_or(Error::Damaged { what: "the capacity is no power of two from 2 to 2^40" })?
+        .fits(words)
+}

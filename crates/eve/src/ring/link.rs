@@ -1,0 +1,200 @@
+//! What both ends share: the claim on a side, the state word, the slots, and the bell.
+
+use super::header::{
+    CLOSED_BY_CONSUMER, CLOSED_BY_PRODUCER, Geometry, POISONED, RECORD_WORDS, WORD_CONSUMER,
+    WORD_CONSUMER_SLEEPS, WORD_PRODUCER, WORD_PRODUCER_SLEEPS, WORD_SLOTS, WORD_STATE,
+};
+use super::identity::Identity;
+use super::{Error, Layout, Record, Side, Words};
+use crate::sync::{self, Access, AtomicU64, LightBarrier, Ordering};
+
+/// One claimed side of a ring. Gives the side back when dropped.
+#[derive(Debug)]
+pub(super) struct Link<W: Words> {
+    words: W,
+    geometry: Geometry,
+    side: Side,
+    identity: Identity,
+    barrier: LightBarrier,
+}
+
+impl<W: Words> Link<W> {
+    /// Claims the side for this process.
+    pub(super) fn claim(words: W, geometry: Geometry, side: Side) -> Result<Self, Error> {
+        let identity = Identity::current();
+        claim_word(&words.words()[owner_word(side)], side, identity)?;
+        Ok(Link { words, geometry, side, identity, barrier: LightBarrier::new() })
+    }
+
+    #[inline(always)]
+    pub(super) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    pub(super) fn side(&self) -> Side {
+        self.side
+    }
+
+    /// A word of the header.
+    #[inline(always)]
+    pub(super) fn word(&self, index: usize) -> &AtomicU64 {
+        &self.words.words()[index]
+    }
+
+    /// The word by which the slot of record `cursor` says what it holds (sequenced layout).
+    #[inline(always)]
+    pub(super) fn sequence(&self, cursor: u64) -> &AtomicU64 {
+        self.word(WORD_SLOTS + self.geometry.slot(cursor) * self.geometry.layout().slot_words())
+    }
+
+    /// Where the five words of record `cursor` lie.
+    #[inline(always)]
+    fn record(&self, cursor: u64) -> &[AtomicU64] {
+        let layout = self.geometry.layout();
+        let first = match layout {
+            Layout::Packed => WORD_SLOTS,
+            Layout::Sequenced => WORD_SLOTS + 1,
+        };
+        let start = first + self.geometry.slot(cursor) * layout.slot_words();
+        &self.words.words()[start..start + RECORD_WORDS]
+    }
+
+    /// Writes a slot that is ours: plain stores, published later by a release store.
+    #[inline(always)]
+    pub(super) fn write(&self, cursor: u64, record: &Record) {
+        sync::witness(self.geometry.slot(cursor), Access::Write);
+        for (word, value) in self.record(cursor).iter().zip(record) {
+            word.store(*value, Ordering::Relaxed);
+        }
+    }
+
+    /// Copies a slot that is ours. The other process could still write it if it is hostile, so
+    /// whoever checks the record checks this copy.
+    #[inline(always)]
+    pub(super) fn read(&self, cursor: u64) -> Record {
+        sync::witness(self.geometry.slot(cursor), Access::Read);
+        let mut record = [0; RECORD_WORDS];
+        for (value, word) in record.iter_mut().zip(self.record(cursor)) {
+            *value = word.load(Ordering::Relaxed);
+        }
+        record
+    }
+
+    /// `Ok` while the ring is open and sound.
+    #[inline(always)]
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        match self.word(WORD_STATE).load(Ordering::Relaxed) {
+            0 => Ok(()),
+            state => self.refusal(state),
+        }
+    }
+
+    #[cold]
+    fn refusal(&self, state: u64) -> Result<(), Error> {
+        let closed = match self.side {
+            Side::Producer => CLOSED_BY_PRODUCER | CLOSED_BY_CONSUMER,
+            Side::Consumer => CLOSED_BY_CONSUMER,
+        };
+        if state & POISONED != 0 {
+            Err(Error::Poisoned { what: "one side found the other breaking the protocol" })
+        } else if state & closed != 0 {
+            Err(Error::Closed)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the producer said that nothing more will come. Acquire pairs with the release in
+    /// `close`: what was published before is seen after.
+    pub(super) fn is_closed_by_producer(&self) -> bool {
+        let order = sync::at("ring.closed", Ordering::Acquire);
+        self.word(WORD_STATE).load(order) & CLOSED_BY_PRODUCER != 0
+    }
+
+    /// Ends the ring from this side and wakes the other.
+    pub(super) fn close(&self) {
+        let bit = match self.side {
+            Side::Producer => CLOSED_BY_PRODUCER,
+            Side::Consumer => CLOSED_BY_CONSUMER,
+        };
+        let order = sync::at("ring.close", Ordering::Release);
+        self.word(WORD_STATE).fetch_or(bit, order); // pairs with `is_closed_by_producer`
+        self.notify();
+    }
+
+    /// Ends the ring because the other side broke the protocol.
+    #[cold]
+    pub(super) fn poison(&self, what: &'static str) -> Error {
+        self.word(WORD_STATE).fetch_or(POISONED, Ordering::Relaxed);
+        self.notify();
+        Error::Poisoned { what }
+    }
+
+    /// Wakes the other side if it sleeps. Called after every publication and release.
+    #[inline(always)]
+    pub(super) fn notify(&self) {
+        self.barrier.pass("ring.notify"); // pairs with the barrier in `wait`
+        if self.word(sleeps_word(self.side.other())).load(Ordering::Relaxed) != 0 {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        let sleeps = self.word(sleeps_word(self.side.other()));
+        sleeps.store(0, Ordering::Relaxed);
+        sync::futex_wake(sleeps);
+    }
+
+    /// The word by which this side says that it sleeps.
+    pub(super) fn sleeps(&self) -> &AtomicU64 {
+        self.word(sleeps_word(self.side))
+    }
+
+    /// Whether a live process holds the other side.
+    pub(super) fn other_lives(&self) -> bool {
+        let owner = self.word(owner_word(self.side.other())).load(Ordering::Relaxed);
+        Identity::from_raw(owner).is_some_and(Identity::is_alive)
+    }
+}
+
+impl<W: Words> Drop for Link<W> {
+    fn drop(&mut self) {
+        // Release pairs with the acquire in `claim_word`: the next owner sees our cursors. Should
+        // somebody else's identity stand there, it is not ours to clear.
+        let order = sync::at("ring.detach", Ordering::Release);
+        let owner = self.word(owner_word(self.side));
+        let _ = owner.compare_exchange(self.identity.raw(), 0, order, Ordering::Relaxed);
+    }
+}
+
+/// Invariant 5: one compare-and-swap, from nobody or from the dead.
+fn claim_word(owner: &AtomicU64, side: Side, claimant: Identity) -> Result<(), Error> {
+    let mut seen = owner.load(Ordering::Relaxed);
+    loop {
+        if let Some(holder) = Identity::from_raw(seen).filter(|holder| holder.is_alive()) {
+            return Err(Error::Occupied { side, pid: holder.pid() });
+        }
+        // Acquire pairs with the release in `drop` of the last owner. What a dead owner stored,
+        // the system has made visible before it let anybody see the death.
+        let order = sync::at("ring.attach", Ordering::Acquire);
+        match owner.compare_exchange(seen, claimant.raw(), order, Ordering::Relaxed) {
+            Ok(_) => return Ok(()),
+            Err(now) => seen = now,
+        }
+    }
+}
+
+const fn owner_word(side: Side) -> usize {
+    match side {
+        Side::Producer => WORD_PRODUCER,
+        Side::Consumer => WORD_CONSUMER,
+    }
+}
+
+const fn sleeps_word(side: Side) -> usize {
+    match side {
+        Side::Producer => WORD_PRODUCER_SLEEPS,
+        Side::Consumer => WORD_CONSUMER_SLEEPS,
+    }
+}
