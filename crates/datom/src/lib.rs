@@ -1,7 +1,7 @@
 //! Self-describing 64-bit words, datoms, EDN and portable transaction frames.
 //!
 //! ```
-//! use datom::Word;
+//! use datom::{Word, edn};
 //!
 //! let answer = Word::int(42).unwrap();
 //! assert!(Word::int(-1).unwrap() < answer); // words of a kind order as their values
@@ -18,11 +18,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod edn;
 mod fact;
+pub mod frame;
 pub mod id;
+pub mod portable;
 mod value;
 mod word;
 
 pub use fact::Datom;
+pub use frame::Frame;
 pub use value::{Keyword, Symbol, Value};
-pub use word::{Tag, Word};
+pub use word::{ShortText, Tag, Word};

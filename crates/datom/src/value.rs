@@ -10,6 +10,8 @@ use core::hash::{Hash, Hasher};
 
 use num_bigint::BigInt;
 
+mod word;
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -129,6 +131,51 @@ pub enum Value {
 }
 
 impl Value {
+    /// Deepest nesting of collections and tags that readers and decoders accept.
+    ///
+    /// Dropping, cloning, comparing, hashing and printing a value recurse as deep as it is nested.
+    /// Whoever builds values step by step from untrusted input checks [`Value::is_too_deep`].
+    pub const DEPTH_MAX: usize = 512;
+
+    /// Whether collections and tags are nested deeper than [`Value::DEPTH_MAX`], so that no reader
+    /// or decoder would accept the value. Costs a pass over the value, no deeper than the bound.
+    ///
+    /// ```
+    /// use datom::Value;
+    /// let mut value = Value::Nil;
+    /// for _ in 0..Value::DEPTH_MAX {
+    ///     value = Value::Vector(vec![value]);
+    /// }
+    /// assert!(!value.is_too_deep());
+    /// assert!(Value::List(vec![value]).is_too_deep());
+    /// ```
+    #[must_use]
+    pub fn is_too_deep(&self) -> bool {
+        self.is_deeper_than(Self::DEPTH_MAX)
+    }
+
+    fn is_deeper_than(&self, depth: usize) -> bool {
+        let Some(less) = depth.checked_sub(1) else { return self.has_parts() };
+        match self {
+            Value::Vector(items) | Value::List(items) => {
+                items.iter().any(|item| item.is_deeper_than(less))
+            }
+            Value::Set(items) => items.iter().any(|item| item.is_deeper_than(less)),
+            Value::Map(pairs) => pairs
+                .iter()
+                .any(|(key, value)| key.is_deeper_than(less) || value.is_deeper_than(less)),
+            Value::Tagged(_, value) => value.is_deeper_than(less),
+            _ => false,
+        }
+    }
+
+    fn has_parts(&self) -> bool {
+        matches!(
+            self,
+            Value::Vector(_) | Value::List(_) | Value::Map(_) | Value::Set(_) | Value::Tagged(..)
+        )
+    }
+
     /// A keyword by its name without the colon.
     #[must_use]
     pub fn keyword(name: &str) -> Self {
@@ -262,7 +309,7 @@ impl Value {
 }
 
 /// −0 is 0 and there is one NaN, the greatest.
-fn canonical(value: f64) -> f64 {
+pub(crate) fn canonical(value: f64) -> f64 {
     if value == 0.0 {
         0.0
     } else if value.is_nan() {
@@ -320,7 +367,11 @@ impl Hash for Value {
             Value::Bool(x) => x.hash(state),
             Value::Char(x) => x.hash(state),
             Value::Int(x) | Value::Instant(x) => x.hash(state),
-            Value::BigInt(x) => x.hash(state),
+            // One that fits, built by hand, equals that integer.
+            Value::BigInt(x) => match i64::try_from(x) {
+                Ok(small) => small.hash(state),
+                Err(_) => x.hash(state),
+            },
             Value::Float(x) => canonical(*x).to_bits().hash(state),
             Value::Ref(x) => x.hash(state),
             Value::Keyword(x) => x.hash(state),
