@@ -1,6 +1,6 @@
 //! The commands and what each runs.
 
-use crate::step::{cargo, run};
+use crate::step::{cargo, run, target};
 use crate::tidy;
 
 /// A command's name, what it is for, and the work.
@@ -88,7 +88,7 @@ fn integration(filter: &[String]) -> Result<(), String> {
 fn loom(filter: &[String]) -> Result<(), String> {
     // A model explores every interleaving, so it runs optimised, in its own folder: other flags
     // would rebuild everything else each time.
-    let target = crate::step::root().join("target/loom");
+    let target = target().join("loom");
     run(
         "loom models",
         cargo(&["test", "--package", "eve", "--release", "--lib", "--", "loom"])
@@ -109,7 +109,7 @@ fn bench(arguments: &[String]) -> Result<(), String> {
 fn ci(_: &[String]) -> Result<(), String> {
     test(&[])?;
     // The README's first command, as a user gives it.
-    let world = crate::step::root().join("target/ci-world");
+    let world = target().join("ci-world");
     if world.exists() {
         std::fs::remove_dir_all(&world).map_err(|error| format!("{}: {error}", world.display()))?;
     }
