@@ -1,0 +1,283 @@
+//! One node of a sorted set: read, checked, and rewritten.
+//!
+//! A node is two words and rows. Rows of a leaf are keys; a row of an inner node is a *bound*, the
+//! address of a child, and how many keys lie below it.
+//!
+//! 1. Keys ascend strictly in a leaf, bounds in an inner node.
+//! 2. Every key below row `i` is at or above bound `i` and below bound `i + 1`. Bound 0 is all
+//!    zeros: nothing is below it.
+//! 3. A child is exactly one lower than its parent and holds exactly as many keys as its row says.
+//!    So no damaged link can lead round in a circle.
+
+use std::{hint::select_unpredictable, ops::Range};
+
+use crate::{Addr, Error, Read, Write};
+
+/// Keys in a leaf, rows in an inner node: at most, and at least after a removal beside a sibling.
+pub(super) const LEAF_MAX: usize = if cfg!(any(test, miri)) { 6 } else { 96 };
+pub(super) const INNER_MAX: usize = if cfg!(any(test, miri)) { 5 } else { 64 };
+const LEAF_MIN: usize = if cfg!(any(test, miri)) { 2 } else { LEAF_MAX / 4 };
+const INNER_MIN: usize = if cfg!(any(test, miri)) { 2 } else { INNER_MAX / 4 };
+/// Rows per node in bulk: some room stays for later insertions.
+pub(super) const LEAF_FILL: usize = LEAF_MAX - LEAF_MAX / 8;
+pub(super) const INNER_FILL: usize = INNER_MAX - INNER_MAX / 8;
+/// Levels above the leaves, at most: far more than the fill of nodes can ever need.
+pub(super) const HEIGHT_MAX: usize = 16;
+/// Words in a key, at most.
+pub(super) const KEY_WORDS_MAX: usize = 16;
+
+/// Words before the rows.
+pub(super) const HEAD_WORDS: usize = 2;
+const MAGIC: u64 = u32::from_le_bytes(*b"sset") as u64;
+
+pub(super) const fn stride<const N: usize>(height: usize) -> usize {
+    if height == 0 { N } else { N + 2 }
+}
+
+pub(super) const fn rows_max(height: usize) -> usize {
+    if height == 0 { LEAF_MAX } else { INNER_MAX }
+}
+
+pub(super) const fn rows_min(height: usize) -> usize {
+    if height == 0 { LEAF_MIN } else { INNER_MIN }
+}
+
+pub(super) const fn rows_fill(height: usize) -> usize {
+    if height == 0 { LEAF_FILL } else { INNER_FILL }
+}
+
+const fn header<const N: usize>(height: usize, rows: usize) -> u64 {
+    MAGIC << 32 | (N as u64) << 24 | (height as u64) << 16 | rows as u64
+}
+
+/// Whether `a` sorts before `b`: one long subtraction, so that no branch can be guessed wrong.
+#[inline(always)]
+pub(super) fn less<const N: usize>(a: &[u64; N], b: &[u64; N]) -> bool {
+    let mut borrow = false;
+    for i in (0..N).rev() {
+        (_, borrow) = a[i].borrowing_sub(b[i], borrow);
+    }
+    borrow
+}
+
+/// What an inner row says of a child.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Child<const N: usize> {
+    pub(super) bound: [u64; N],
+    pub(super) at: Addr,
+    pub(super) total: u64,
+}
+
+impl<const N: usize> Child<N> {
+    pub(super) fn push_to(&self, rows: &mut Vec<u64>) {
+        rows.extend_from_slice(&self.bound);
+        rows.extend_from_slice(&[self.at.raw(), self.total]);
+    }
+}
+
+/// A node that was checked: every access below stays inside it.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'r, const N: usize> {
+    pub(super) at: Addr,
+    pub(super) height: usize,
+    pub(super) total: u64,
+    rows: &'r [u64],
+}
+
+impl<'r, const N: usize> Node<'r, N> {
+    /// The root: whatever height it has.
+    pub(super) fn root<R: Read + ?Sized>(reader: &'r R, at: Addr) -> Result<Self, Error> {
+        const { assert!(N >= 1 && N <= KEY_WORDS_MAX, "a key has 1 to 16 words") }
+        let words = reader.words(at)?;
+        let &[head, total, ref rest @ ..] = words else {
+            return Err(Error::corrupt("sorted set node without a header", at));
+        };
+        if head >> 24 != MAGIC << 8 | N as u64 {
+            return Err(Error::corrupt("not a node of a sorted set with keys of this width", at));
+        }
+        let (height, count) = ((head >> 16 & 0xff) as usize, (head & 0xffff) as usize);
+        if height > HEIGHT_MAX {
+            return Err(Error::corrupt("sorted set higher than any can be", at));
+        }
+        match rest.get(..count * stride::<N>(height)) {
+            Some(rows) if count > 0 && (height > 0 || total == count as u64) => {
+                Ok(Node { at, height, total, rows })
+            }
+            _ => Err(Error::corrupt("sorted set node whose row count cannot be", at)),
+        }
+    }
+
+    /// A node that hangs in a row with this count, in a node one higher (invariant 3).
+    #[inline]
+    pub(super) fn below<R: Read + ?Sized>(
+        reader: &'r R,
+        at: Addr,
+        height: usize,
+        total: u64,
+    ) -> Result<Self, Error> {
+        let node = Self::root(reader, at)?;
+        if node.height != height || node.total != total {
+            return Err(Error::corrupt("sorted set node of another height or count", at));
+        }
+        Ok(node)
+    }
+
+    /// The child in row `i` of this inner node.
+    #[inline]
+    pub(super) fn child<R: Read + ?Sized>(&self, reader: &'r R, i: usize) -> Result<Self, Error> {
+        let (at, total) = self.link(i);
+        Self::below(reader, at, self.height - 1, total)
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.rows.len() / stride::<N>(self.height)
+    }
+
+    /// The keys of a leaf; of an inner node, none.
+    #[inline]
+    pub(super) fn keys(&self) -> &'r [[u64; N]] {
+        if self.height == 0 { self.rows.as_chunks().0 } else { &[] }
+    }
+
+    /// Bound of row `i`, which is below `len`.
+    #[inline]
+    pub(super) fn bound(&self, i: usize) -> &'r [u64; N] {
+        let row = &self.rows[i * (N + 2)..];
+        row.first_chunk().unwrap_or(&[0; N])
+    }
+
+    /// Address and key count of row `i`, which is below `len`.
+    #[inline]
+    pub(super) fn link(&self, i: usize) -> (Addr, u64) {
+        let row = &self.rows[i * (N + 2)..(i + 1) * (N + 2)];
+        (Addr::from_raw(row[N]), row[N + 1])
+    }
+
+    pub(super) fn row(&self, i: usize) -> Child<N> {
+        let (at, total) = self.link(i);
+        Child { bound: *self.bound(i), at, total }
+    }
+
+    /// The row of an inner node under which `key` lies, if anywhere, at or after row `from`.
+    #[inline]
+    pub(super) fn route(&self, key: &[u64; N], from: usize) -> usize {
+        let (mut base, mut size) = (from, self.len() - from);
+        while size > 1 {
+            let half = size / 2;
+            let middle = base + half;
+            base = select_unpredictable(less(key, self.bound(middle)), base, middle);
+            size -= half;
+        }
+        base
+    }
+
+    /// Keys below the rows in `range`.
+    pub(super) fn sum(&self, range: Range<usize>) -> u64 {
+        range.fold(0, |sum: u64, i| sum.wrapping_add(self.link(i).1))
+    }
+
+    /// What an edit must know of this node after it let go of the memory.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { at: self.at, height: self.height, rows: self.len(), total: self.total }
+    }
+}
+
+/// A node as it was when it was last looked at or written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) at: Addr,
+    pub(super) height: usize,
+    pub(super) rows: usize,
+    pub(super) total: u64,
+}
+
+impl Seen {
+    pub(super) fn child<const N: usize>(&self, bound: [u64; N]) -> Child<N> {
+        Child { bound, at: self.at, total: self.total }
+    }
+
+    /// The node's rows, as they are in memory.
+    pub(super) fn raw_rows<'r, const N: usize, R: Read + ?Sized>(
+        &self,
+        reader: &'r R,
+    ) -> Result<&'r [u64], Error> {
+        let words = reader.words(self.at)?;
+        words
+            .get(HEAD_WORDS..HEAD_WORDS + self.rows * stride::<N>(self.height))
+            .ok_or(Error::corrupt("sorted set node shorter than its rows", self.at))
+    }
+}
+
+/// A new node with these rows.
+pub(super) fn create<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    height: usize,
+    rows: &[u64],
+    total: u64,
+) -> Result<Seen, Error> {
+    let at = memory.alloc((HEAD_WORDS + rows.len()) * 8)?;
+    let count = rows.len() / stride::<N>(height);
+    let words = memory.words_mut(at).ok_or(Error::corrupt("new block cannot be written", at))?;
+    words[0] = header::<N>(height, count);
+    words[1] = total;
+    words[HEAD_WORDS..HEAD_WORDS + rows.len()].copy_from_slice(rows);
+    Ok(Seen { at, height, rows: count, total })
+}
+
+/// Replaces the rows in `range` by `with`: in place where the node was born in this transaction
+/// and has the room, in a copy otherwise.
+pub(super) fn splice<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    node: Seen,
+    range: Range<usize>,
+    with: &[u64],
+    total: u64,
+) -> Result<Seen, Error> {
+    let stride = stride::<N>(node.height);
+    let rows = node.rows - range.len() + with.len() / stride;
+    let word = |row: usize| HEAD_WORDS + row * stride;
+    let (start, end, old_end) = (word(range.start), word(range.end), word(node.rows));
+    let (middle, new_end) = (start + with.len(), word(rows));
+    let seen = Seen { rows, total, ..node };
+
+    let fresh = match memory.words_mut(node.at) {
+        Some(words) if words.len() >= new_end.max(old_end) => {
+            words.copy_within(end..old_end, middle);
+            words[start..middle].copy_from_slice(with);
+            words[new_end.min(old_end)..old_end].fill(0);
+            words[0] = header::<N>(node.height, rows);
+            words[1] = total;
+            return Ok(seen);
+        }
+        other => other.is_some(),
+    };
+    // A node that grows twice in one transaction will grow again; one that does not stays exact.
+    let spare = if fresh && rows > node.rows { (rows / 8).max(1) } else { 0 };
+    let room = (rows + spare).min(rows_max(node.height).max(rows));
+    let at = memory.alloc(word(room) * 8)?;
+    memory.copy(node.at, HEAD_WORDS..start, at, HEAD_WORDS)?;
+    memory.copy(node.at, end..old_end, at, middle)?;
+    let words = memory.words_mut(at).ok_or(Error::corrupt("new block cannot be written", at))?;
+    words[0] = header::<N>(node.height, rows);
+    words[1] = total;
+    words[start..middle].copy_from_slice(with);
+    memory.retire(node.at);
+    Ok(Seen { at, ..seen })
+}
+
+/// Points row `i` of an inner node to `child`, whose bound stays.
+pub(super) fn relink<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    node: Seen,
+    i: usize,
+    child: Seen,
+    total: u64,
+) -> Result<Seen, Error> {
+    let same = splice::<N, W>(memory, node, 0..0, &[], total)?;
+    let word = HEAD_WORDS + i * (N + 2) + N;
+    let link = memory.words_mut(same.at).and_then(|words| words.get_mut(word..word + 2));
+    let link = link.ok_or(Error::corrupt("copied block cannot be written", same.at))?;
+    link.copy_from_slice(&[child.at.raw(), child.total]);
+    Ok(same)
+}
