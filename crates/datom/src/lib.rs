@@ -23,6 +23,7 @@ mod fact;
 pub mod frame;
 pub mod id;
 pub mod portable;
+pub mod stream;
 mod value;
 mod word;
 
