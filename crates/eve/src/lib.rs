@@ -10,4 +10,4 @@ mod sync;
 pub use addr::Addr;
 pub use error::{CommitError, Error};
 pub use memory::{Read, Write};
-pub use structure::{Cursor, Keys, SortedSet};
+pub use structure::{Cursor, Entries, Hamt, Keys, Map, SortedSet, WordMap};

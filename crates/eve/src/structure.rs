@@ -1,4 +1,4 @@
-//! Persistent structures over blocks: [`SortedSet`].
+//! Persistent structures over blocks: [`Map`], [`WordMap`] and [`SortedSet`].
 //!
 //! A structure is a handle, one [`Addr`](crate::Addr), and everything else lies in blocks. The code is
 //! written over [`Read`](crate::Read) and [`Write`](crate::Write) alone and knows no region, slab
@@ -16,6 +16,8 @@
 //!    endless loop: every descent is bounded by the height, every walk by the counts on its way.
 //! 5. An edit that fails has done half its work: drop the transaction.
 
+mod map;
 mod sorted;
 
+pub use map::{Entries, Hamt, Key, Map, WordMap};
 pub use sorted::{Cursor, Keys, SortedSet};

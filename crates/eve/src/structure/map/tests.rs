@@ -1,0 +1,393 @@
+//! The map against a `HashMap`, its shape against itself built another way, older versions against
+//! what they were, damaged nodes against nothing but the clock.
+
+use std::{
+    cmp::Ordering,
+    collections::{HashMap, HashSet},
+};
+
+use proptest::prelude::*;
+
+use super::{
+    Hamt, Key, Map, WordMap,
+    key::{Code, hash_bytes, hash_word, sip_1_3},
+    node::LEVELS,
+};
+use crate::{Addr, Error, Read, Write, memory::Arena};
+
+/// A key whose hash is as bad as can be: many equal, many that part only at the last level.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+struct Weak(u64);
+
+impl Key for Weak {}
+
+impl Code for Weak {
+    type Shown<'r> = Weak;
+    const MAGIC: u8 = b't';
+
+    fn hash(&self, _seed: u64) -> u64 {
+        (self.0 & 1) << 61 | (self.0 & 2) << 29 | (self.0 & 4)
+    }
+
+    fn store<W: Write + ?Sized>(&self, _memory: &mut W) -> Result<u64, Error> {
+        Ok(self.0)
+    }
+
+    fn block(_word: u64) -> Option<Addr> {
+        None
+    }
+
+    fn show<R: Read + ?Sized>(_reader: &R, word: u64) -> Result<Weak, Error> {
+        Ok(Weak(word))
+    }
+
+    fn hash_stored<R: Read + ?Sized>(_reader: &R, word: u64, seed: u64) -> Result<u64, Error> {
+        Ok(Weak(word).hash(seed))
+    }
+
+    fn compare<R: Read + ?Sized>(&self, _reader: &R, word: u64) -> Result<Ordering, Error> {
+        Ok(self.0.cmp(&word))
+    }
+}
+
+fn blocks<K: Key + ?Sized>(map: Hamt<K>, memory: &Arena) -> usize {
+    let mut seen = HashSet::new();
+    map.trace(memory, &mut |at| seen.insert(at)).unwrap();
+    seen.len()
+}
+
+/// The content of every node below, without the addresses: equal for maps of one shape.
+fn shape<K: Key + ?Sized>(map: Hamt<K>, memory: &Arena) -> Vec<(u64, u64)> {
+    let mut shape = Vec::new();
+    let trace = map.trace(memory, &mut |at| {
+        let words = memory.words(at).unwrap();
+        shape.push((words[0], words[1]));
+        true
+    });
+    trace.unwrap();
+    shape
+}
+
+/// Three kinds of key, made of a small number.
+trait Numbered: Key {
+    type Owned: std::borrow::Borrow<Self> + Eq + std::hash::Hash + Clone + std::fmt::Debug;
+    fn number(n: u64) -> Self::Owned;
+    fn own(shown: <Self as Code>::Shown<'_>) -> Self::Owned;
+}
+
+impl Numbered for u64 {
+    type Owned = u64;
+
+    fn number(n: u64) -> u64 {
+        n
+    }
+
+    fn own(shown: u64) -> u64 {
+        shown
+    }
+}
+
+impl Numbered for Weak {
+    type Owned = Weak;
+
+    fn number(n: u64) -> Weak {
+        Weak(n % 37)
+    }
+
+    fn own(shown: Weak) -> Weak {
+        shown
+    }
+}
+
+impl Numbered for [u8] {
+    type Owned = Vec<u8>;
+
+    fn number(n: u64) -> Vec<u8> {
+        n.to_string().repeat(n as usize % 5).into_bytes()
+    }
+
+    fn own(shown: &[u8]) -> Vec<u8> {
+        shown.to_vec()
+    }
+}
+
+type Model<K> = HashMap<<K as Numbered>::Owned, u64>;
+
+fn all<K: Numbered + ?Sized>(map: Hamt<K>, memory: &Arena) -> Model<K> {
+    let mut entries = Model::<K>::new();
+    for entry in map.iter(memory) {
+        let (key, value) = entry.unwrap();
+        assert_eq!(entries.insert(K::own(key), value), None, "an entry came twice");
+    }
+    entries
+}
+
+fn check<K: Numbered + ?Sized>(map: Hamt<K>, memory: &Arena, model: &Model<K>) {
+    use std::borrow::Borrow;
+    map.verify(memory).unwrap();
+    assert_eq!(map.len(memory).unwrap(), model.len() as u64);
+    assert_eq!(map.is_empty(), model.is_empty());
+    assert_eq!(all(map, memory), *model);
+    for (key, value) in model {
+        assert_eq!(map.get(memory, key.borrow()).unwrap(), Some(*value));
+    }
+    assert_eq!(blocks(map, memory), memory.live_blocks());
+}
+
+#[derive(Clone, Debug)]
+enum Edit {
+    Insert(u64, u64),
+    Remove(u64),
+    Commit,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        5 => (0..200_u64, 0..4_u64).prop_map(|(key, value)| Edit::Insert(key, value)),
+        4 => (0..200_u64).prop_map(Edit::Remove),
+        1 => Just(Edit::Commit),
+    ]
+}
+
+fn run<K: Numbered + ?Sized>(edits: &[Edit]) {
+    use std::borrow::Borrow;
+    let (mut memory, mut map, mut model) = (Arena::new(), Hamt::<K>::empty(), Model::<K>::new());
+    let mut kept = Vec::new();
+    for (i, edit) in edits.iter().enumerate() {
+        match edit {
+            Edit::Insert(n, value) => {
+                let key = K::number(*n);
+                let (next, before) = map.insert(&mut memory, key.borrow(), *value).unwrap();
+                assert_eq!(before, model.insert(key, *value));
+                map = next;
+            }
+            Edit::Remove(n) => {
+                let key = K::number(*n);
+                let (next, before) = map.remove(&mut memory, key.borrow()).unwrap();
+                assert_eq!(before, model.remove::<K::Owned>(&key));
+                assert_eq!(next.get(&memory, key.borrow()).unwrap(), None);
+                map = next;
+            }
+            Edit::Commit => memory.commit(),
+        }
+        if i % 40 == 0 {
+            memory.commit();
+            kept.push((memory.clone(), map, model.clone()));
+        }
+    }
+    check(map, &memory, &model);
+    for (memory, map, model) in kept {
+        check(map, &memory, &model);
+    }
+    same_shape(map, &memory, &model);
+    let mut left = map;
+    for key in model.keys() {
+        left = left.remove(&mut memory, key.borrow()).unwrap().0;
+    }
+    assert!(left.is_empty());
+    assert_eq!(memory.live_blocks(), 0);
+}
+
+/// Canonical form: built straight from the content, the map has the same nodes.
+fn same_shape<K: Numbered + ?Sized>(map: Hamt<K>, memory: &Arena, model: &Model<K>) {
+    use std::borrow::Borrow;
+    let mut fresh = Arena::new();
+    let straight = model.iter().fold(Hamt::<K>::empty(), |map, (key, value)| {
+        map.insert(&mut fresh, key.borrow(), *value).unwrap().0
+    });
+    assert_eq!(shape(map, memory), shape(straight, &fresh));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 64 }, ..Default::default() })]
+
+    #[test]
+    fn any_edits_give_what_a_hashmap_gives(
+        edits in proptest::collection::vec(edit(), 1..if cfg!(miri) { 60 } else { 600 }),
+    ) {
+        run::<u64>(&edits);
+        run::<[u8]>(&edits);
+        run::<Weak>(&edits);
+    }
+
+    #[test]
+    fn distinct_words_have_distinct_hashes(a in any::<u64>(), b in any::<u64>(), seed in any::<u64>()) {
+        prop_assert_eq!(a == b, hash_word(a, seed) == hash_word(b, seed));
+    }
+}
+
+#[test]
+fn an_empty_map_holds_nothing_and_answers_so() {
+    let memory = Arena::new();
+    check(Map::empty(), &memory, &HashMap::new());
+    assert_eq!(Map::empty().get(&memory, b"").unwrap(), None);
+    let mut memory = memory;
+    assert_eq!(Map::empty().remove(&mut memory, b"").unwrap(), (Map::empty(), None));
+    assert_eq!(memory.live_blocks(), 0);
+}
+
+#[test]
+fn hashes_are_what_they_were_when_the_format_was_fixed() {
+    // Computed apart from this code.
+    assert_eq!(hash_bytes(b"The quick brown fox", 0x5eed), 0x5e5e634720e430d1);
+    assert_eq!(hash_word(7, 0x5eed), 0x90eec1f36039149e);
+}
+
+#[test]
+fn byte_strings_are_hashed_by_siphash_1_3() {
+    // The standard library's hasher is SipHash-1-3 under a key of zeros.
+    for len in 0..70 {
+        let bytes: Vec<u8> = (0..len).collect();
+        let mut hasher = std::hash::DefaultHasher::new();
+        std::hash::Hasher::write(&mut hasher, &bytes);
+        assert_eq!(sip_1_3(&bytes, 0, 0), std::hash::Hasher::finish(&hasher));
+    }
+}
+
+#[test]
+fn a_hash_spreads_over_every_slot_of_every_level() {
+    for seed in [0, 1, 0x5eed, u64::MAX] {
+        for level in 0..LEVELS {
+            let mut slots = [0_u32; 32];
+            for n in 0..32_000 {
+                slots[super::slot(hash_word(n, seed), level) as usize] += 1;
+            }
+            let used = if level + 1 == LEVELS { 16 } else { 32 };
+            let (least, most) = (slots[..used].iter().min(), slots[..used].iter().max());
+            assert!(*least.unwrap() > 32_000 / used as u32 * 8 / 10, "{seed} {level} {slots:?}");
+            assert!(*most.unwrap() < 32_000 / used as u32 * 12 / 10, "{seed} {level} {slots:?}");
+        }
+    }
+}
+
+#[test]
+fn an_edit_that_changes_nothing_touches_nothing() {
+    let mut memory = Arena::new();
+    let map =
+        (0..500_u64).fold(WordMap::empty(), |map, n| map.insert(&mut memory, &n, n).unwrap().0);
+    memory.commit();
+    let before = memory.addresses();
+    assert_eq!(map.insert(&mut memory, &7, 7).unwrap(), (map, Some(7)));
+    assert_eq!(map.remove(&mut memory, &700).unwrap(), (map, None));
+    assert_eq!(memory.addresses(), before);
+}
+
+#[test]
+fn a_published_block_is_never_written_again() {
+    let mut memory = Arena::new();
+    let map =
+        (0..500_u64).fold(WordMap::empty(), |map, n| map.insert(&mut memory, &n, n).unwrap().0);
+    memory.commit();
+    let old = memory.clone();
+    let (newer, _) = map.insert(&mut memory, &1_000, 1).unwrap();
+    let (newer, _) = newer.remove(&mut memory, &3).unwrap();
+    let (newer, _) = newer.insert(&mut memory, &4, 0).unwrap();
+    for at in old.addresses() {
+        assert_eq!(memory.words(at).unwrap(), old.words(at).unwrap());
+    }
+    assert_eq!(all(map, &memory), (0..500).map(|n| (n, n)).collect());
+    assert_eq!(newer.len(&memory).unwrap(), 500);
+}
+
+#[test]
+fn a_map_of_one_kind_of_key_is_refused_as_one_of_the_other() {
+    let mut memory = Arena::new();
+    let (words, _) = WordMap::empty().insert(&mut memory, &1, 1).unwrap();
+    let bytes = Map::from_root(words.root());
+    assert!(bytes.get(&memory, b"1").is_err());
+    assert!(bytes.insert(&mut memory, b"1", 1).is_err());
+    assert!(bytes.iter(&memory).next().is_some_and(|entry| entry.is_err()));
+}
+
+/// Memory as a damaged file makes it: what a structure retires wrongly is not worth a panic.
+struct Damaged(Arena, HashSet<Addr>);
+
+impl Read for Damaged {
+    fn words(&self, at: Addr) -> Result<&[u64], Error> {
+        self.0.words(at)
+    }
+}
+
+impl Write for Damaged {
+    fn alloc(&mut self, bytes: usize) -> Result<Addr, Error> {
+        self.0.alloc(bytes)
+    }
+
+    fn words_mut(&mut self, at: Addr) -> Option<&mut [u64]> {
+        self.0.words_mut(at)
+    }
+
+    fn retire(&mut self, at: Addr) {
+        if self.0.words(at).is_ok() && self.1.insert(at) {
+            self.0.retire(at);
+        }
+    }
+}
+
+/// Does everything there is to do, and only counts how much was answered.
+fn exercise<K: Numbered + ?Sized>(map: Hamt<K>, memory: Arena) -> usize {
+    use std::borrow::Borrow;
+    let mut answers = usize::from(map.verify(&memory).is_ok());
+    answers += map.iter(&memory).take(10_000).filter(|entry| entry.is_ok()).count();
+    answers += usize::from(map.trace(&memory, &mut |_| true).is_ok());
+    let mut memory = Damaged(memory, HashSet::new());
+    let mut edited = map;
+    for n in 0..80 {
+        let key = K::number(n);
+        answers += usize::from(map.get(&memory, key.borrow()).is_ok_and(|value| value.is_some()));
+        let next = match n % 2 {
+            0 => edited.remove(&mut memory, key.borrow()),
+            _ => edited.insert(&mut memory, key.borrow(), 1_000),
+        };
+        if let Ok((next, before)) = next {
+            answers += usize::from(before.is_some());
+            edited = next;
+        }
+    }
+    answers
+}
+
+fn damage<K: Numbered + ?Sized>(least: usize) {
+    use std::borrow::Borrow;
+    let mut memory = Arena::new();
+    let map = (0..60).fold(Hamt::<K>::empty(), |map, n| {
+        map.insert(&mut memory, K::number(n).borrow(), n).unwrap().0
+    });
+    memory.commit();
+    let whole = exercise(map, memory.clone());
+    let mut noticed = 0;
+    for at in memory.addresses() {
+        let words = memory.words(at).unwrap().to_vec();
+        for (i, word) in words.iter().enumerate() {
+            let flips = (0..64).step_by(if cfg!(miri) { 17 } else { 7 }).map(|bit| word ^ 1 << bit);
+            for value in flips.chain([0, u64::MAX, at.raw(), map.root().raw()]) {
+                let mut damaged = memory.clone();
+                damaged.damage(at, i, value);
+                noticed += usize::from(exercise(map, damaged) != whole);
+            }
+        }
+    }
+    assert!(noticed >= least, "{noticed} damages were noticed");
+}
+
+#[test]
+fn a_damaged_word_anywhere_gives_an_error_or_an_answer() {
+    damage::<u64>(100);
+    damage::<[u8]>(100);
+    damage::<Weak>(100);
+}
+
+#[test]
+fn a_map_that_hangs_in_itself_is_refused() {
+    let mut memory = Arena::new();
+    let map = (0..60).fold(Hamt::<Weak>::empty(), |map, n| {
+        map.insert(&mut memory, &Weak::number(n), n).unwrap().0
+    });
+    memory.commit();
+    for word in 2..memory.words(map.root()).unwrap().len() {
+        memory.damage(map.root(), word, map.root().raw());
+    }
+    assert!(map.iter(&memory).any(|entry| entry.is_err()));
+    assert!(map.verify(&memory).is_err());
+    assert!(map.trace(&memory, &mut |_| true).is_err());
+}
