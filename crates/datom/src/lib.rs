@@ -18,6 +18,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(test)]
+mod arbitrary;
 pub mod edn;
 mod fact;
 pub mod frame;

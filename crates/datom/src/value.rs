@@ -135,7 +135,7 @@ impl Value {
     ///
     /// Dropping, cloning, comparing, hashing and printing a value recurse as deep as it is nested.
     /// Whoever builds values step by step from untrusted input checks [`Value::is_too_deep`].
-    pub const DEPTH_MAX: usize = 512;
+    pub const DEPTH_MAX: usize = 256;
 
     /// Whether collections and tags are nested deeper than [`Value::DEPTH_MAX`], so that no reader
     /// or decoder would accept the value. Costs a pass over the value, no deeper than the bound.
@@ -415,3 +415,6 @@ from! {
     BTreeMap<Value, Value> => Value::Map;
     BTreeSet<Value> => Value::Set;
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,9 @@ use crate::{Keyword, Symbol, Value};
 /// `#tagged ["a tag" …]`; and the deepest value can be a tagged text.
 const OPEN_MAX: usize = 2 * Value::DEPTH_MAX + 1;
 
+/// What some editors put in front of a text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Reads forms one after the other, for texts with more of them than one wants to hold.
 ///
 /// After an error it ends.
@@ -83,7 +86,8 @@ impl<'t> Reader<'t> {
     /// A reader of plain EDN.
     #[must_use]
     pub fn new(text: &'t str) -> Self {
-        Self { text, rest: text, quotes: false, open: Vec::new() }
+        let rest = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        Self { text, rest, quotes: false, open: Vec::new() }
     }
 
     /// A reader of programs: EDN in which `'x` stands for `(quote x)`.

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use num_bigint::BigInt;
 
 use super::{Error, kind};
-use crate::Value;
 use crate::value::canonical;
+use crate::{Symbol, Value};
 
 /// Bytes of the longest varint.
 const VARINT_BYTES_MAX: usize = 10;
@@ -24,8 +24,60 @@ const VARINT_BYTES_MAX: usize = 10;
 /// [`Error::Truncated`] if more bytes could make it a value, [`Error::Corrupt`] if none could.
 pub fn decode(bytes: &[u8]) -> Result<(Value, usize), Error> {
     let mut input = Input { bytes, at: 0 };
-    let value = input.value(Value::DEPTH_MAX)?;
+    let value = input.value()?;
     Ok((value, input.at))
+}
+
+/// A collection or tag whose parts are being read.
+struct Open {
+    kind: u8,
+    start: usize,
+    tag: Option<Symbol>,
+    /// How many parts are still to come. It only says when to stop: the parts take memory when
+    /// they were really read.
+    left: u64,
+    /// The parts so far; of a map keys and values in turn.
+    parts: Vec<Value>,
+}
+
+impl Open {
+    fn push(&mut self, value: Value) -> Result<(), Error> {
+        let (before, what) = match self.kind {
+            kind::SET => (1, "the elements of a set do not ascend"),
+            kind::MAP if self.parts.len().is_multiple_of(2) => {
+                (2, "the keys of a map do not ascend")
+            }
+            _ => (0, ""),
+        };
+        if before > 0
+            && let Some(at) = self.parts.len().checked_sub(before)
+            && self.parts.get(at).is_some_and(|last| *last >= value)
+        {
+            return Err(Error::Corrupt { what, at: self.start });
+        }
+        self.parts.push(value);
+        self.left -= 1;
+        Ok(())
+    }
+
+    fn close(mut self) -> Value {
+        if let Some(tag) = self.tag {
+            return Value::Tagged(tag, Box::new(self.parts.pop().unwrap_or(Value::Nil)));
+        }
+        match self.kind {
+            kind::SET => Value::Set(self.parts.into_iter().collect()),
+            kind::LIST => Value::List(self.parts),
+            kind::MAP => {
+                let mut pairs = Vec::with_capacity(self.parts.len() / 2);
+                let mut parts = self.parts.into_iter();
+                while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
+                    pairs.push((key, value));
+                }
+                Value::Map(pairs.into_iter().collect())
+            }
+            _ => Value::Vector(self.parts),
+        }
+    }
 }
 
 struct Input<'b> {
@@ -99,9 +151,51 @@ impl<'b> Input<'b> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, Error> {
-        let start = self.at;
-        Ok(match self.byte()? {
+    /// Open collections stand on a stack of their own, so that the depth of a value costs none of
+    /// the machine's.
+    fn value(&mut self) -> Result<Value, Error> {
+        let mut open: Vec<Open> = Vec::new();
+        loop {
+            let start = self.at;
+            let mut value = match self.byte()? {
+                kind @ (kind::VECTOR | kind::LIST | kind::MAP | kind::SET | kind::TAGGED) => {
+                    if open.len() >= Value::DEPTH_MAX {
+                        return self.corrupt("the value is nested too deep", start);
+                    }
+                    let parts = self.open(kind, start)?;
+                    if parts.left > 0 {
+                        open.push(parts);
+                        continue;
+                    }
+                    parts.close()
+                }
+                kind => self.atom(kind, start)?,
+            };
+            loop {
+                let Some(parts) = open.last_mut() else { return Ok(value) };
+                parts.push(value)?;
+                if parts.left > 0 {
+                    break;
+                }
+                let Some(parts) = open.pop() else { break };
+                value = parts.close();
+            }
+        }
+    }
+
+    fn open(&mut self, kind: u8, start: usize) -> Result<Open, Error> {
+        let tag = if kind == kind::TAGGED { Some(self.text()?.into()) } else { None };
+        let left = match kind {
+            kind::TAGGED => 1,
+            // A map of that many pairs ends as truncated in any case.
+            kind::MAP => self.varint()?.saturating_mul(2),
+            _ => self.varint()?,
+        };
+        Ok(Open { kind, start, tag, left, parts: Vec::new() })
+    }
+
+    fn atom(&mut self, kind: u8, start: usize) -> Result<Value, Error> {
+        Ok(match kind {
             kind::NIL => Value::Nil,
             kind::FALSE => Value::Bool(false),
             kind::TRUE => Value::Bool(true),
@@ -130,64 +224,8 @@ impl<'b> Input<'b> {
             kind::BYTES => Value::Bytes(self.run()?.into()),
             kind::UUID => Value::Uuid(self.array()?),
             kind::HASH => Value::Hash(self.array()?),
-            kind @ (kind::VECTOR | kind::LIST | kind::MAP | kind::SET | kind::TAGGED) => {
-                let Some(depth) = depth.checked_sub(1) else {
-                    return self.corrupt("the value is nested too deep", start);
-                };
-                self.parts(kind, depth)?
-            }
             _ => return self.corrupt("there is no such kind of value", start),
         })
-    }
-
-    fn parts(&mut self, kind: u8, depth: usize) -> Result<Value, Error> {
-        if kind == kind::TAGGED {
-            let tag = self.text()?.into();
-            return Ok(Value::Tagged(tag, Box::new(self.value(depth)?)));
-        }
-        let count = self.varint()?;
-        Ok(match kind {
-            kind::MAP => Value::Map(self.pairs(count, depth)?.into_iter().collect()),
-            kind::SET => Value::Set(self.elements(count, depth)?.into_iter().collect()),
-            kind::LIST => Value::List(self.items(count, depth)?),
-            _ => Value::Vector(self.items(count, depth)?),
-        })
-    }
-
-    // The counts below only say when to stop: the vectors grow with what was really read.
-
-    fn items(&mut self, count: u64, depth: usize) -> Result<Vec<Value>, Error> {
-        let mut items = Vec::new();
-        for _ in 0..count {
-            items.push(self.value(depth)?);
-        }
-        Ok(items)
-    }
-
-    fn elements(&mut self, count: u64, depth: usize) -> Result<Vec<Value>, Error> {
-        let mut elements = Vec::new();
-        for _ in 0..count {
-            let start = self.at;
-            let element = self.value(depth)?;
-            if elements.last().is_some_and(|last| *last >= element) {
-                return self.corrupt("the elements of a set do not ascend", start);
-            }
-            elements.push(element);
-        }
-        Ok(elements)
-    }
-
-    fn pairs(&mut self, count: u64, depth: usize) -> Result<Vec<(Value, Value)>, Error> {
-        let mut pairs: Vec<(Value, Value)> = Vec::new();
-        for _ in 0..count {
-            let start = self.at;
-            let key = self.value(depth)?;
-            if pairs.last().is_some_and(|(last, _)| *last >= key) {
-                return self.corrupt("the keys of a map do not ascend", start);
-            }
-            pairs.push((key, self.value(depth)?));
-        }
-        Ok(pairs)
     }
 
     /// An integer beyond 64 bits: big-endian two's complement of the fewest bytes.

@@ -116,7 +116,7 @@ fn run<S: Subject>(subject: &mut S, seed: u64) -> Result<(), String> {
     for step in 0..STEPS {
         random = next_random(random);
         let result = match random % 8 {
-            0 if random % 64 == 0 => pair.reopen(),
+            0 if random.is_multiple_of(64) => pair.reopen(),
             kind if kind < writes => pair.append(subject),
             _ => pair.next(subject),
         };
