@@ -172,6 +172,12 @@ impl Token {
         self.ids.last().copied().unwrap_or(TokenId::NONE)
     }
 
+    /// The ids of all blocks, the root's first: revoking any of them revokes the token.
+    #[must_use]
+    pub fn path(&self) -> &[TokenId] {
+        &self.ids
+    }
+
     /// What the last block claims to grant. A claim: [`Token::verify`] finds out whether it holds.
     #[must_use]
     pub fn grant(&self) -> &Grant {
