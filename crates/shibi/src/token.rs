@@ -221,6 +221,24 @@ impl Token {
         bytes
     }
 
+    /// A token from its blocks as they were signed, root first: what [`ledger`](crate::ledger)
+    /// keeps under `:shibi/block`. Checks the form alone, no signature.
+    ///
+    /// # Errors
+    /// The blocks are not those of a token.
+    pub fn from_blocks<'b>(
+        blocks: impl IntoIterator<Item = &'b [u8]>,
+    ) -> Result<Self, FormatError> {
+        let mut bytes = [MAGIC.as_slice(), &[0]].concat();
+        for block in blocks {
+            bytes.extend_from_slice(block);
+            if let Some(count) = bytes.get_mut(MAGIC.len()) {
+                *count = count.saturating_add(1);
+            }
+        }
+        Self::from_bytes(&bytes)
+    }
+
     /// Reads [`Token::to_bytes`]. Checks the form alone, no signature.
     ///
     /// # Errors

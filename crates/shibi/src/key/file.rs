@@ -47,20 +47,28 @@ pub enum KeyFileError {
 }
 
 impl Keypair {
-    /// Writes the secret key to a new file with mode 0600 and syncs it. Never overwrites.
+    /// Writes the secret key to a new file with mode 0600 and syncs it. Never overwrites, and the
+    /// file is there whole or not at all, whoever is killed and however many save at once.
     ///
     /// # Errors
     /// The file exists, or the system refuses.
     pub fn save(&self, path: &Path) -> Result<(), KeyFileError> {
         let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(format!(".{}.new", std::process::id()));
+        let draft = Path::new(&draft);
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(failed)?;
+        let mut file = options.open(draft).map_err(failed)?;
         let body = Zeroizing::new(text::encode(self.secret.as_bytes()));
         let line = Zeroizing::new([SECRET_PREFIX, &body, "\n"].concat());
-        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
+        // A link, unlike a rename, refuses where a file is.
+        let linked = written.and_then(|()| fs::hard_link(draft, path));
+        let removed = fs::remove_file(draft);
+        linked.and(removed).map_err(failed)
     }
 
     /// Reads a key that [`Keypair::save`] wrote.

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use datom::Value;
 
 use super::{schema, transaction};
-use crate::Trust;
+use crate::{Token, Trust};
 use crate::token::tests::{chain, key};
 
 fn recorded() -> Vec<Value> {
@@ -46,4 +46,15 @@ fn the_clauses_are_recorded_as_they_are() {
     assert_eq!(leaf.get("shibi/expires"), Some(&Value::Instant(1_900_000_000_000_000)));
     assert_eq!(leaf.get("shibi/not-before"), Some(&Value::Instant(1_000)));
     assert_eq!(leaf.get("shibi/kind"), Some(&Value::keyword("shibi.kind/delegation")));
+}
+
+#[test]
+fn a_token_comes_back_from_the_blocks_that_were_recorded() {
+    let entities = recorded();
+    let blocks = entities.iter().filter_map(|entity| match entity.get("shibi/block") {
+        Some(Value::Bytes(bytes)) => Some(&bytes[..]),
+        _ => None,
+    });
+    assert_eq!(Token::from_blocks(blocks).unwrap().to_bytes(), chain(3).to_bytes());
+    assert!(Token::from_blocks([]).is_err());
 }
