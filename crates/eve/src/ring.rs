@@ -56,7 +56,7 @@
 mod consumer;
 mod error;
 mod header;
-mod identity;
+pub(crate) mod identity;
 mod link;
 mod memory;
 mod producer;

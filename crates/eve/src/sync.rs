@@ -50,7 +50,7 @@ pub(crate) fn fence_at(_place: &'static str, order: Ordering) {
 pub(crate) const fn witness(_slot: usize, _access: Access) {}
 
 #[cfg(loom)]
-pub(crate) use model::{at, fence_at, rejects, witness, witness_slots};
+pub(crate) use model::{at, fence_at, holds_without, witness, witness_slots};
 
 /// What a thread does to a slot of its own.
 #[derive(Clone, Copy)]
@@ -180,17 +180,18 @@ mod model {
     use super::{Access, Ordering, fence};
     use std::cell::{Cell, RefCell};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::rc::Rc;
 
     std::thread_local! {
         /// Loom runs every thread of a model on one thread of the system, so that this reaches
         /// all of the model and nothing of the models beside it.
-        static WEAK: Cell<Option<&'static str>> = const { Cell::new(None) };
-        static WITNESSES: RefCell<std::sync::Arc<[loom::cell::UnsafeCell<()>]>> =
-            RefCell::new(std::sync::Arc::new([]));
+        static WEAK: Cell<&'static [&'static str]> = const { Cell::new(&[]) };
+        static WITNESSES: RefCell<Rc<[loom::cell::UnsafeCell<()>]>> =
+            RefCell::new(Rc::new([]));
     }
 
     fn is_weak(place: &'static str) -> bool {
-        WEAK.get() == Some(place)
+        WEAK.get().contains(&place)
     }
 
     pub(crate) fn at(place: &'static str, order: Ordering) -> Ordering {
@@ -218,11 +219,14 @@ mod model {
         }
     }
 
-    /// Whether loom finds a fault in `model` once the ordering at `place` is relaxed.
-    pub(crate) fn rejects(place: &'static str, model: impl Fn() + Send + Sync + 'static) -> bool {
-        WEAK.set(Some(place));
+    /// Whether loom finds no fault in `model` once the orderings at `places` are relaxed.
+    pub(crate) fn holds_without(
+        places: &'static [&'static str],
+        model: impl Fn() + Send + Sync + 'static,
+    ) -> bool {
+        WEAK.set(places);
         let outcome = catch_unwind(AssertUnwindSafe(|| loom::model(model)));
-        WEAK.set(None);
-        outcome.is_err()
+        WEAK.set(&[]);
+        outcome.is_ok()
     }
 }

@@ -76,7 +76,7 @@ impl Layout {
     }
 
     const fn record_word(self) -> u64 {
-        (self.slot_words() as u64 * WORD_BYTES) << 32 | RECORD_WORDS as u64 * WORD_BYTES
+        ((self.slot_words() as u64 * WORD_BYTES) << 32) | (RECORD_WORDS as u64 * WORD_BYTES)
     }
 }
 
@@ -144,7 +144,7 @@ pub(super) fn create(
     for word in &words[..WORD_SLOTS] {
         word.store(0, Ordering::Relaxed);
     }
-    let format = (layout as u64) << 32 | u64::from(VERSION);
+    let format = ((layout as u64) << 32) | u64::from(VERSION);
     words[WORD_FORMAT].store(format, Ordering::Relaxed);
     words[WORD_CAPACITY].store(capacity, Ordering::Relaxed);
     words[WORD_RECORD].store(layout.record_word(), Ordering::Relaxed);

@@ -19,11 +19,11 @@ const START_MASK: u64 = u32::MAX as u64;
 
 /// A process, at this boot of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity(u64);
+pub(crate) struct Identity(u64);
 
 impl Identity {
     /// This process.
-    pub(super) fn current() -> Identity {
+    pub(crate) fn current() -> Identity {
         let pid = std::process::id();
         let start = match process_state(pid) {
             State::Running { start } => start,
@@ -36,21 +36,27 @@ impl Identity {
         Identity(u64::from(pid) << PID_SHIFT | namespace << NAMESPACE_SHIFT | start)
     }
 
+    /// A process of this machine that cannot live: its pid is beyond any that Linux gives out.
+    #[cfg(test)]
+    pub(crate) fn nobody_alive() -> Identity {
+        Identity::new((1 << (64 - PID_SHIFT)) - 1, namespace(), 1)
+    }
+
     /// The identity with this word; `None` for 0, which is nobody.
-    pub(super) fn from_raw(raw: u64) -> Option<Identity> {
+    pub(crate) fn from_raw(raw: u64) -> Option<Identity> {
         (raw != 0).then_some(Identity(raw))
     }
 
-    pub(super) fn raw(self) -> u64 {
+    pub(crate) fn raw(self) -> u64 {
         self.0
     }
 
-    pub(super) fn pid(self) -> u32 {
+    pub(crate) fn pid(self) -> u32 {
         (self.0 >> PID_SHIFT) as u32
     }
 
     /// Whether the process lives, or might.
-    pub(super) fn is_alive(self) -> bool {
+    pub(crate) fn is_alive(self) -> bool {
         if self.0 >> NAMESPACE_SHIFT & NAMESPACE_MASK != namespace() {
             return true;
         }

@@ -16,19 +16,15 @@
 //! kernel compares it, or the sleeper is woken. Where the kernel has no heavy barrier, sleeps are
 //! naps of [`NAP`], and the wait is only late, never lost.
 
+use std::iter::repeat_n;
 use std::time::{Duration, Instant};
 
 use super::{Error, Words, link::Link};
 use crate::sync::{self, Ordering};
 
-#[cfg(not(any(loom, miri)))]
-const SPINS: u32 = 256;
-#[cfg(not(any(loom, miri)))]
-const YIELDS: u32 = 64;
-#[cfg(any(loom, miri))]
-const SPINS: u32 = 0;
-#[cfg(any(loom, miri))]
-const YIELDS: u32 = 1;
+/// A model that spun would let the other side finish first, and never see a side asleep.
+const SPINS: usize = if cfg!(any(loom, miri)) { 0 } else { 256 };
+const YIELDS: usize = if cfg!(any(loom, miri)) { 0 } else { 64 };
 
 /// The longest sleep where nobody can promise to wake us.
 const NAP: Duration = Duration::from_millis(1);
@@ -45,14 +41,14 @@ pub(super) trait Waits {
 
 /// Waits until `side` can go on.
 pub(super) fn until_ready<S: Waits>(side: &mut S, timeout: Option<Duration>) -> Result<(), Error> {
-    for _ in 0..SPINS {
+    for () in repeat_n((), SPINS) {
         if side.is_ready()? {
             return Ok(());
         }
         sync::spin_loop();
     }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    for _ in 0..YIELDS {
+    for () in repeat_n((), YIELDS) {
         if side.is_ready()? {
             return Ok(());
         }
