@@ -65,6 +65,16 @@ pub enum Error {
         /// The most this region can ever hold.
         limit_bytes: u64,
     },
+    /// An earlier checkpoint failed; what the disk holds of it is unknown.
+    #[error(
+        "{path}: an earlier checkpoint failed, so further ones from this process would prove \
+         nothing; close the region, look after the disk, open it again",
+        path = path.display()
+    )]
+    SyncFailed {
+        /// The region file.
+        path: PathBuf,
+    },
     /// The file is something else.
     #[error("{path}: not a region file: {found}; check the path", path = path.display())]
     NotARegion {
@@ -106,6 +116,26 @@ pub enum Error {
         what: &'static str,
         /// Where.
         at: Addr,
+    },
+    /// The system has no memory or no address space for a region of this size.
+    #[error("no memory for a region of {bytes} bytes; ask for less")]
+    Memory {
+        /// What was asked for.
+        bytes: u64,
+    },
+    /// Something else was expected at an address: a payload that was received before, say.
+    #[error("{at} is no {expected}")]
+    NotThat {
+        /// What the caller expected.
+        expected: &'static str,
+        /// Where.
+        at: Addr,
+    },
+    /// Every lane is taken: too many transactions run at once.
+    #[error("all {lanes} transaction lanes are taken; finish some transactions and try again")]
+    LanesFull {
+        /// How many transactions a region can have running at once, in all processes.
+        lanes: usize,
     },
     /// Every attachment slot belongs to a living process.
     #[error("all {slots} attachment slots belong to living processes; detach one and try again")]

@@ -1,0 +1,377 @@
+//! One process's place in a region: its slot, its pins, its lanes.
+//!
+//! 1. A slot is claimed by one compare-and-swap of its identity word, under the kernel's lock on the
+//!    slot's byte, which is held until the attachment ends or its process dies.
+//! 2. Only the holder of a slot's lock writes the slot, its pins and the lanes it owns. Whoever gets
+//!    the lock of a slot that names somebody knows that this somebody is dead, and buries it.
+//! 3. In this process a pin is taken, shared and given back by its count: 0 free, [`BUSY`] while
+//!    its word changes hands, otherwise how many share it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::blocks::Blocks;
+use crate::class::CLASSES;
+use crate::epoch::{self, RootWord, Scan};
+use crate::lane::{self, Lane};
+use crate::layout::{self, LANES, PINS, SLOTS, cell, cell_at, page, pin_at, slot, slot_at};
+use crate::lease::Lease;
+use crate::ring::identity::Identity;
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::{Addr, Error, Region};
+
+const BUSY: u32 = u32::MAX;
+
+/// What this process holds of a region.
+pub(crate) struct Attachment {
+    pub(crate) blocks: Blocks,
+    slot: usize,
+    /// How many views share each pin of the slot.
+    shares: Box<[AtomicU32]>,
+    /// Where to look for a free pin first.
+    free_pin: AtomicUsize,
+    /// The pin that was taken last: the next snapshot is probably of the same epoch.
+    last_pin: AtomicUsize,
+    /// Lanes of this attachment that no transaction uses at the moment.
+    idle: Mutex<Vec<Lane>>,
+    /// The lane that payloads come from, once there was one.
+    pub(crate) payloads: Mutex<Option<Lane>>,
+    /// Locks of the same file are one for the threads of this process: this tells them apart.
+    sweeping: Mutex<()>,
+}
+
+/// What attaching found and did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// Nobody else is attached.
+    pub(crate) alone: bool,
+    /// Dead attachments that were cleared away.
+    pub(crate) buried: u32,
+}
+
+impl Attachment {
+    /// Claims a slot and clears away the dead. The caller holds the gate.
+    pub(crate) fn new(region: Region) -> Result<(Attachment, Arrival), Error> {
+        let blocks = Blocks::new(region);
+        let mut arrival = Arrival { alone: true, buried: 0 };
+        let mut mine = None;
+        for slot in 0..SLOTS {
+            let region = blocks.region();
+            let identity = region.word(slot_at(slot) + slot::IDENTITY);
+            if identity.load(Ordering::Acquire) == 0 && mine.is_some() {
+                continue;
+            }
+            if !lock_of_the_dead(region, slot) {
+                arrival.alone = false;
+                continue;
+            }
+            if identity.load(Ordering::Acquire) != 0 {
+                bury(&blocks, slot);
+                arrival.buried += 1;
+            }
+            if mine.is_none() {
+                mine = Some(slot);
+            } else {
+                Lease::Slot(slot).give_back(region);
+            }
+        }
+        let slot = mine.ok_or(Error::SlotsFull { slots: SLOTS })?;
+        let identity = blocks.region().word(slot_at(slot) + slot::IDENTITY);
+        let me = Identity::current().raw();
+        if identity.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+            return Err(Error::corrupt("a slot that changed while it was locked", at_slot(slot)));
+        }
+        let attachment = Attachment {
+            blocks,
+            slot,
+            shares: (0..PINS).map(|_| AtomicU32::new(0)).collect(),
+            free_pin: AtomicUsize::new(0),
+            last_pin: AtomicUsize::new(0),
+            idle: Mutex::new(Vec::new()),
+            payloads: Mutex::new(None),
+            sweeping: Mutex::new(()),
+        };
+        Ok((attachment, arrival))
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        self.blocks.region()
+    }
+
+    #[inline]
+    pub(crate) fn root(&self) -> RootWord {
+        RootWord(self.root_word().load(Ordering::Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn root_word(&self) -> &AtomicU64 {
+        self.region().word(page::ROOT)
+    }
+
+    /// Pins the newest epoch. Give the pin back with [`Attachment::release`].
+    #[inline]
+    pub(crate) fn pin(&self) -> Result<(usize, RootWord, Addr), Error> {
+        if let Some(shared) = self.share_last() {
+            return Ok(shared);
+        }
+        let pin = self.take_pin()?;
+        let region = self.region();
+        let cell_root = |cell: u8| region.word(cell_at(cell) + cell::ROOT);
+        let (word, root) = epoch::pin(self.root_word(), cell_root, self.pin_word(pin));
+        self.shares[pin].store(1, Ordering::Release);
+        self.last_pin.store(pin, Ordering::Relaxed);
+        Ok((pin, word, root))
+    }
+
+    /// Joins the pin that was taken last, if it is still held and of the newest epoch.
+    #[inline]
+    fn share_last(&self) -> Option<(usize, RootWord, Addr)> {
+        let pin = self.last_pin.load(Ordering::Relaxed);
+        if !self.join(pin) {
+            return None;
+        }
+        // While it is shared its word stands still. Equal to the newest epoch, it holds that.
+        let word = self.root();
+        let root = self.region().word(cell_at(word.cell()) + cell::ROOT).load(Ordering::Acquire);
+        let pinned = self.pin_word(pin).load(Ordering::Relaxed);
+        if pinned == word.epoch() && self.root() == word {
+            return Some((pin, word, Addr::from_raw(root)));
+        }
+        self.release(pin);
+        None
+    }
+
+    /// One more view shares a pin; false if nobody holds it.
+    #[inline]
+    pub(crate) fn join(&self, pin: usize) -> bool {
+        let shares = &self.shares[pin];
+        let mut count = shares.load(Ordering::Relaxed);
+        while count != 0 && count < BUSY - 1 {
+            // Acquire: pairs with the release of whoever took the pin.
+            match shares.compare_exchange_weak(
+                count,
+                count + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => count = now,
+            }
+        }
+        false
+    }
+
+    /// One view less shares a pin; the last one ends it.
+    #[inline]
+    pub(crate) fn release(&self, pin: usize) {
+        let shares = &self.shares[pin];
+        let mut count = shares.load(Ordering::Relaxed);
+        loop {
+            let left = if count == 1 { BUSY } else { count - 1 };
+            // Acquire and release: the last view ends after every read of all of them.
+            match shares.compare_exchange_weak(count, left, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => count = now,
+            }
+        }
+        if count == 1 {
+            epoch::unpin(self.pin_word(pin));
+            shares.store(0, Ordering::Release);
+            self.free_pin.store(pin, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn take_pin(&self) -> Result<usize, Error> {
+        let first = self.free_pin.load(Ordering::Relaxed);
+        for step in 0..PINS {
+            let pin = (first + step) % PINS;
+            let shares = &self.shares[pin];
+            if shares.load(Ordering::Relaxed) == 0
+                && shares.compare_exchange(0, BUSY, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                let used = self.region().word(slot_at(self.slot) + slot::PINS_USED);
+                if used.load(Ordering::Relaxed) <= pin as u64 {
+                    // Before the pin's fence, so whoever scans the pin also sees how many there are.
+                    used.fetch_max(pin as u64 + 1, Ordering::Relaxed);
+                }
+                return Ok(pin);
+            }
+        }
+        Err(Error::PinsFull { pins: PINS })
+    }
+
+    #[inline]
+    fn pin_word(&self, pin: usize) -> &AtomicU64 {
+        self.region().word(pin_at(self.slot, pin))
+    }
+
+    /// Every pinned epoch of every attachment, and of the checkpoints.
+    pub(crate) fn scan(&self, scan: &mut Scan) {
+        let region = self.region();
+        scan.begin();
+        for slot in 0..SLOTS {
+            if region.word(slot_at(slot) + slot::IDENTITY).load(Ordering::Acquire) == 0 {
+                continue;
+            }
+            let used = region.word(slot_at(slot) + slot::PINS_USED).load(Ordering::Acquire);
+            for pin in region.atomics(pin_at(slot, 0), PINS.min(used as usize)) {
+                scan.see(pin);
+            }
+        }
+        // After the pins: a checkpoint takes over from the pin it was written under.
+        for pin in region.atomics(page::CHECKPOINT_PINS, 2) {
+            scan.see(pin);
+        }
+        scan.finish();
+    }
+
+    /// A lane for one transaction: one of this attachment's, or one that nobody owns.
+    #[inline]
+    pub(crate) fn take_lane(&self) -> Result<Lane, Error> {
+        if let Some(lane) = lock(&self.idle).pop() {
+            return Ok(lane);
+        }
+        self.claim_lane()
+    }
+
+    #[cold]
+    fn claim_lane(&self) -> Result<Lane, Error> {
+        for attempt in 0..2 {
+            for number in 0..LANES as u8 {
+                let owner = self.region().word(layout::lane_at(number) + layout::lane::OWNER);
+                let me = self.slot as u64 + 1;
+                let free = owner.load(Ordering::Relaxed) == 0;
+                if free
+                    && owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+                {
+                    return Ok(Lane::adopt(&self.blocks, number));
+                }
+            }
+            if attempt == 0 && self.sweep() == 0 {
+                break;
+            }
+        }
+        Err(Error::LanesFull { lanes: LANES })
+    }
+
+    /// Gives a lane back for the next transaction of this process.
+    #[inline]
+    pub(crate) fn return_lane(&self, lane: Lane) {
+        lock(&self.idle).push(lane);
+    }
+
+    /// How many lanes wait for transactions; the others run one.
+    pub(crate) fn idle_lanes(&self) -> usize {
+        lock(&self.idle).len()
+    }
+
+    /// How many lanes this attachment owns.
+    pub(crate) fn owned_lanes(&self) -> usize {
+        let me = self.slot as u64 + 1;
+        let owner = |number| self.region().word(layout::lane_at(number) + layout::lane::OWNER);
+        (0..LANES as u8).filter(|number| owner(*number).load(Ordering::Acquire) == me).count()
+    }
+
+    /// How many of them serve payloads.
+    pub(crate) fn payload_lanes(&self) -> usize {
+        usize::from(lock(&self.payloads).is_some())
+    }
+
+    /// Blocks that wait for nobody to see them any more, in all lanes.
+    pub(crate) fn retired_blocks(&self) -> u64 {
+        let pending = |number| self.region().word(layout::lane_at(number) + layout::lane::PENDING);
+        (0..LANES as u8).map(|number| pending(number).load(Ordering::Relaxed)).sum()
+    }
+
+    /// Clears away attachments whose process died. Returns how many.
+    pub(crate) fn sweep(&self) -> u32 {
+        let _one_at_a_time = lock(&self.sweeping);
+        let region = self.region();
+        let mut buried = 0;
+        for slot in (0..SLOTS).filter(|slot| *slot != self.slot) {
+            let identity = region.word(slot_at(slot) + slot::IDENTITY);
+            if identity.load(Ordering::Acquire) != 0 && lock_of_the_dead(region, slot) {
+                if identity.load(Ordering::Acquire) != 0 {
+                    bury(&self.blocks, slot);
+                    buried += 1;
+                }
+                Lease::Slot(slot).give_back(region);
+            }
+        }
+        buried
+    }
+
+    /// Forgets the active chunks of a lane that nobody uses: a rebuild lists them again.
+    pub(crate) fn forget_active(blocks: &Blocks, number: u8) {
+        let active = layout::lane_at(number) + layout::lane::ACTIVE;
+        for word in blocks.region().atomics(active, CLASSES) {
+            word.store(0, Ordering::Release);
+        }
+    }
+
+    /// Whether any other slot names somebody.
+    pub(crate) fn has_company(&self) -> bool {
+        (0..SLOTS).filter(|slot| *slot != self.slot).any(|slot| {
+            self.region().word(slot_at(slot) + slot::IDENTITY).load(Ordering::Acquire) != 0
+        })
+    }
+
+    /// The attachments there are: their process id and the oldest epoch each pins.
+    pub(crate) fn attachments(&self) -> Vec<(u32, Option<u64>)> {
+        let region = self.region();
+        let slots = (0..SLOTS).filter_map(|slot| {
+            let identity = region.word(slot_at(slot) + slot::IDENTITY).load(Ordering::Acquire);
+            let identity = Identity::from_raw(identity)?;
+            let used = region.word(slot_at(slot) + slot::PINS_USED).load(Ordering::Acquire);
+            let pins = region.atomics(pin_at(slot, 0), PINS.min(used as usize));
+            let pinned = pins.iter().map(|pin| pin.load(Ordering::Acquire));
+            Some((identity.pid(), pinned.filter(|epoch| *epoch != 0).min()))
+        });
+        slots.collect()
+    }
+
+    /// Leaves: lanes and slot are nobody's again. The caller holds the gate.
+    pub(crate) fn leave(&self) {
+        for lane in lock(&self.idle).drain(..).chain(lock(&self.payloads).take()) {
+            let owner = layout::lane_at(lane.number()) + layout::lane::OWNER;
+            self.region().word(owner).store(0, Ordering::Release);
+        }
+        self.region().word(slot_at(self.slot) + slot::PINS_USED).store(0, Ordering::Release);
+        self.region().word(slot_at(self.slot) + slot::IDENTITY).store(0, Ordering::Release);
+        Lease::Slot(self.slot).give_back(self.region());
+    }
+}
+
+/// Takes a slot's lock, which succeeds only if its holder is dead or there is none. Memory without
+/// locks has no dead: a slot that names somebody is somebody's.
+fn lock_of_the_dead(region: &Region, slot: usize) -> bool {
+    Lease::Slot(slot)
+        .try_take(region)
+        .unwrap_or_else(|| region.word(slot_at(slot) + slot::IDENTITY).load(Ordering::Acquire) == 0)
+}
+
+/// Clears a slot whose lock was taken from the dead.
+fn bury(blocks: &Blocks, slot: usize) {
+    let region = blocks.region();
+    for number in 0..LANES as u8 {
+        let owner = region.word(layout::lane_at(number) + layout::lane::OWNER);
+        if owner.load(Ordering::Acquire) == slot as u64 + 1 {
+            lane::bury(blocks, number);
+            owner.store(0, Ordering::Release);
+        }
+    }
+    for pin in region.atomics(pin_at(slot, 0), PINS) {
+        pin.store(0, Ordering::Release);
+    }
+    region.word(slot_at(slot) + slot::PINS_USED).store(0, Ordering::Release);
+    region.word(slot_at(slot) + slot::IDENTITY).store(0, Ordering::Release);
+}
+
+fn at_slot(slot: usize) -> Addr {
+    Addr::from_raw(slot_at(slot))
+}
+
+/// What the mutexes of this file hold stays whole whoever panicked.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,216 @@
+//! Chunks and the blocks in them: the part of the allocator that all processes share.
+//!
+//! A *directory* word says what a chunk is. In a small chunk a table of *births*, one word per
+//! block, is the whole truth about allocation: 0 is free, anything else says since when and for
+//! what the block is there. A large block takes a run of chunks and has one birth.
+//!
+//! 1. A directory word goes from free to claimed by compare-and-swap, so a chunk has one claimer.
+//! 2. Blocks of a chunk are taken only by the lane whose active chunk it is, so taking needs no
+//!    compare-and-swap; they are freed by anybody.
+//! 3. A small chunk is loose, listed on its class's stack, or active in one lane. Only who moves
+//!    it from loose to listed pushes it; only who pops it makes it active.
+//! 4. Counts and stacks are hints. They can lose a chunk when a process dies between two stores,
+//!    never hand out a block twice; [`Blocks::rebuild`] makes them anew from the births.
+
+use crate::class::{Class, SMALL_MAX};
+use crate::layout::{self, CHUNK, ChunkId, STACK_STRIDE, STACKS, chunk, page};
+use crate::sync::{AtomicU64, Ordering};
+use crate::{Addr, Error, Region};
+
+mod birth;
+mod entry;
+mod rebuild;
+mod run;
+mod stack;
+
+pub(crate) use birth::Birth;
+pub(crate) use entry::Entry;
+pub(crate) use rebuild::clear_above_high_water;
+pub(crate) use stack::Taken;
+
+/// A block that was found to be one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) at: u64,
+    pub(crate) chunk: ChunkId,
+    /// Where its birth lies.
+    birth: u64,
+    pub(crate) words: u32,
+    /// `None` for a run of chunks.
+    class: Option<Class>,
+}
+
+/// The blocks of a region.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    region: Region,
+}
+
+impl Blocks {
+    pub(crate) fn new(region: Region) -> Blocks {
+        Blocks { region }
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    pub(crate) fn high_water(&self) -> ChunkId {
+        ChunkId(self.region.word(page::HIGH_WATER).load(Ordering::Acquire) as u32)
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, chunk: ChunkId) -> Entry {
+        Entry(self.entry_word(chunk).load(Ordering::Acquire))
+    }
+
+    #[inline]
+    fn entry_word(&self, chunk: ChunkId) -> &AtomicU64 {
+        self.region.word(chunk.entry())
+    }
+
+    /// The block that begins at `at`: checked against the allocated size, the directory and the
+    /// geometry of its class.
+    #[inline]
+    pub(crate) fn locate(&self, at: Addr) -> Result<Place, Error> {
+        let raw = at.raw();
+        if raw >= self.region.allocated() {
+            return Err(Error::corrupt("an address outside the region", at));
+        }
+        let chunk = ChunkId::holding(raw);
+        let offset = (raw % CHUNK) as u32;
+        let entry = self.entry(chunk);
+        if let Some(class) = entry.class() {
+            let geometry = class.geometry();
+            let index =
+                geometry.block_at(offset).ok_or(Error::corrupt("an address inside a block", at))?;
+            let birth = chunk.start() + chunk::BIRTHS + u64::from(index) * 8;
+            let words = geometry.bytes / 8;
+            return Ok(Place { at: raw, chunk, birth, words, class: Some(class) });
+        }
+        self.locate_large(at, chunk, entry)
+    }
+
+    #[cold]
+    fn locate_large(&self, at: Addr, chunk: ChunkId, entry: Entry) -> Result<Place, Error> {
+        let run = entry.run().ok_or(Error::corrupt("an address where no block is", at))?;
+        if at.raw() != chunk.start() + chunk::LARGE_DATA {
+            return Err(Error::corrupt("an address inside a block", at));
+        }
+        let bytes = self.region.word(chunk.start() + chunk::LENGTH).load(Ordering::Acquire);
+        let room = u64::from(run) * CHUNK - chunk::LARGE_DATA;
+        let end = chunk.start() + u64::from(run) * CHUNK;
+        if bytes > room || !bytes.is_multiple_of(8) || end > self.region.allocated() {
+            return Err(Error::corrupt("a block longer than its chunks", at));
+        }
+        let birth = chunk.start() + chunk::BIRTHS;
+        Ok(Place { at: at.raw(), chunk, birth, words: (bytes / 8) as u32, class: None })
+    }
+
+    /// Since when and for what the block is there.
+    #[inline]
+    pub(crate) fn birth(&self, place: &Place) -> Birth {
+        Birth(self.birth_word(place).load(Ordering::Acquire))
+    }
+
+    #[inline]
+    pub(crate) fn birth_word(&self, place: &Place) -> &AtomicU64 {
+        self.region.word(place.birth)
+    }
+
+    /// The births of a small chunk.
+    #[inline]
+    pub(crate) fn births(&self, chunk: ChunkId, class: Class) -> &[AtomicU64] {
+        let capacity = class.geometry().capacity as usize;
+        self.region.atomics(chunk.start() + chunk::BIRTHS, capacity)
+    }
+
+    /// The content of a block.
+    ///
+    /// # Safety
+    /// Nobody writes the block while the slice lives.
+    #[inline]
+    pub(crate) unsafe fn content(&self, place: &Place) -> &[u64] {
+        // SAFETY: `locate` checked that the block lies in allocated memory; the rest is the
+        // caller's promise.
+        unsafe { self.region.block(place.at, place.words as usize) }
+    }
+
+    /// The content of a block, for writing.
+    ///
+    /// # Safety
+    /// Nobody else accesses the block while the slice lives.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the caller promises that the block is its own")]
+    pub(crate) unsafe fn content_mut(&self, place: &Place) -> &mut [u64] {
+        // SAFETY: `locate` checked that the block lies in allocated memory; the rest is the
+        // caller's promise.
+        unsafe { self.region.block_mut(place.at, place.words as usize) }
+    }
+
+    /// Frees a block. Nobody may read it any more, and the caller alone frees it.
+    #[inline]
+    pub(crate) fn free(&self, place: &Place) {
+        // Release: whoever takes the block acquires the 0, after every read of what was there.
+        self.birth_word(place).store(0, Ordering::Release);
+        match place.class {
+            Some(class) => self.count_freed(place.chunk, class),
+            None => self.free_run(place.chunk),
+        }
+    }
+
+    /// Frees the block at `at` if `birth` is still its birth.
+    pub(crate) fn free_if(&self, at: Addr, birth: Birth) -> bool {
+        match self.locate(at) {
+            Ok(place) if self.birth(&place) == birth => {
+                self.free(&place);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The chunks below the high-water mark that can hold blocks, in order.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> + use<> {
+        let end = self.high_water().0;
+        (0..end).map(ChunkId).filter(|chunk| *chunk >= chunk.first_of_group())
+    }
+
+    /// Every block that is there, with its birth.
+    pub(crate) fn each(&self, mut see: impl FnMut(Addr, Birth)) -> Result<(), Error> {
+        for chunk in self.chunks() {
+            let entry = self.entry(chunk);
+            if let Some(class) = entry.class() {
+                for (index, word) in self.births(chunk, class).iter().enumerate() {
+                    let birth = Birth(word.load(Ordering::Acquire));
+                    if !birth.is_free() {
+                        see(Blocks::address(chunk, class, index as u32), birth);
+                    }
+                }
+            } else if entry.run().is_some() {
+                let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
+                let birth = self.birth(&self.locate(at)?);
+                if !birth.is_free() {
+                    see(at, birth);
+                }
+            } else if !entry.is_known() {
+                let at = Addr::from_raw(chunk.entry());
+                return Err(Error::corrupt("a directory word of no kind", at));
+            }
+        }
+        Ok(())
+    }
+
+    fn stack_head(&self, class: Class) -> &AtomicU64 {
+        self.region.word(STACKS + class.index() as u64 * STACK_STRIDE)
+    }
+}
+
+/// How many chunks a large block of `bytes` takes.
+pub(crate) fn chunks_for(bytes: u64) -> Result<u32, Error> {
+    debug_assert!(bytes > SMALL_MAX);
+    if bytes > layout::BLOCK_MAX {
+        return Err(Error::TooLarge { bytes, limit_bytes: layout::BLOCK_MAX });
+    }
+    Ok((bytes + chunk::LARGE_DATA).div_ceil(CHUNK) as u32)
+}

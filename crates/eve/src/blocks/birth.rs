@@ -1,0 +1,71 @@
+//! The word that says since when, and for what, a block is there.
+
+use crate::epoch::{EPOCH_BITS, EPOCH_MASK};
+use crate::layout::LANES;
+
+/// `kind << 56 | number`. Kinds below the number of lanes are blocks of transactions: the lane that
+/// made them and the epoch it wanted to commit. 0 is a free block; epochs begin at 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Birth(pub(crate) u64);
+
+/// Written and read atomically only; the number is its length in bytes.
+const SHARED: u64 = 0xfd;
+/// A payload that somebody holds; the number is its length in bytes.
+const HELD: u64 = 0xfe;
+/// A payload that was sent and that nobody has received.
+const SENT: u64 = 0xff;
+
+impl Birth {
+    /// A block of the transaction in `lane` that wants to become `epoch`.
+    #[inline]
+    pub(crate) const fn transaction(lane: u8, epoch: u64) -> Birth {
+        Birth((lane as u64) << EPOCH_BITS | epoch)
+    }
+
+    pub(crate) const fn held(bytes: u64) -> Birth {
+        Birth(HELD << EPOCH_BITS | bytes)
+    }
+
+    pub(crate) const fn sent(bytes: u64) -> Birth {
+        Birth(SENT << EPOCH_BITS | bytes)
+    }
+
+    pub(crate) const fn shared(bytes: u64) -> Birth {
+        Birth(SHARED << EPOCH_BITS | bytes)
+    }
+
+    #[inline]
+    const fn kind(self) -> u64 {
+        self.0 >> EPOCH_BITS
+    }
+
+    #[inline]
+    const fn number(self) -> u64 {
+        self.0 & EPOCH_MASK
+    }
+
+    pub(crate) const fn is_free(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The epoch in which a transaction's block was born; `None` for any other block.
+    #[inline]
+    pub(crate) const fn epoch(self) -> Option<u64> {
+        if self.kind() < LANES as u64 && self.number() != 0 { Some(self.number()) } else { None }
+    }
+
+    /// The length of a payload somebody holds.
+    pub(crate) const fn held_bytes(self) -> Option<u64> {
+        if self.kind() == HELD { Some(self.number()) } else { None }
+    }
+
+    /// The length of a payload under way.
+    pub(crate) const fn sent_bytes(self) -> Option<u64> {
+        if self.kind() == SENT { Some(self.number()) } else { None }
+    }
+
+    /// The length of a block of shared words.
+    pub(crate) const fn shared_bytes(self) -> Option<u64> {
+        if self.kind() == SHARED { Some(self.number()) } else { None }
+    }
+}

@@ -1,0 +1,154 @@
+//! Runs of chunks: claimed, given back.
+
+use super::{Birth, Blocks, Entry, Place};
+use crate::layout::{ChunkId, chunk, page};
+use crate::sync::Ordering;
+use crate::{Addr, Error};
+
+impl Blocks {
+    /// Claims `count` chunks that follow each other: freed ones if there are, new ones otherwise.
+    pub(crate) fn claim(&self, count: u32, lane: u8) -> Result<ChunkId, Error> {
+        if self.region.word(page::FREE_CHUNKS).load(Ordering::Relaxed) >= u64::from(count)
+            && let Some(start) = self.claim_freed(count, lane)
+        {
+            return Ok(start);
+        }
+        loop {
+            let start = self.advance_high_water(count)?;
+            // Somebody looking for freed chunks may have found these first.
+            if self.try_claim(start, count, lane) {
+                return Ok(start);
+            }
+        }
+    }
+
+    fn claim_freed(&self, count: u32, lane: u8) -> Option<ChunkId> {
+        let mut run = 0;
+        for chunk in self.chunks() {
+            let begins_group = chunk == chunk.first_of_group();
+            let free = self.entry(chunk).is_free();
+            run = match (free, begins_group) {
+                (false, _) => 0,
+                (true, true) => 1,
+                (true, false) => run + 1,
+            };
+            if run == count {
+                let start = ChunkId(chunk.0 + 1 - count);
+                if self.try_claim(start, count, lane) {
+                    self.count_free_chunks(|free| free.saturating_sub(u64::from(count)));
+                    return Some(start);
+                }
+                run = 0;
+            }
+        }
+        None
+    }
+
+    fn try_claim(&self, start: ChunkId, count: u32, lane: u8) -> bool {
+        let claimed = Entry::claimed(lane).0;
+        for index in 0..count {
+            let word = self.entry_word(start.plus(index));
+            let free = Entry::FREE.0;
+            if word.compare_exchange(free, claimed, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+                for taken in 0..index {
+                    self.entry_word(start.plus(taken)).store(free, Ordering::Release);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Moves the high-water mark over `count` more chunks of one group, growing the region first.
+    fn advance_high_water(&self, count: u32) -> Result<ChunkId, Error> {
+        let word = self.region.word(page::HIGH_WATER);
+        let mut old = word.load(Ordering::Acquire);
+        loop {
+            let mut start = ChunkId(old as u32).max(ChunkId(old as u32).first_of_group());
+            let mut skipped = 0;
+            if start.plus(count) > start.end_of_group() {
+                skipped = start.end_of_group().0 - start.0;
+                start = start.end_of_group().first_of_group();
+            }
+            let end = start.plus(count);
+            self.region.grow_to(end.start())?;
+            match word.compare_exchange(old, end.0.into(), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    self.count_free_chunks(|free| free + u64::from(skipped));
+                    return Ok(start);
+                }
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    fn count_free_chunks(&self, change: impl Fn(u64) -> u64) {
+        let word = self.region.word(page::FREE_CHUNKS);
+        let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| Some(change(free)));
+    }
+
+    /// Makes a claimed run one block. Its birth is there before the directory says so, so it is
+    /// never a block without one.
+    pub(crate) fn make_large(&self, start: ChunkId, count: u32, bytes: u64, birth: Birth) -> Place {
+        let length = bytes.next_multiple_of(16);
+        self.region.word(start.start() + chunk::LENGTH).store(length, Ordering::Relaxed);
+        self.region.word(start.start() + chunk::BIRTHS).store(birth.0, Ordering::Relaxed);
+        self.entry_word(start).store(Entry::large(count).0, Ordering::Release);
+        for index in 1..count {
+            self.entry_word(start.plus(index)).store(Entry::TAIL.0, Ordering::Release);
+        }
+        Place {
+            at: start.start() + chunk::LARGE_DATA,
+            chunk: start,
+            birth: start.start() + chunk::BIRTHS,
+            words: (length / 8) as u32,
+            class: None,
+        }
+    }
+
+    /// Gives the chunks of a large block back, whose birth is already 0.
+    pub(super) fn free_run(&self, start: ChunkId) {
+        let Some(run) = self.entry(start).run() else { return };
+        // The tail first: the head's length is what says which chunks are left to free.
+        for index in (0..run).rev() {
+            let chunk = start.plus(index);
+            if chunk < self.high_water() {
+                self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
+            }
+        }
+        self.count_free_chunks(|free| free + u64::from(run));
+    }
+
+    /// Takes back what a dead lane had: its claimed chunks, and its unpublished blocks.
+    /// Returns how many blocks those were.
+    pub(crate) fn roll_back(&self, lane: u8, unpublished: Option<Birth>) -> u64 {
+        let mut blocks = 0;
+        let mut run_end = ChunkId(0);
+        for chunk in self.chunks() {
+            let entry = self.entry(chunk);
+            if let Some(run) = entry.run() {
+                let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
+                if unpublished.is_some_and(|birth| self.free_if(at, birth)) {
+                    blocks += 1;
+                } else {
+                    run_end = run_end.max(chunk.plus(run));
+                }
+            } else if entry == Entry::claimed(lane) {
+                // Its head was already there: then the lane died just before saying so.
+                let becomes = if chunk < run_end { Entry::TAIL } else { Entry::FREE };
+                self.entry_word(chunk).store(becomes.0, Ordering::Release);
+                if becomes.is_free() {
+                    self.count_free_chunks(|free| free + 1);
+                }
+            } else if let (Some(class), Some(birth)) = (entry.class(), unpublished) {
+                for (index, word) in self.births(chunk, class).iter().enumerate() {
+                    if word.load(Ordering::Acquire) == birth.0 {
+                        let at = Blocks::address(chunk, class, index as u32);
+                        blocks += u64::from(self.free_if(at, birth));
+                    }
+                }
+            }
+        }
+        blocks
+    }
+}

@@ -1,0 +1,192 @@
+//! Per class: the chunks worth another pass, as a lock-free stack.
+//!
+//! A head is `version << 32 | chunk`; every change makes a new version, so a head that was popped and
+//! pushed again in between is told from one that stood still.
+
+use super::{Blocks, Entry};
+use crate::Addr;
+use crate::class::Class;
+use crate::layout::{ChunkId, chunk};
+use crate::sync::{AtomicU64, Ordering};
+
+const STATE_SHIFT: u32 = 32;
+const COUNT_MASK: u64 = (1 << STATE_SHIFT) - 1;
+const LOOSE: u64 = 0;
+const LISTED: u64 = 1;
+const ACTIVE: u64 = 2;
+
+/// A chunk that is now active in the lane that asked for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) chunk: ChunkId,
+    /// Free blocks it is said to have.
+    pub(crate) free: u32,
+}
+
+impl Blocks {
+    fn state(&self, chunk: ChunkId) -> &AtomicU64 {
+        self.region.word(chunk.start() + chunk::STATE)
+    }
+
+    /// One more block of the chunk is free.
+    #[inline]
+    pub(super) fn count_freed(&self, chunk: ChunkId, class: Class) {
+        let worthwhile = u64::from(class.geometry().worthwhile);
+        let state = self.state(chunk);
+        let mut old = state.load(Ordering::Relaxed);
+        loop {
+            let count = (old & COUNT_MASK) + 1;
+            let lists = old >> STATE_SHIFT == LOOSE && count >= worthwhile;
+            let kind = if lists { LISTED } else { old >> STATE_SHIFT };
+            let new = kind << STATE_SHIFT | count;
+            match state.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if lists => return self.push(chunk, class),
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    pub(super) fn push(&self, chunk: ChunkId, class: Class) {
+        let head = self.stack_head(class);
+        let next = self.region.word(chunk.start() + chunk::NEXT);
+        let mut old = head.load(Ordering::Relaxed);
+        loop {
+            next.store(old & COUNT_MASK, Ordering::Relaxed);
+            let new = next_version(old) | u64::from(chunk.0);
+            // Release: who pops the chunk acquires its `next`.
+            match head.compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Takes a chunk with free blocks from the stack and makes it active.
+    pub(crate) fn pop(&self, class: Class) -> Option<Taken> {
+        let head = self.stack_head(class);
+        loop {
+            let old = head.load(Ordering::Acquire);
+            let chunk = ChunkId(old as u32);
+            if chunk == ChunkId::NONE {
+                return None;
+            }
+            // A damaged stack is dropped, not followed; the next rebuild finds its chunks.
+            let next = if self.is_small(chunk, class) {
+                self.region.word(chunk.start() + chunk::NEXT).load(Ordering::Relaxed) & COUNT_MASK
+            } else {
+                0
+            };
+            let new = next_version(old) | next;
+            if head.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+                && self.is_small(chunk, class)
+                && let Some(free) = self.activate(chunk)
+            {
+                return Some(Taken { chunk, free });
+            }
+        }
+    }
+
+    pub(crate) fn is_small(&self, chunk: ChunkId, class: Class) -> bool {
+        chunk < self.high_water()
+            && chunk >= chunk.first_of_group()
+            && self.entry(chunk) == Entry::small(class)
+    }
+
+    /// From listed to active; `None` if it was not listed.
+    fn activate(&self, chunk: ChunkId) -> Option<u32> {
+        let state = self.state(chunk);
+        let mut old = state.load(Ordering::Relaxed);
+        while old >> STATE_SHIFT == LISTED {
+            let new = ACTIVE << STATE_SHIFT | old & COUNT_MASK;
+            match state.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Some((old & COUNT_MASK) as u32),
+                Err(now) => old = now,
+            }
+        }
+        None
+    }
+
+    /// Free blocks of a chunk that a lane says is its active one; `None` if it is not active.
+    pub(crate) fn resume(&self, chunk: ChunkId, class: Class) -> Option<Taken> {
+        if !self.is_small(chunk, class) {
+            return None;
+        }
+        let state = self.state(chunk).load(Ordering::Acquire);
+        let free = (state & COUNT_MASK) as u32;
+        (state >> STATE_SHIFT == ACTIVE).then_some(Taken { chunk, free })
+    }
+
+    /// Ends a pass in which `taken` blocks were found of the `free` the chunk was said to have.
+    /// Returns how many are free again, if that is worth another pass.
+    pub(crate) fn end_pass(&self, class: Class, pass: Taken, taken: u32) -> Option<u32> {
+        let worthwhile = u64::from(class.geometry().worthwhile);
+        // Every block that was free at the beginning has been found, so what the count says above
+        // that was freed behind the pass.
+        let gone = u64::from(taken.max(pass.free));
+        let state = self.state(pass.chunk);
+        let old = state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |old| {
+            Some((old & !COUNT_MASK) | (old & COUNT_MASK).saturating_sub(gone))
+        });
+        let (Ok(old) | Err(old)) = old;
+        let free = (old & COUNT_MASK).saturating_sub(gone);
+        (free >= worthwhile).then_some(free as u32)
+    }
+
+    /// An active chunk is nobody's again. The caller has already said that it is not its own, so a
+    /// death in between leaves it unused and not used twice.
+    pub(crate) fn let_loose(&self, chunk: ChunkId, class: Class) {
+        let worthwhile = u64::from(class.geometry().worthwhile);
+        let state = self.state(chunk);
+        let mut old = state.load(Ordering::Relaxed);
+        loop {
+            let count = old & COUNT_MASK;
+            let kind = if count >= worthwhile { LISTED } else { LOOSE };
+            let new = kind << STATE_SHIFT | count;
+            match state.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if kind == LISTED => return self.push(chunk, class),
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+
+    /// Makes a claimed chunk an active one of this class, all of it free.
+    pub(crate) fn make_small(&self, chunk: ChunkId, class: Class) -> Taken {
+        for birth in self.births(chunk, class) {
+            birth.store(0, Ordering::Relaxed);
+        }
+        let free = class.geometry().capacity;
+        self.region.word(chunk.start() + chunk::NEXT).store(0, Ordering::Relaxed);
+        let state = ACTIVE << STATE_SHIFT | u64::from(free);
+        self.state(chunk).store(state, Ordering::Relaxed);
+        self.entry_word(chunk).store(Entry::small(class).0, Ordering::Release);
+        Taken { chunk, free }
+    }
+
+    /// Counts the chunk's free blocks and lists it, or frees it if nothing is in it. Only while
+    /// nobody else is attached and its class's stack was emptied.
+    pub(super) fn relist(&self, chunk: ChunkId, class: Class) {
+        let free =
+            self.births(chunk, class).iter().filter(|b| b.load(Ordering::Relaxed) == 0).count();
+        let geometry = class.geometry();
+        if free == geometry.capacity as usize {
+            self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
+        } else if free >= geometry.worthwhile as usize {
+            self.state(chunk).store(LISTED << STATE_SHIFT | free as u64, Ordering::Relaxed);
+            self.push(chunk, class);
+        } else {
+            self.state(chunk).store(LOOSE << STATE_SHIFT | free as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// The address of block `index` of a small chunk.
+    #[inline]
+    pub(crate) fn address(chunk: ChunkId, class: Class, index: u32) -> Addr {
+        Addr::from_raw(chunk.start() + u64::from(class.geometry().offset_of(index)))
+    }
+}
+
+fn next_version(head: u64) -> u64 {
+    ((head >> STATE_SHIFT).wrapping_add(1)) << STATE_SHIFT
+}

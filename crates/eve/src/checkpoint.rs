@@ -1,0 +1,118 @@
+//! Checkpoints: what is safely on the disk, and going back to it.
+//!
+//! 1. A record is written only after everything its version can reach was flushed, and flushed
+//!    itself before it counts.
+//! 2. While a record counts, its version is pinned, so nothing that it can reach is overwritten.
+//! 3. Of two records the older one is overwritten: the newer one counts until the new one does.
+
+use std::sync::atomic::Ordering as StdOrdering;
+
+use crate::attachment::lock;
+use crate::blocks::{Blocks, clear_above_high_water};
+use crate::epoch::{RootWord, write_cell};
+use crate::header::{Checkpoint, check};
+use crate::layout::{CHUNK, LANE_STRIDE, LANES, SLOT_STRIDE, SLOTS, lane_at, page, slot_at};
+use crate::lease::Lease;
+use crate::slab::Inner;
+use crate::sync::{Ordering, fence};
+use crate::{Addr, Error, Region, Slab};
+
+const PAGE: u64 = 4096;
+
+impl Slab {
+    /// Makes the newest version safe on the disk and returns its number. Waits for the disk; others
+    /// go on reading and committing. Memory that is no file has no disk: nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the disk refuses; then the older checkpoint stays, and this handle
+    /// refuses further ones: what the system still holds of the failed write is unknown.
+    pub fn sync(&self) -> Result<u64, Error> {
+        write(&self.inner)
+    }
+}
+
+/// Writes a checkpoint of the newest version, if the newest one is not of it already.
+pub(crate) fn write(inner: &Inner) -> Result<u64, Error> {
+    let attachment = &inner.attachment;
+    let region = attachment.region();
+    let Some(path) = region.path() else { return Ok(attachment.root().epoch()) };
+    if inner.sync_failed.load(StdOrdering::Relaxed) {
+        return Err(Error::SyncFailed { path: path.to_owned() });
+    }
+    let _one_at_a_time = lock(&inner.checkpointing);
+    let locked = Lease::Checkpoint.take(region);
+    locked.map_err(|source| Error::Io { path: path.to_owned(), doing: "lock the file", source })?;
+    let (pin, word, root) = attachment.pin()?;
+    let written = write_pinned(&attachment.blocks, word.epoch(), root);
+    attachment.release(pin);
+    Lease::Checkpoint.give_back(region);
+    if written.is_err() {
+        inner.sync_failed.store(true, StdOrdering::Relaxed);
+    }
+    written.map(|()| word.epoch())
+}
+
+fn write_pinned(blocks: &Blocks, epoch: u64, root: Addr) -> Result<(), Error> {
+    let region = blocks.region();
+    let newest = Checkpoint::newest(region);
+    if newest.is_some_and(|(_, record)| record.epoch >= epoch) || epoch == 0 {
+        return Ok(());
+    }
+    let high_water = u64::from(blocks.high_water().0);
+    region.flush(high_water * CHUNK)?;
+    let which = newest.map_or(0, |(which, _)| 1 - which);
+    let pins = region.atomics(page::CHECKPOINT_PINS, 2);
+    // From here on the record's own pin holds the version; the attachment's may end after it.
+    pins[which].store(epoch, Ordering::Release);
+    let allocated = region.allocated();
+    Checkpoint { epoch, root, high_water, allocated }.store(region, which);
+    region.flush(PAGE)?;
+    pins[1 - which].store(0, Ordering::Release);
+    Ok(())
+}
+
+/// After the machine stopped: the newest checkpoint becomes the root, and nothing is left of what
+/// processes were doing. The caller holds the gate, and nobody can be attached. Returns the epoch.
+pub(crate) fn restore(region: &Region) -> Result<u64, Error> {
+    let newest = Checkpoint::newest(region);
+    let none = Checkpoint { epoch: 0, root: Addr::NONE, high_water: 0, allocated: 0 };
+    let (which, record) = newest.unwrap_or((0, none));
+    let stated = region.word(page::HIGH_WATER);
+    stated.fetch_max(record.high_water, Ordering::Relaxed);
+    if stated.load(Ordering::Relaxed).saturating_mul(CHUNK) > region.allocated() {
+        let path = region.path().map(ToOwned::to_owned).unwrap_or_default();
+        let what = "its checkpoint uses more than the file has: it was truncated".into();
+        return Err(Error::Header { path, what });
+    }
+    for lane in 0..LANES as u8 {
+        clear(region, lane_at(lane), LANE_STRIDE);
+    }
+    for slot in 0..SLOTS {
+        clear(region, slot_at(slot), SLOT_STRIDE);
+    }
+    clear_above_high_water(region);
+    write_cell(region, 0, record.epoch, record.root, Addr::NONE);
+    let pins = region.atomics(page::CHECKPOINT_PINS, 2);
+    pins[which].store(record.epoch, Ordering::Relaxed);
+    pins[1 - which].store(0, Ordering::Relaxed);
+    region.word(page::ROOT).store(RootWord::new(0, record.epoch).0, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    Ok(record.epoch)
+}
+
+fn clear(region: &Region, at: u64, bytes: u64) {
+    for word in region.atomics(at, bytes as usize / 8) {
+        word.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A number for this boot of this machine: memory of processes does not outlive it.
+pub(crate) fn boot_id() -> u64 {
+    let id = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let words =
+        id.chunks(8).map(|part| part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    check(&words.collect::<Vec<_>>())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,177 @@
+//! Epochs, the root word and pins: how readers keep what they see.
+//!
+//! The epoch is the number of the last commit. The root word holds the epoch and the *cell* that
+//! the commit wrote: `cell << 56 | epoch`. A cell holds the root address and what the commit
+//! retired. Each lane has two cells, and its transaction writes the one that is not the root.
+//!
+//! 1. The root word only ever changes by compare-and-swap to a greater epoch.
+//! 2. A cell does not change while the root word names it, nor between two loads of the root word
+//!    that found the same value: epochs do not repeat.
+//! 3. **A pin holds.** [`pin`] stores the epoch, passes a SeqCst fence and loads the root word again.
+//!    If it is unchanged, every reclaimer that could free what this epoch sees passes its own fence
+//!    after this one and finds the pin: either the second load sees the newer root, or the
+//!    reclaimer's scan sees the pin.
+//! 4. Before a root word is replaced, the lane that wrote it has `committed` at its epoch or more.
+//!    So whoever buries a dead lane knows whether its last commit happened.
+
+use crate::header::check;
+use crate::layout::{cell, cell_at, lane, lane_at, page};
+use crate::sync::{AtomicU64, Ordering, at, fence_at};
+use crate::{Addr, Region};
+
+/// Bits of a root word, and of a birth, that hold the epoch.
+pub(crate) const EPOCH_BITS: u32 = 56;
+pub(crate) const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
+
+/// The root word: which commit is the newest, and where its cell is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RootWord(pub(crate) u64);
+
+impl RootWord {
+    pub(crate) fn new(cell: u8, epoch: u64) -> RootWord {
+        debug_assert!(epoch <= EPOCH_MASK);
+        RootWord(u64::from(cell) << EPOCH_BITS | epoch)
+    }
+
+    #[inline]
+    pub(crate) fn epoch(self) -> u64 {
+        self.0 & EPOCH_MASK
+    }
+
+    #[inline]
+    pub(crate) fn cell(self) -> u8 {
+        (self.0 >> EPOCH_BITS) as u8
+    }
+
+    pub(crate) fn lane(self) -> u8 {
+        self.cell() >> 1
+    }
+}
+
+/// Pins the newest epoch in `pin`, a word that the caller alone writes. Returns the root word and
+/// the root address of that epoch.
+#[inline]
+pub(crate) fn pin<'w>(
+    root: &AtomicU64,
+    cell_root: impl Fn(u8) -> &'w AtomicU64,
+    pin: &AtomicU64,
+) -> (RootWord, Addr) {
+    let mut word = RootWord(root.load(at("pin: root", Ordering::Acquire)));
+    loop {
+        let address = cell_root(word.cell()).load(at("pin: cell", Ordering::Acquire));
+        // Pairs with the scan of `pinned_by`: see invariant 3.
+        pin.store(word.epoch(), Ordering::Release);
+        fence_at("pin: fence", Ordering::SeqCst);
+        let again = RootWord(root.load(Ordering::Acquire));
+        if again == word {
+            return (word, Addr::from_raw(address));
+        }
+        word = again;
+    }
+}
+
+/// Gives a pin back. Pairs with the acquire load of [`Scan::see`]: whoever sees it gone also sees
+/// that every read under it is over.
+#[inline]
+pub(crate) fn unpin(pin: &AtomicU64) {
+    pin.store(0, at("unpin", Ordering::Release));
+}
+
+/// The epochs that were pinned when it was begun, or later.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    epochs: Vec<u64>,
+}
+
+impl Scan {
+    /// Forgets the last scan and begins one. Everything that is freed by its result must have died
+    /// before this call.
+    pub(crate) fn begin(&mut self) {
+        self.epochs.clear();
+        // Pairs with the fence of `pin`.
+        fence_at("scan: fence", Ordering::SeqCst);
+    }
+
+    #[inline]
+    pub(crate) fn see(&mut self, pin: &AtomicU64) {
+        let epoch = pin.load(at("scan: pin", Ordering::Acquire));
+        if epoch != 0 {
+            self.epochs.push(epoch & EPOCH_MASK);
+        }
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.epochs.sort_unstable();
+        self.epochs.dedup();
+    }
+
+    /// The oldest pinned epoch in `[birth, death)`; `None` if the block can be reused.
+    #[inline]
+    pub(crate) fn holder(&self, birth: u64, death: u64) -> Option<u64> {
+        let first = self.epochs.partition_point(|&epoch| epoch < birth);
+        self.epochs.get(first).copied().filter(|&epoch| epoch < death)
+    }
+
+    pub(crate) fn holds(&self, epoch: u64) -> bool {
+        self.epochs.binary_search(&epoch).is_ok()
+    }
+}
+
+/// Replaces the root: the commit itself. False if another commit came first.
+///
+/// `base_committed` is the `committed` word of the lane that wrote `base` (4).
+#[inline]
+pub(crate) fn publish(
+    root: &AtomicU64,
+    base: RootWord,
+    base_committed: &AtomicU64,
+    next: RootWord,
+) -> bool {
+    debug_assert_eq!(next.epoch(), base.epoch() + 1);
+    if base_committed.load(Ordering::Relaxed) < base.epoch() {
+        base_committed.fetch_max(base.epoch(), Ordering::Release);
+    }
+    // Release: whoever acquires the root word sees the blocks and the cell. Acquire: this
+    // transaction comes after the one it replaces.
+    let order = at("publish", Ordering::AcqRel);
+    root.compare_exchange(base.0, next.0, order, Ordering::Relaxed).is_ok()
+}
+
+/// Whether the commit of `lane` at `epoch` happened. Only for a lane that runs no more.
+pub(crate) fn was_published(region: &Region, lane_number: u8, epoch: u64) -> bool {
+    let root = RootWord(region.word(page::ROOT).load(Ordering::Acquire));
+    if root.lane() == lane_number && root.epoch() == epoch {
+        return true;
+    }
+    region.word(lane_at(lane_number) + lane::COMMITTED).load(Ordering::Acquire) >= epoch
+}
+
+/// What a cell says, if it is whole and of this epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub(crate) epoch: u64,
+    pub(crate) root: Addr,
+    pub(crate) retired: Addr,
+}
+
+pub(crate) fn write_cell(region: &Region, number: u8, epoch: u64, root: Addr, retired: Addr) {
+    let at = cell_at(number);
+    let checked = check(&[epoch, root.raw(), retired.raw()]);
+    region.word(at + cell::EPOCH).store(epoch, Ordering::Release);
+    region.word(at + cell::ROOT).store(root.raw(), Ordering::Release);
+    region.word(at + cell::RETIRED).store(retired.raw(), Ordering::Release);
+    region.word(at + cell::CHECK).store(checked, Ordering::Release);
+}
+
+pub(crate) fn read_cell(region: &Region, number: u8) -> Option<Cell> {
+    let at = cell_at(number);
+    let [epoch, root, retired, stored] = [cell::EPOCH, cell::ROOT, cell::RETIRED, cell::CHECK]
+        .map(|field| region.word(at + field).load(Ordering::Acquire));
+    let whole = check(&[epoch, root, retired]) == stored;
+    whole.then_some(Cell { epoch, root: Addr::from_raw(root), retired: Addr::from_raw(retired) })
+}
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;

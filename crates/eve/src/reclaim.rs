@@ -1,0 +1,225 @@
+//! What commits made unreachable, and when it can be used again.
+//!
+//! A commit's *retire records* are blocks of the region: the epoch at which their blocks died, and
+//! each block's address and birth. A lane's records hang in one list from the lane, which a commit
+//! extends by the single store after its root swap, so nothing is lost with a process.
+//!
+//! 1. **A block is freed only when no pinned epoch lies in `[birth, death)`**, judged by a scan that
+//!    began after its death.
+//! 2. An entry is freed only while the block's birth is the recorded one; births of transactions do
+//!    not repeat, so working through a record twice, or half of it before a death, is harmless.
+//! 3. A record that waits is looked at again when the pin that it waits for has ended: the youngest
+//!    of those that hold its blocks. A pin that stays costs nothing per commit.
+//!
+//! ```text
+//! record: death | count | next | previous | (address, birth) ...
+//! ```
+
+use crate::blocks::{Birth, Blocks, Place};
+use crate::epoch::{EPOCH_MASK, Scan};
+use crate::lane::Lane;
+use crate::layout::lane;
+use crate::sync::Ordering;
+use crate::{Addr, Error};
+
+const DEATH: u64 = 0;
+const COUNT: u64 = 8;
+const NEXT: u64 = 16;
+/// A hint: found again by whoever adopts the lane.
+const PREVIOUS: u64 = 24;
+const ENTRIES: u64 = 32;
+const ENTRY: u64 = 16;
+/// Entries of the largest record; what a commit retires beyond that gets more records.
+const ENTRIES_MAX: usize = 250;
+
+/// Records that wait for a scan before one is made.
+pub(crate) const FRESH_RECORDS_MAX: usize = if cfg!(any(test, loom, miri)) { 4 } else { 64 };
+/// Blocks in them before one is made.
+pub(crate) const FRESH_BLOCKS_MAX: u64 = 8192;
+
+impl Lane {
+    /// Writes records of what the running transaction retires, in front of the lane's list but not
+    /// yet in it. Returns the first of them.
+    pub(crate) fn write_records(
+        &mut self,
+        blocks: &Blocks,
+        own: Birth,
+        death: u64,
+        retired: &[(Addr, Birth)],
+    ) -> Result<Addr, Error> {
+        let mut next = self.word(blocks, lane::RETIRED).load(Ordering::Relaxed);
+        for entries in retired.chunks(ENTRIES_MAX) {
+            let bytes = ENTRIES + entries.len() as u64 * ENTRY;
+            let record = self.alloc(blocks, bytes, own)?;
+            let at = record.raw();
+            let word = |offset: u64| blocks.region().word(at + offset);
+            word(DEATH).store(death, Ordering::Relaxed);
+            word(COUNT).store(entries.len() as u64, Ordering::Relaxed);
+            word(NEXT).store(next, Ordering::Relaxed);
+            for ((address, birth), offset) in entries.iter().zip((ENTRIES..).step_by(16)) {
+                word(offset).store(address.raw(), Ordering::Relaxed);
+                word(offset + 8).store(birth.0, Ordering::Relaxed);
+            }
+            next = at;
+        }
+        Ok(if retired.is_empty() { Addr::NONE } else { Addr::from_raw(next) })
+    }
+
+    /// Puts the records that begin with `first` into the list: their commit has happened.
+    pub(crate) fn link_records(&mut self, blocks: &Blocks, first: Addr, retired: u64) {
+        if first.is_none() {
+            return;
+        }
+        let head = self.word(blocks, lane::RETIRED);
+        let old = head.load(Ordering::Relaxed);
+        head.store(first.raw(), Ordering::Release);
+        let (mut at, mut previous) = (first.raw(), 0);
+        while at != old {
+            blocks.region().word(at + PREVIOUS).store(previous, Ordering::Relaxed);
+            self.fresh.push_back(Addr::from_raw(at));
+            previous = at;
+            at = blocks.region().word(at + NEXT).load(Ordering::Relaxed);
+        }
+        if old != 0 {
+            blocks.region().word(old + PREVIOUS).store(previous, Ordering::Relaxed);
+        }
+        self.fresh_blocks += retired;
+        self.word(blocks, lane::PENDING).fetch_add(retired, Ordering::Relaxed);
+    }
+
+    /// Remembers the records of a lane that was just adopted. A damaged list ends where it is
+    /// damaged: what it said is lost, which wastes room and harms nobody.
+    pub(crate) fn find_records(&mut self, blocks: &Blocks) {
+        let head = self.word(blocks, lane::RETIRED);
+        let mut place = head;
+        let mut previous = 0;
+        let mut pending = 0;
+        for record in records(blocks, Addr::from_raw(head.load(Ordering::Acquire))) {
+            let region = blocks.region();
+            region.word(record.at + PREVIOUS).store(previous, Ordering::Relaxed);
+            self.fresh.push_front(Addr::from_raw(record.at));
+            pending += region.word(record.at + COUNT).load(Ordering::Relaxed);
+            previous = record.at;
+            place = region.word(record.at + NEXT);
+        }
+        place.store(0, Ordering::Release);
+        self.fresh_blocks = pending;
+        self.word(blocks, lane::PENDING).store(pending, Ordering::Relaxed);
+    }
+
+    /// Whether enough waits to be worth a scan.
+    #[inline]
+    pub(crate) fn wants_reclaim(&self) -> bool {
+        self.fresh.len() >= FRESH_RECORDS_MAX || self.fresh_blocks >= FRESH_BLOCKS_MAX
+    }
+
+    /// Whether something waits for a pin to end.
+    pub(crate) fn is_held_up(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Frees what no pin of `scan` holds. The scan began after every death in the lane's list.
+    pub(crate) fn reclaim(&mut self, blocks: &Blocks, scan: &Scan) {
+        let ended: Vec<u64> = self.held.keys().copied().filter(|pin| !scan.holds(*pin)).collect();
+        for pin in ended {
+            self.fresh.extend(self.held.remove(&pin).unwrap_or_default());
+        }
+        let mut freed = 0;
+        while let Some(record) = self.fresh.pop_front() {
+            let (count, holder) = self.work_through(blocks, record, scan);
+            freed += count;
+            match holder {
+                Some(pin) => self.held.entry(pin).or_default().push(record),
+                None => self.unlink(blocks, record),
+            }
+        }
+        self.fresh_blocks = 0;
+        let pending = self.word(blocks, lane::PENDING);
+        let _ = pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
+            Some(old.saturating_sub(freed))
+        });
+    }
+
+    /// Frees what can be freed of one record and moves the rest to its front. Returns how many
+    /// entries are gone and the youngest pin that the rest waits for.
+    fn work_through(&self, blocks: &Blocks, record: Addr, scan: &Scan) -> (u64, Option<u64>) {
+        let Some(place) = checked(blocks, record) else { return (0, None) };
+        let word = |offset: u64| blocks.region().word(place.at + offset);
+        let death = word(DEATH).load(Ordering::Relaxed);
+        let count = word(COUNT).load(Ordering::Relaxed);
+        let (mut kept, mut youngest) = (0, None);
+        for index in 0..count {
+            let from = ENTRIES + index * ENTRY;
+            let at = word(from).load(Ordering::Relaxed);
+            let birth = word(from + 8).load(Ordering::Relaxed);
+            match scan.holder(birth & EPOCH_MASK, death) {
+                None => {
+                    blocks.free_if(Addr::from_raw(at), Birth(birth));
+                }
+                Some(pin) => {
+                    youngest = youngest.max(Some(pin));
+                    if kept != index {
+                        word(ENTRIES + kept * ENTRY).store(at, Ordering::Relaxed);
+                        word(ENTRIES + kept * ENTRY + 8).store(birth, Ordering::Relaxed);
+                    }
+                    kept += 1;
+                }
+            }
+        }
+        word(COUNT).store(kept, Ordering::Release);
+        (count - kept, youngest)
+    }
+
+    fn unlink(&mut self, blocks: &Blocks, record: Addr) {
+        let Some(place) = checked(blocks, record) else { return };
+        let region = blocks.region();
+        let next = region.word(place.at + NEXT).load(Ordering::Relaxed);
+        let previous = region.word(place.at + PREVIOUS).load(Ordering::Relaxed);
+        if previous == 0 {
+            self.word(blocks, lane::RETIRED).store(next, Ordering::Release);
+        } else if checked(blocks, Addr::from_raw(previous)).is_some() {
+            region.word(previous + NEXT).store(next, Ordering::Release);
+        }
+        if next != 0 && checked(blocks, Addr::from_raw(next)).is_some() {
+            region.word(next + PREVIOUS).store(previous, Ordering::Relaxed);
+        }
+        blocks.free(&place);
+    }
+}
+
+/// A record that is a transaction's block and whose count fits it.
+fn checked(blocks: &Blocks, record: Addr) -> Option<Place> {
+    let place = blocks.locate(record).ok()?;
+    blocks.birth(&place).epoch()?;
+    let count = blocks.region().word(place.at + COUNT).load(Ordering::Relaxed);
+    let room = (u64::from(place.words) * 8).checked_sub(ENTRIES)? / ENTRY;
+    (count <= room).then_some(place)
+}
+
+/// The records of a list, each at most once.
+fn records(blocks: &Blocks, first: Addr) -> impl Iterator<Item = Place> + use<'_> {
+    let mut seen = std::collections::HashSet::new();
+    let mut at = first;
+    std::iter::from_fn(move || {
+        let place = if at.is_none() { None } else { checked(blocks, at) }?;
+        at = Addr::from_raw(blocks.region().word(place.at + NEXT).load(Ordering::Relaxed));
+        seen.insert(place.at).then_some(place)
+    })
+}
+
+/// Everything a lane's list still accounts for: the records themselves and what they name.
+pub(crate) fn accounted(
+    blocks: &Blocks,
+    lane_number: u8,
+    mut see: impl FnMut(Addr, Option<Birth>),
+) {
+    let head = blocks.region().word(crate::layout::lane_at(lane_number) + lane::RETIRED);
+    for record in records(blocks, Addr::from_raw(head.load(Ordering::Acquire))) {
+        see(Addr::from_raw(record.at), None);
+        let word = |offset: u64| blocks.region().word(record.at + offset).load(Ordering::Relaxed);
+        for index in 0..word(COUNT) {
+            let at = ENTRIES + index * ENTRY;
+            see(Addr::from_raw(word(at)), Some(Birth(word(at + 8))));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Region files: made under another name and then named, so that nobody opens half of one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+
+use rustix::fs::{FallocateFlags, RenameFlags};
+use rustix::io::Errno;
+
+use super::{Backing, Options, Region, rounded};
+use crate::layout::{CHUNK, REGION_MIN};
+use crate::{Error, header};
+
+/// Below this the reservation is refused rather than shrunk further.
+const LIMIT_FALLBACK: u64 = 1 << 30;
+/// Who may use a region must be able to write it: whoever shares the group may.
+const MODE: u32 = 0o660;
+
+pub(super) fn create(path: &Path, options: &Options) -> Result<Region, Error> {
+    if path.exists() {
+        return Err(Error::Exists { path: path.to_owned() });
+    }
+    let draft = draft_of(path);
+    let _ = fs::remove_file(&draft); // of a process with our id that died here
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(&draft)
+        .map_err(|source| refused(path, "create the file", source))?;
+    let made = fill(file, path, options).and_then(|region| {
+        name(&draft, path)?;
+        Ok(region)
+    });
+    if made.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    made
+}
+
+fn draft_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    let thread = std::thread::current().id();
+    name.push(format!(".draft-{}-{thread:?}", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn fill(file: File, path: &Path, options: &Options) -> Result<Region, Error> {
+    let initial = rounded(options.initial_bytes).max(REGION_MIN);
+    allocate(&file, path, 0, initial)?;
+    let region = reserve(file, path, rounded(options.limit_bytes).max(initial))?;
+    header::format(&region, initial);
+    Ok(region)
+}
+
+/// Maps as much of `limit` as the system has address space for.
+fn reserve(file: File, path: &Path, limit: u64) -> Result<Region, Error> {
+    let mut limit = limit;
+    loop {
+        match memmap2::MmapOptions::new().len(limit as usize).no_reserve_swap().map_raw(&file) {
+            Ok(map) => return mapped(file, path, map, limit),
+            Err(_) if limit > LIMIT_FALLBACK => limit = (limit / 2).max(LIMIT_FALLBACK),
+            Err(source) => return Err(refused(path, "map the file", source)),
+        }
+    }
+}
+
+fn mapped(file: File, path: &Path, map: memmap2::MmapRaw, limit: u64) -> Result<Region, Error> {
+    let start = NonNull::new(map.as_mut_ptr()).ok_or(Error::Memory { bytes: limit })?;
+    let backing = Backing::File { file, path: path.to_owned(), map };
+    Ok(Region { start, limit, backing })
+}
+
+fn name(draft: &Path, path: &Path) -> Result<(), Error> {
+    let here = rustix::fs::CWD;
+    match rustix::fs::renameat_with(here, draft, here, path, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(Error::Exists { path: path.to_owned() }),
+        // A file system without this flag: a link refuses to replace just as well.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            let linked = fs::hard_link(draft, path);
+            let _ = fs::remove_file(draft);
+            linked.map_err(|source| refused(path, "name the new file", source))
+        }
+        Err(errno) => Err(refused(path, "name the new file", errno.into())),
+    }
+}
+
+pub(super) fn open(path: &Path) -> Result<Region, Error> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|source| refused(path, "open the file", source))?;
+    let metadata = file.metadata().map_err(|source| refused(path, "look at the file", source))?;
+    if !metadata.is_file() {
+        return Err(Error::NotARegion {
+            path: path.to_owned(),
+            found: "it is not a regular file".into(),
+        });
+    }
+    let stated = header::read(&file, path)?;
+    if metadata.len() < stated.allocated || stated.allocated < REGION_MIN {
+        return Err(Error::Header {
+            path: path.to_owned(),
+            what: format!(
+                "the file has {} bytes where its header counts on {}: it was truncated",
+                metadata.len(),
+                stated.allocated
+            ),
+        });
+    }
+    let map = memmap2::MmapOptions::new()
+        .len(stated.limit as usize)
+        .no_reserve_swap()
+        .map_raw(&file)
+        .map_err(|source| refused(path, "reserve the address space of the file's limit", source))?;
+    mapped(file, path, map, stated.limit)
+}
+
+/// Gives `from..to` of the file room on the disk.
+pub(super) fn allocate(file: &File, path: &Path, from: u64, to: u64) -> Result<(), Error> {
+    debug_assert!(to.is_multiple_of(CHUNK));
+    loop {
+        return match rustix::fs::fallocate(file, FallocateFlags::empty(), from, to - from) {
+            Ok(()) => Ok(()),
+            Err(Errno::INTR) => continue,
+            Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => {
+                Err(Error::DiskFull { path: path.to_owned(), from_bytes: from, to_bytes: to })
+            }
+            Err(errno) => Err(refused(path, "allocate room for the file", errno.into())),
+        };
+    }
+}
+
+fn refused(path: &Path, doing: &'static str, source: io::Error) -> Error {
+    let path = path.to_owned();
+    match source.kind() {
+        ErrorKind::NotFound if doing == "open the file" => Error::Missing { path },
+        ErrorKind::AlreadyExists => Error::Exists { path },
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::ReadOnly { path },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Error::DiskFull { path, from_bytes: 0, to_bytes: REGION_MIN }
+        }
+        _ => Error::Io { path, doing, source },
+    }
+}

@@ -1,0 +1,359 @@
+//! The slab: blocks, transactions and snapshots on a region.
+
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::attachment::Attachment;
+use crate::blocks::{Birth, Blocks};
+use crate::epoch::{Scan, read_cell};
+use crate::layout::{LANES, USER_WORDS, cell_at, page};
+use crate::lease::Lease;
+use crate::sync::{AtomicU64, Ordering, fence, futex_wait, futex_wake};
+use crate::verify::{Marks, marked};
+use crate::{Addr, CommitError, Error, Region, Snapshot, Txn, checkpoint, reclaim};
+
+/// A waiter looks itself this often, should whoever committed have died before waking it.
+const WAIT_SLICE: Duration = Duration::from_millis(100);
+
+/// What opening found. See [`Slab::recovery`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// Nobody had died: the region is new, was left in order, or others are at work in it.
+    None,
+    /// Processes had died while attached. Nothing committed was lost; `blocks` blocks that they left
+    /// behind were given back.
+    Processes {
+        /// How many blocks were given back.
+        blocks: u64,
+    },
+    /// The machine had stopped without the region being left in order: it was reset to its newest
+    /// checkpoint, or to nothing at epoch 0 if it never had one. What was committed after must be
+    /// done again from elsewhere (a log).
+    Machine {
+        /// The epoch of the checkpoint.
+        epoch: u64,
+    },
+}
+
+/// A region with blocks in it, and one root that governs which of them are the state.
+///
+/// A handle; clones share it. It may move to other threads, but not into a child made by `fork`:
+/// a child opens the region itself.
+///
+/// ```
+/// use eve::{Addr, Read, Region, Slab, Write};
+///
+/// let slab = Slab::create(Region::anonymous(1 << 30)?)?;
+/// let mut txn = slab.begin()?;
+/// let block = txn.alloc(16)?;
+/// txn.words_mut(block).expect("born here")[0] = 42;
+/// txn.commit(block)?;
+///
+/// let snapshot = slab.snapshot()?; // holds what it sees, whatever others commit
+/// assert_eq!(snapshot.words(snapshot.root())?[0], 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Slab {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) attachment: Attachment,
+    pub(crate) sync_failed: AtomicBool,
+    pub(crate) checkpointing: Mutex<()>,
+    /// Opening got to its end; otherwise leaving must not say that the region is in order.
+    ready: AtomicBool,
+    recovery: Recovery,
+}
+
+/// A commit that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Commit {
+    /// Its number: how many commits there have been with it.
+    pub epoch: u64,
+}
+
+impl Slab {
+    /// A slab on a new region.
+    ///
+    /// # Errors
+    /// As [`Slab::open`].
+    pub fn create(region: Region) -> Result<Slab, Error> {
+        Slab::open(region)
+    }
+
+    /// The slab of a region. Processes that died attached to it are cleared away: their commits
+    /// stay, what they had not committed goes back.
+    ///
+    /// # Errors
+    /// [`Error::SlotsFull`], [`Error::Header`] when the root is damaged, [`Error::Io`].
+    pub fn open(region: Region) -> Result<Slab, Error> {
+        Slab::attach(region, None::<fn(&Snapshot, Addr, &mut Marks<'_>) -> Result<(), Error>>)
+    }
+
+    /// As [`Slab::open`], and if the region was not left in order, every block that `trace` does
+    /// not mark goes back. `trace` gets the newest snapshot and its root and marks every block that
+    /// the caller's structures can reach.
+    ///
+    /// # Errors
+    /// As [`Slab::open`], and what `trace` returns.
+    pub fn open_with<F>(region: Region, trace: F) -> Result<Slab, Error>
+    where
+        F: FnOnce(&Snapshot, Addr, &mut Marks<'_>) -> Result<(), Error>,
+    {
+        Slab::attach(region, Some(trace))
+    }
+
+    fn attach<F>(region: Region, trace: Option<F>) -> Result<Slab, Error>
+    where
+        F: FnOnce(&Snapshot, Addr, &mut Marks<'_>) -> Result<(), Error>,
+    {
+        let path = region.path().map(ToOwned::to_owned).unwrap_or_default();
+        let io = |source| Error::Io { path: path.clone(), doing: "lock the region file", source };
+        Lease::Gate.take(&region).map_err(io)?;
+        let boot = checkpoint::boot_id();
+        let clean = region.word(page::CLEAN).load(Ordering::Acquire) == 1;
+        let same_boot = region.word(page::BOOT).load(Ordering::Acquire) == boot;
+        let mut recovery = Recovery::None;
+        if !clean && !same_boot {
+            // Before anything else: what the dead of another boot left in their lanes is no basis
+            // for any decision.
+            recovery = Recovery::Machine { epoch: checkpoint::restore(&region)? };
+        }
+        let (attachment, arrival) = Attachment::new(region)?;
+        check_root(&attachment)?;
+        attachment.region().word(page::BOOT).store(boot, Ordering::Release);
+        attachment.region().word(page::CLEAN).store(0, Ordering::Release);
+        let mut inner = Inner {
+            attachment,
+            sync_failed: AtomicBool::new(false),
+            checkpointing: Mutex::new(()),
+            ready: AtomicBool::new(false),
+            recovery,
+        };
+        if arrival.alone && !clean {
+            let slab = Slab { inner: Arc::new(inner) };
+            let blocks = slab.rebuild(trace)?;
+            // Only snapshots of the trace could share it, and those borrowed it.
+            inner = Arc::into_inner(slab.inner)
+                .ok_or(Error::corrupt("a snapshot that outlived its trace", Addr::NONE))?;
+            if recovery == Recovery::None {
+                inner.recovery = Recovery::Processes { blocks };
+            }
+        }
+        inner.ready = AtomicBool::new(true);
+        Lease::Gate.give_back(inner.attachment.region());
+        Ok(Slab { inner: Arc::new(inner) })
+    }
+
+    fn rebuild<F>(&self, trace: Option<F>) -> Result<u64, Error>
+    where
+        F: FnOnce(&Snapshot, Addr, &mut Marks<'_>) -> Result<(), Error>,
+    {
+        let blocks = &self.inner.attachment.blocks;
+        let reachable = match trace {
+            Some(trace) => Some(marked(&self.snapshot()?, trace)?),
+            None => None,
+        };
+        let mut pending = HashSet::new();
+        for lane in 0..LANES as u8 {
+            reclaim::accounted(blocks, lane, |at, _| {
+                pending.insert(at);
+            });
+            Attachment::forget_active(blocks, lane);
+        }
+        Ok(blocks.rebuild(|at, birth: Birth| match (&reachable, birth.epoch()) {
+            // Whoever held it is dead.
+            (_, None) => birth.held_bytes().is_none(),
+            (None, Some(_)) => true,
+            (Some(reachable), Some(_)) => reachable.contains(at) || pending.contains(&at),
+        }))
+    }
+
+    /// What opening this handle found and did.
+    #[must_use]
+    pub fn recovery(&self) -> Recovery {
+        self.inner.recovery
+    }
+
+    /// The newest version, held as long as the snapshot or a clone of it lives.
+    ///
+    /// Costs a store, a fence and three loads; no system call, no lock.
+    ///
+    /// # Errors
+    /// [`Error::PinsFull`] when this process holds snapshots of too many different epochs.
+    #[inline]
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        Snapshot::new(&self.inner)
+    }
+
+    /// Begins a transaction on the newest version. Any number may run at once, in any threads and
+    /// processes; of those that began on the same version one commits.
+    ///
+    /// # Errors
+    /// [`Error::LanesFull`], [`Error::PinsFull`].
+    #[inline]
+    pub fn begin(&self) -> Result<Txn, Error> {
+        Txn::new(&self.inner)
+    }
+
+    /// Runs `change` until it commits: again on the new root whenever another commit came first.
+    /// `change` returns the new root and what [`Slab::swap`] shall return.
+    ///
+    /// # Errors
+    /// What `change` returns, and what keeps a commit from being tried.
+    pub fn swap<T, E: From<Error>>(
+        &self,
+        mut change: impl FnMut(&mut Txn) -> Result<(Addr, T), E>,
+    ) -> Result<(Commit, T), E> {
+        loop {
+            let mut txn = self.begin()?;
+            let (root, outcome) = change(&mut txn)?;
+            match txn.commit(root) {
+                Ok(commit) => return Ok((commit, outcome)),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// How many commits there have been: the newest epoch.
+    #[must_use]
+    #[inline]
+    pub fn commits(&self) -> u64 {
+        self.inner.attachment.root().epoch()
+    }
+
+    /// Waits until there are other than `seen` commits, or until the time is over. Returns how many
+    /// there are. Any commit in any process wakes it.
+    #[must_use]
+    pub fn wait(&self, seen: u64, timeout: Option<Duration>) -> u64 {
+        let region = self.inner.attachment.region();
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let commit = region.word(page::COMMIT);
+            let before = commit.load(Ordering::Acquire) as u32;
+            region.word(page::WAITING).fetch_max(seen.saturating_add(1), Ordering::Relaxed);
+            // Pairs with the fence in `Inner::announce`: either this load of the root sees the
+            // commit, or the committer sees somebody waiting for it.
+            fence(Ordering::SeqCst);
+            let now = self.commits();
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            if now != seen || left.is_some_and(|left| left.is_zero()) {
+                return now;
+            }
+            futex_wait(commit, before, Some(left.map_or(WAIT_SLICE, |left| left.min(WAIT_SLICE))));
+        }
+    }
+
+    /// One of eight words of the header for whoever uses the slab: shared by all processes, kept
+    /// with the region, no part of any version.
+    ///
+    /// # Panics
+    /// When `index` is 8 or more.
+    #[must_use]
+    pub fn user_word(&self, index: usize) -> &AtomicU64 {
+        assert!(index < USER_WORDS, "a region has {USER_WORDS} user words, not {}", index + 1);
+        self.inner.attachment.region().word(page::USER + index as u64 * 8)
+    }
+
+    /// The region.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        self.inner.attachment.region()
+    }
+
+    /// Clears away processes that died while attached and makes what this process retired usable
+    /// again as far as nobody sees it. Commits do this by themselves now and then.
+    ///
+    /// # Errors
+    /// [`Error::LanesFull`].
+    pub fn reclaim(&self) -> Result<(), Error> {
+        let attachment = &self.inner.attachment;
+        attachment.sweep();
+        let mut lanes = vec![attachment.take_lane()?];
+        while attachment.idle_lanes() > 0 {
+            lanes.push(attachment.take_lane()?);
+        }
+        for mut lane in lanes {
+            let mut scan = Scan::default();
+            attachment.scan(&mut scan);
+            lane.reclaim(&attachment.blocks, &scan);
+            attachment.return_lane(lane);
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    pub(crate) fn blocks(&self) -> &Blocks {
+        &self.attachment.blocks
+    }
+
+    /// Tells whoever waits that commit `epoch` has happened.
+    #[inline]
+    pub(crate) fn announce(&self, epoch: u64) {
+        let region = self.attachment.region();
+        let commit = region.word(page::COMMIT);
+        commit.fetch_add(1, Ordering::Release);
+        // Pairs with the fence in `Slab::wait`.
+        fence(Ordering::SeqCst);
+        if region.word(page::WAITING).load(Ordering::Relaxed) >= epoch {
+            futex_wake(commit);
+        }
+    }
+}
+
+/// The root word names a whole cell of its epoch.
+fn check_root(attachment: &Attachment) -> Result<(), Error> {
+    loop {
+        let root = attachment.root();
+        let cell = read_cell(attachment.region(), root.cell());
+        if cell.is_some_and(|cell| cell.epoch == root.epoch()) {
+            return Ok(());
+        }
+        // Others may be committing: a root that stood still and names no whole cell is damaged.
+        if attachment.root() == root {
+            let path = attachment.region().path().map(ToOwned::to_owned).unwrap_or_default();
+            let what = format!("its root names cell {:#x}, which is damaged", cell_at(root.cell()));
+            return Err(Error::Header { path, what });
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// Leaves the region. The last to leave writes a checkpoint, so that the region is in order.
+    fn drop(&mut self) {
+        let ready = *self.ready.get_mut();
+        let attachment = &self.attachment;
+        let region = attachment.region();
+        if region.file().is_none() || Lease::Gate.take(region).is_err() {
+            return;
+        }
+        let in_order = ready
+            && attachment.sweep() == 0
+            && !attachment.has_company()
+            && checkpoint::write(self).is_ok();
+        attachment.leave();
+        if in_order {
+            region.word(page::CLEAN).store(1, Ordering::Release);
+        }
+        Lease::Gate.give_back(region);
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Slab");
+        out.field("region", self.attachment.region());
+        out.field("commits", &self.attachment.root().epoch()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

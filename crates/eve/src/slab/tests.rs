@@ -1,0 +1,361 @@
+use std::collections::BTreeMap;
+use std::sync::Barrier;
+
+use super::*;
+use crate::structure::WordMap;
+use crate::{Options, Read, Write};
+
+fn memory() -> Slab {
+    Slab::create(Region::anonymous(1 << 30).unwrap()).unwrap()
+}
+
+fn set(slab: &Slab, changes: &[(u64, u64)]) -> Commit {
+    let made = slab.swap(|txn| {
+        let mut map = WordMap::from_root(txn.base());
+        for (key, value) in changes {
+            map = map.insert(txn, key, *value)?.0;
+        }
+        Ok::<_, Error>((map.root(), ()))
+    });
+    made.unwrap().0
+}
+
+fn content(snapshot: &Snapshot) -> BTreeMap<u64, u64> {
+    let map = WordMap::from_root(snapshot.root());
+    map.iter(snapshot).map(Result::unwrap).collect()
+}
+
+fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
+    let mut failed = None;
+    let traced = WordMap::from_root(root).trace(snapshot, &mut |at| {
+        marks.mark(at).unwrap_or_else(|error| {
+            failed = Some(error);
+            false
+        })
+    });
+    failed.map_or(traced, Err)
+}
+
+/// Everything is accounted for, nothing twice.
+fn assert_whole(slab: &Slab) -> crate::Verification {
+    let found = slab.verify(trace).unwrap();
+    assert_eq!(found.leaked_blocks, Some(0), "{found:?}");
+    found
+}
+
+#[test]
+fn a_new_slab_is_empty_at_epoch_0() {
+    let slab = memory();
+    let snapshot = slab.snapshot().unwrap();
+    assert_eq!((slab.commits(), snapshot.epoch(), snapshot.root()), (0, 0, Addr::NONE));
+    assert_eq!(slab.recovery(), Recovery::None);
+}
+
+#[test]
+fn a_commit_is_seen_by_later_snapshots_and_not_by_earlier_ones() {
+    let slab = memory();
+    let before = slab.snapshot().unwrap();
+    assert_eq!(set(&slab, &[(1, 10)]).epoch, 1);
+    let after = slab.snapshot().unwrap();
+    assert_eq!(content(&before), BTreeMap::new());
+    assert_eq!(content(&after), BTreeMap::from([(1, 10)]));
+    assert_eq!((before.epoch(), after.epoch()), (0, 1));
+}
+
+#[test]
+fn of_two_transactions_on_one_version_one_commits_and_the_other_leaves_nothing() {
+    let slab = memory();
+    set(&slab, &[(1, 1)]);
+    let mut one = slab.begin().unwrap();
+    let mut two = slab.begin().unwrap();
+    let first = WordMap::from_root(one.base()).insert(&mut one, &1, 2).unwrap().0;
+    let second = WordMap::from_root(two.base()).insert(&mut two, &1, 3).unwrap().0;
+    assert_eq!(one.commit(first.root()).unwrap().epoch, 2);
+    assert!(matches!(two.commit(second.root()), Err(CommitError::Conflict)));
+    assert_eq!(content(&slab.snapshot().unwrap()), BTreeMap::from([(1, 2)]));
+    assert_whole(&slab);
+}
+
+#[test]
+fn a_dropped_transaction_leaves_nothing() {
+    let slab = memory();
+    set(&slab, &[(1, 1)]);
+    let blocks = slab.stats().blocks;
+    let mut txn = slab.begin().unwrap();
+    for bytes in [1, 100, 5000, 40_000, 300_000] {
+        txn.alloc(bytes).unwrap();
+    }
+    let freed = txn.alloc(64).unwrap();
+    txn.retire(freed);
+    txn.alloc(64).unwrap();
+    drop(txn);
+    assert_eq!(slab.stats().blocks, blocks);
+    assert_whole(&slab);
+}
+
+#[test]
+fn blocks_are_zeroed_and_as_long_as_their_class() {
+    let slab = memory();
+    for _ in 0..3 {
+        let mut txn = slab.begin().unwrap();
+        for bytes in [0, 1, 16, 17, 255, 257, 4000, 16_385, 32_641, 65_408, 65_409, 1_000_000] {
+            let at = txn.alloc(bytes).unwrap();
+            let block = txn.words_mut(at).unwrap();
+            assert!(block.len() * 8 >= bytes);
+            assert!(block.iter().all(|word| *word == 0), "{bytes}");
+            block.fill(u64::MAX);
+        }
+    }
+}
+
+#[test]
+fn only_blocks_of_the_running_transaction_can_be_written() {
+    let slab = memory();
+    let mut txn = slab.begin().unwrap();
+    let at = txn.alloc(16).unwrap();
+    txn.words_mut(at).unwrap()[0] = 7;
+    let mut other = slab.begin().unwrap();
+    assert!(other.words_mut(at).is_none());
+    assert!(other.words(at).is_err(), "not published");
+    txn.commit(at).unwrap();
+    assert!(other.words(at).is_err(), "published after it began");
+    drop(other);
+    let mut later = slab.begin().unwrap();
+    assert_eq!(later.words(at).unwrap()[0], 7);
+    assert!(later.words_mut(at).is_none());
+    later.retire(at);
+    later.commit(Addr::NONE).unwrap();
+}
+
+#[test]
+fn an_address_that_is_no_block_is_an_error_wherever_it_points() {
+    let slab = memory();
+    set(&slab, &[(1, 1)]);
+    let large = {
+        let mut txn = slab.begin().unwrap();
+        let at = txn.alloc(200_000).unwrap();
+        let words = txn.words_mut(at).unwrap();
+        words.fill(0x0202_0202_0202_0202); // looks like directory words and headers
+        txn.commit(at).unwrap();
+        at
+    };
+    let snapshot = slab.snapshot().unwrap();
+    let end = slab.stats().used_bytes;
+    let mut blocks = 0;
+    let near = (0..end).step_by(16).chain([1, 8, end, 1 << 30, 1 << 40, u64::MAX - 15, u64::MAX]);
+    for raw in near {
+        if snapshot.words(Addr::from_raw(raw)).is_ok() {
+            blocks += 1;
+            assert!(raw <= large.raw() || raw > large.raw() + 200_000, "{raw:#x}");
+        }
+    }
+    assert!((1..8).contains(&blocks), "{blocks}");
+}
+
+#[test]
+fn copies_between_blocks_keep_to_both() {
+    let slab = memory();
+    let mut txn = slab.begin().unwrap();
+    let (one, two) = (txn.alloc(32).unwrap(), txn.alloc(32).unwrap());
+    txn.words_mut(one).unwrap().copy_from_slice(&[1, 2, 3, 4]);
+    txn.copy(one, 1..3, two, 2).unwrap();
+    assert_eq!(txn.words(two).unwrap(), [0, 0, 2, 3]);
+    txn.copy(one, 0..3, one, 1).unwrap();
+    assert_eq!(txn.words(one).unwrap(), [1, 1, 2, 3]);
+    assert!(txn.copy(one, 0..5, two, 0).is_err());
+    assert!(txn.copy(one, 0..4, two, 1).is_err());
+    assert!(txn.copy(one, 0..2, two, usize::MAX).is_err());
+    txn.commit(two).unwrap();
+    let mut later = slab.begin().unwrap();
+    assert!(later.copy(one, 0..1, two, 0).is_err(), "published");
+}
+
+/// The headline: what a snapshot shows never changes, whatever is committed after it.
+#[test]
+fn held_snapshots_never_change() {
+    let slab = memory();
+    let mut model: BTreeMap<u64, u64> = (0..200).map(|key| (key, key)).collect();
+    set(&slab, &model.clone().into_iter().collect::<Vec<_>>());
+    let mut held = vec![(slab.snapshot().unwrap(), model.clone())];
+    for round in 0..6000_u64 {
+        let change = (round * 7919 % 200, round + 1_000_000);
+        set(&slab, &[change]);
+        model.insert(change.0, change.1);
+        if round % 500 == 0 {
+            held.push((slab.snapshot().unwrap(), model.clone()));
+        }
+        if round % 997 == 0 && held.len() > 3 {
+            held.remove(1); // the oldest stays, the ones in the middle come and go
+        }
+    }
+    for (snapshot, then) in &held {
+        assert_eq!(&content(snapshot), then, "epoch {}", snapshot.epoch());
+    }
+    assert_whole(&slab);
+    drop(held);
+    slab.reclaim().unwrap();
+    let found = assert_whole(&slab);
+    assert!(found.retired_blocks <= 2 * found.reachable_blocks, "{found:?}");
+}
+
+#[test]
+fn a_hundred_thousand_overwrites_do_not_grow_the_region() {
+    let slab = memory();
+    let all: Vec<(u64, u64)> = (0..1000).map(|key| (key, 0)).collect();
+    set(&slab, &all);
+    let live = slab.stats().block_bytes;
+    for round in 0..100_000_u64 {
+        set(&slab, &[(round * 7919 % 1000, round)]);
+    }
+    let after = slab.stats();
+    assert!(after.block_bytes < 2 * live, "{live} {after:?}");
+    assert!(after.used_bytes < (2 << 20) + 4 * live, "{live} {after:?}");
+    assert_whole(&slab);
+}
+
+#[test]
+fn an_old_reader_holds_back_only_what_it_can_see() {
+    let slab = memory();
+    let all: Vec<(u64, u64)> = (0..1000).map(|key| (key, 0)).collect();
+    set(&slab, &all);
+    let held = slab.snapshot().unwrap();
+    let then = content(&held);
+    let live = slab.stats().block_bytes;
+    for round in 0..30_000_u64 {
+        set(&slab, &[(round * 7919 % 1000, round)]);
+    }
+    let after = slab.stats();
+    assert!(after.block_bytes < 4 * live, "{live} {after:?}");
+    assert_eq!(content(&held), then);
+}
+
+#[test]
+fn large_blocks_are_used_again() {
+    let slab = memory();
+    for round in 0..500_u64 {
+        let commit = slab.swap(|txn| {
+            let at = txn.alloc(150_000 + (round % 7) as usize * 50_000)?;
+            txn.words_mut(at).expect("born here")[1000] = round;
+            let base = txn.base();
+            if !base.is_none() {
+                assert_eq!(txn.words(base)?[1000], round - 1);
+                txn.retire(base);
+            }
+            Ok::<_, Error>((at, ()))
+        });
+        commit.unwrap();
+    }
+    let stats = slab.stats();
+    assert!(stats.used_bytes < 10 << 20, "{stats:?}");
+}
+
+#[test]
+fn threads_that_all_commit_lose_nothing() {
+    const THREADS: u64 = 4;
+    const COMMITS: u64 = 1000;
+    let slab = memory();
+    set(&slab, &[(0, 0)]);
+    let start = Barrier::new(THREADS as usize + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                start.wait();
+                for _ in 0..COMMITS {
+                    let counted = slab.swap(|txn| {
+                        let map = WordMap::from_root(txn.base());
+                        let count = map.get(txn, &0)?.unwrap_or_default();
+                        Ok::<_, Error>((map.insert(txn, &0, count + 1)?.0.root(), ()))
+                    });
+                    counted.unwrap();
+                }
+            });
+        }
+        start.wait();
+        let mut last = 0;
+        while last < THREADS * COMMITS {
+            let snapshot = slab.snapshot().unwrap();
+            let count = WordMap::from_root(snapshot.root()).get(&snapshot, &0).unwrap().unwrap();
+            assert_eq!(count + 1, snapshot.epoch(), "a version is a whole one");
+            assert!(count >= last, "versions do not go back");
+            last = count;
+        }
+    });
+    assert_eq!(slab.commits(), 1 + THREADS * COMMITS);
+    assert_whole(&slab);
+}
+
+#[test]
+fn a_waiter_is_woken_by_a_commit() {
+    let slab = memory();
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| (0..100).fold(0, |seen, _| slab.wait(seen, None)));
+        while !waiter.is_finished() {
+            set(&slab, &[(1, 1)]);
+        }
+        assert!(waiter.join().unwrap() >= 100);
+    });
+    let seen = slab.commits();
+    assert_eq!(slab.wait(seen, Some(Duration::from_millis(1))), seen);
+    assert_eq!(slab.wait(seen + 5, None), seen, "anything else than what was seen");
+}
+
+#[test]
+fn more_snapshots_than_pins_are_refused_and_work_again_when_some_are_gone() {
+    let slab = memory();
+    let mut held = Vec::new();
+    let refused = loop {
+        match slab.snapshot() {
+            Ok(snapshot) => held.push(snapshot),
+            Err(error) => break error,
+        }
+        // The transaction itself needs one pin, which the next snapshot then gets.
+        match slab.begin() {
+            Ok(txn) => drop(txn.commit(Addr::NONE).unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, Error::PinsFull { .. }), "{refused}");
+    assert!(held.len() > 1000);
+    let same: Vec<Snapshot> = (0..5000).map(|_| held[0].clone()).collect();
+    assert!(same.iter().all(|snapshot| snapshot.epoch() == 0));
+    held.truncate(500);
+    set(&slab, &[(1, 1)]);
+    assert_eq!(held[499].epoch(), 499);
+}
+
+#[test]
+fn snapshots_of_one_epoch_share_a_pin() {
+    let slab = memory();
+    set(&slab, &[(1, 1)]);
+    let many: Vec<Snapshot> = (0..10_000).map(|_| slab.snapshot().unwrap()).collect();
+    assert!(many.iter().all(|snapshot| snapshot.epoch() == 1));
+}
+
+#[test]
+fn a_region_that_is_full_says_so_and_goes_on() {
+    let slab = Slab::create(Region::heap(2 << 20).unwrap()).unwrap();
+    set(&slab, &[(1, 1)]);
+    let mut txn = slab.begin().unwrap();
+    let refused = loop {
+        if let Err(error) = txn.alloc(50_000) {
+            break error;
+        }
+    };
+    assert!(matches!(refused, Error::RegionFull { .. }), "{refused}");
+    drop(txn);
+    for round in 0..1000 {
+        set(&slab, &[(1, round)]);
+    }
+    assert_whole(&slab);
+    assert!(matches!(slab.begin().unwrap().alloc(2 << 30), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn user_words_are_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("words.eve");
+    let here = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    let there = Slab::open(Region::open(&path).unwrap()).unwrap();
+    here.user_word(7).store(9, Ordering::Release);
+    assert_eq!(there.user_word(7).load(Ordering::Acquire), 9);
+}

@@ -1,0 +1,221 @@
+//! A transaction: a new version in the making.
+//!
+//! ```text
+//! begin    take a lane, pin the newest version, write down the epoch to become
+//! ...      take blocks of the lane's chunks; what becomes unreachable is remembered
+//! commit   write retire records and the spare cell; swap the root; then, and only then, the
+//!          records join the lane's list and the blocks are no longer taken back
+//! ```
+//!
+//! A death before the swap leaves blocks of a birth that was never published; after it, a cell from
+//! which the records are found. There is no moment at which anything needs repair.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::blocks::{Birth, Place};
+use crate::epoch::{self, RootWord, Scan};
+use crate::lane::Lane;
+use crate::layout::{lane, lane_at};
+use crate::slab::Inner;
+use crate::sync::Ordering;
+use crate::{Addr, Commit, CommitError, Error, Read, Snapshot, Write};
+
+/// A new version in the making, on the version that was the newest when it began. Dropping it
+/// gives back what it took.
+pub struct Txn {
+    base: Snapshot,
+    /// Always there, but for the end of `commit` and `drop`.
+    lane: Option<Lane>,
+    birth: Birth,
+    retired: Vec<(Addr, Birth)>,
+}
+
+impl Txn {
+    #[inline]
+    pub(crate) fn new(inner: &Arc<Inner>) -> Result<Txn, Error> {
+        let mut lane = inner.attachment.take_lane()?;
+        // After the lane: so its last commit is at or before the base (lane, invariant 2).
+        match Snapshot::new(inner) {
+            Ok(base) => {
+                let birth = lane.begin(inner.blocks(), base.word);
+                Ok(Txn { base, lane: Some(lane), birth, retired: Vec::new() })
+            }
+            Err(error) => {
+                inner.attachment.return_lane(lane);
+                Err(error)
+            }
+        }
+    }
+
+    /// The root it started from.
+    #[must_use]
+    #[inline]
+    pub fn base(&self) -> Addr {
+        self.base.root()
+    }
+
+    /// The version it started from.
+    #[must_use]
+    #[inline]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.base
+    }
+
+    /// The number its commit will have.
+    #[must_use]
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.base.epoch() + 1
+    }
+
+    /// Makes `root` the newest version's root. Everything written in this transaction becomes
+    /// immutable and visible to every process at once.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] when another commit came first, [`CommitError::Failed`] when
+    /// `root` is no block or there is no room for the list of what was retired. In both cases
+    /// nothing happened.
+    pub fn commit(mut self, root: Addr) -> Result<Commit, CommitError> {
+        if !root.is_none() {
+            self.words(root)?;
+        }
+        let inner = Arc::clone(&self.base.inner);
+        let blocks = inner.blocks();
+        let (base, epoch) = (self.base.word, self.epoch());
+        let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
+        let records = lane.write_records(blocks, self.birth, epoch, &self.retired)?;
+        let cell = lane.spare_cell(base);
+        epoch::write_cell(blocks.region(), cell, epoch, root, records);
+        let base_committed = blocks.region().word(lane_at(base.lane()) + lane::COMMITTED);
+        let next = RootWord::new(cell, epoch);
+        if !epoch::publish(inner.attachment.root_word(), base, base_committed, next) {
+            return Err(CommitError::Conflict);
+        }
+        lane.word(blocks, lane::COMMITTED).store(epoch, Ordering::Release);
+        lane.link_records(blocks, records, self.retired.len() as u64);
+        lane.keep_all(blocks);
+        inner.announce(epoch);
+        self.retired.clear();
+        let lane = self.lane.take();
+        drop(self); // and with it the base's pin, which would hold what was just retired
+        if let Some(mut lane) = lane {
+            if lane.wants_reclaim() {
+                reclaim(&inner, &mut lane);
+            }
+            inner.attachment.return_lane(lane);
+        }
+        Ok(Commit { epoch })
+    }
+
+    #[inline]
+    fn locate_own(&self, at: Addr) -> Option<Place> {
+        let blocks = self.base.inner.blocks();
+        let place = blocks.locate(at).ok()?;
+        (blocks.birth(&place) == self.birth).then_some(place)
+    }
+}
+
+#[cold]
+fn reclaim(inner: &Inner, lane: &mut Lane) {
+    let mut scan = Scan::default();
+    inner.attachment.scan(&mut scan);
+    lane.reclaim(inner.blocks(), &scan);
+    if lane.is_held_up() {
+        inner.attachment.sweep();
+    }
+}
+
+impl Read for Txn {
+    #[inline]
+    fn words(&self, at: Addr) -> Result<&[u64], Error> {
+        let blocks = self.base.inner.blocks();
+        let place = blocks.locate(at)?;
+        let birth = blocks.birth(&place);
+        if birth == self.birth || birth.epoch().is_some_and(|epoch| epoch <= self.base.epoch()) {
+            // SAFETY: the transaction's own blocks are written through `&mut self` only, which this
+            // borrow of `self` excludes; all others are as in `Snapshot`.
+            return Ok(unsafe { blocks.content(&place) });
+        }
+        Err(Error::corrupt("a block that this version does not have", at))
+    }
+
+    fn seed(&self) -> u64 {
+        self.base.seed()
+    }
+}
+
+impl Write for Txn {
+    #[inline]
+    fn alloc(&mut self, bytes: usize) -> Result<Addr, Error> {
+        let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
+        lane.alloc(self.base.inner.blocks(), bytes as u64, self.birth)
+    }
+
+    #[inline]
+    fn words_mut(&mut self, at: Addr) -> Option<&mut [u64]> {
+        let place = self.locate_own(at)?;
+        // SAFETY: the block is of this transaction and of no other (lane, invariant 2), so this
+        // `&mut self` is the only way to it.
+        Some(unsafe { self.base.inner.blocks().content_mut(&place) })
+    }
+
+    #[inline]
+    fn retire(&mut self, at: Addr) {
+        let blocks = self.base.inner.blocks();
+        // An address that is no block has nothing to give back; whoever read it was told.
+        let Ok(place) = blocks.locate(at) else { return };
+        let birth = blocks.birth(&place);
+        if birth == self.birth {
+            blocks.free(&place);
+        } else if birth.epoch().is_some_and(|epoch| epoch <= self.base.epoch()) {
+            self.retired.push((at, birth));
+        }
+    }
+
+    #[inline]
+    fn copy(
+        &mut self,
+        from: Addr,
+        words: Range<usize>,
+        to: Addr,
+        to_word: usize,
+    ) -> Result<(), Error> {
+        let refused = Error::corrupt("block is too short or published", to);
+        let Some(place) = self.locate_own(to) else { return Err(refused) };
+        let end = to_word.saturating_add(words.len());
+        if from == to {
+            let whole = self.words_mut(to).unwrap_or_default();
+            if words.end > whole.len() || end > whole.len() {
+                return Err(refused);
+            }
+            whole.copy_within(words, to_word);
+            return Ok(());
+        }
+        let source = self.words(from)?;
+        let source = source.get(words).ok_or(Error::corrupt("block too short", from))?;
+        // SAFETY: the target is this transaction's own block, reached through `&mut self`, and
+        // another one than the source: `locate` finds blocks by their beginning, which differ.
+        let target = unsafe { self.base.inner.blocks().content_mut(&place) };
+        target.get_mut(to_word..end).ok_or(refused)?.copy_from_slice(source);
+        Ok(())
+    }
+}
+
+impl Drop for Txn {
+    fn drop(&mut self) {
+        if let Some(mut lane) = self.lane.take() {
+            lane.return_all(self.base.inner.blocks(), self.birth);
+            self.base.inner.attachment.return_lane(lane);
+        }
+    }
+}
+
+impl fmt::Debug for Txn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Txn");
+        out.field("epoch", &self.epoch()).field("retired", &self.retired.len());
+        out.finish_non_exhaustive()
+    }
+}

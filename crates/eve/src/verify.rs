@@ -1,0 +1,243 @@
+//! Looking through a whole slab.
+
+use std::collections::HashMap;
+
+use crate::blocks::{Birth, Blocks};
+use crate::layout::{CHUNK, ChunkId, GRANULE, LANES, page};
+use crate::sync::Ordering;
+use crate::{Addr, Error, Read, Slab, Snapshot, header, reclaim};
+
+const BITMAP_WORDS: usize = (CHUNK / GRANULE / 64) as usize;
+
+/// The blocks that a trace has reached.
+#[derive(Debug)]
+pub struct Marks<'s> {
+    snapshot: &'s Snapshot,
+    marked: Marked,
+}
+
+/// A set of addresses, a bit per granule of the chunks that have any.
+#[derive(Debug, Default)]
+pub(crate) struct Marked {
+    chunks: HashMap<ChunkId, Box<[u64; BITMAP_WORDS]>>,
+    count: u64,
+}
+
+impl Marks<'_> {
+    /// Marks a block of the snapshot as reachable. False if it was marked before: then what it
+    /// leads to needs no second look.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the version has no block there.
+    pub fn mark(&mut self, at: Addr) -> Result<bool, Error> {
+        self.snapshot.words(at)?;
+        Ok(self.marked.insert(at))
+    }
+
+    /// How many blocks are marked.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.marked.count
+    }
+
+    /// Whether nothing is marked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marked.count == 0
+    }
+}
+
+impl Marked {
+    fn bit(at: Addr) -> (usize, u64) {
+        let granule = at.raw() % CHUNK / GRANULE;
+        ((granule / 64) as usize, 1 << (granule % 64))
+    }
+
+    fn insert(&mut self, at: Addr) -> bool {
+        let (word, bit) = Marked::bit(at);
+        let chunk = self
+            .chunks
+            .entry(ChunkId::holding(at.raw()))
+            .or_insert_with(|| Box::new([0; BITMAP_WORDS]));
+        let fresh = chunk[word] & bit == 0;
+        chunk[word] |= bit;
+        self.count += u64::from(fresh);
+        fresh
+    }
+
+    pub(crate) fn contains(&self, at: Addr) -> bool {
+        let (word, bit) = Marked::bit(at);
+        self.chunks.get(&ChunkId::holding(at.raw())).is_some_and(|chunk| chunk[word] & bit != 0)
+    }
+}
+
+/// Everything `trace` marks of a snapshot.
+pub(crate) fn marked<F>(snapshot: &Snapshot, trace: F) -> Result<Marked, Error>
+where
+    F: FnOnce(&Snapshot, Addr, &mut Marks<'_>) -> Result<(), Error>,
+{
+    let mut marks = Marks { snapshot, marked: Marked::default() };
+    if !snapshot.root().is_none() {
+        trace(snapshot, snapshot.root(), &mut marks)?;
+    }
+    Ok(marks.marked)
+}
+
+/// What [`Slab::verify`] found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The version that was looked through.
+    pub epoch: u64,
+    /// Blocks that its root reaches.
+    pub reachable_blocks: u64,
+    /// Blocks that commits made unreachable and that wait for nobody to see them any more, with the
+    /// lists that name them.
+    pub retired_blocks: u64,
+    /// Payloads and shared words.
+    pub payload_blocks: u64,
+    /// Blocks that nothing accounts for: left by a process that died. They harm nothing, and go back
+    /// when the region is next opened with a trace by a process that is alone. `None` while others
+    /// are attached or transactions run, whose blocks would look the same.
+    pub leaked_blocks: Option<u64>,
+}
+
+impl Slab {
+    /// Looks through the newest version: every block that `trace` reaches must be a block of it,
+    /// and, if nobody else is at work, every block must be accounted for. Reads everything.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] at the first thing that is not as it must be; what `trace` returns.
+    pub fn verify<F>(&self, trace: F) -> Result<Verification, Error>
+    where
+        F: FnOnce(&Snapshot, Addr, &mut Marks<'_>) -> Result<(), Error>,
+    {
+        let snapshot = self.snapshot()?;
+        let reachable = marked(&snapshot, trace)?;
+        let blocks = self.inner.blocks();
+        check_checkpoint(blocks)?;
+        let quiet = self.is_quiet();
+        let mut retired = Marked::default();
+        if quiet {
+            for lane in 0..LANES as u8 {
+                reclaim::accounted(blocks, lane, |at, birth| {
+                    let there = blocks.locate(at).map(|place| blocks.birth(&place));
+                    if birth.is_none() || there.ok() == birth {
+                        retired.insert(at);
+                    }
+                });
+            }
+        }
+        let mut found = Verification {
+            epoch: snapshot.epoch(),
+            reachable_blocks: reachable.count,
+            ..Verification::default()
+        };
+        let mut leaked = 0;
+        blocks.each(|at, birth: Birth| match birth.epoch() {
+            None => found.payload_blocks += 1,
+            Some(_) if reachable.contains(at) => {}
+            Some(_) if retired.contains(at) => found.retired_blocks += 1,
+            Some(_) => leaked += 1,
+        })?;
+        found.leaked_blocks = quiet.then_some(leaked);
+        for (chunk, bits) in &reachable.chunks {
+            check_lives_apart(*chunk, bits, &retired)?;
+        }
+        Ok(found)
+    }
+
+    /// Nobody else is attached and no transaction of this process runs.
+    fn is_quiet(&self) -> bool {
+        let attachment = &self.inner.attachment;
+        attachment.sweep();
+        let owned = attachment.owned_lanes();
+        !attachment.has_company() && owned == attachment.idle_lanes() + attachment.payload_lanes()
+    }
+}
+
+fn check_checkpoint(blocks: &Blocks) -> Result<(), Error> {
+    let region = blocks.region();
+    for (which, at) in header::CHECKPOINTS.into_iter().enumerate() {
+        let pinned = region.word(page::CHECKPOINT_PINS + which as u64 * 8).load(Ordering::Acquire);
+        let record = header::Checkpoint::load(region, which);
+        if pinned != 0 && record.is_none_or(|record| record.epoch != pinned) {
+            return Err(Error::corrupt(
+                "a checkpoint record that is not whole",
+                Addr::from_raw(at),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_lives_apart(
+    chunk: ChunkId,
+    bits: &[u64; BITMAP_WORDS],
+    retired: &Marked,
+) -> Result<(), Error> {
+    let Some(other) = retired.chunks.get(&chunk) else { return Ok(()) };
+    for (index, (one, two)) in bits.iter().zip(other.iter()).enumerate() {
+        if one & two != 0 {
+            let granule = index as u64 * 64 + u64::from((one & two).trailing_zeros());
+            let at = Addr::from_raw(chunk.start() + granule * GRANULE);
+            return Err(Error::corrupt("a block that is reachable and retired at once", at));
+        }
+    }
+    Ok(())
+}
+
+/// How a slab is doing. See [`Slab::stats`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How many commits there have been.
+    pub commits: u64,
+    /// Bytes that have room on the disk or in memory.
+    pub allocated_bytes: u64,
+    /// The most there can ever be.
+    pub limit_bytes: u64,
+    /// Bytes of chunks that were ever used.
+    pub used_bytes: u64,
+    /// Bytes in blocks: reachable, retired and payloads.
+    pub block_bytes: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Blocks that wait for nobody to see them any more.
+    pub retired_blocks: u64,
+    /// The epoch of the newest checkpoint; 0 without one.
+    pub checkpoint_epoch: u64,
+    /// Who is attached: process id and oldest pinned epoch.
+    pub attachments: Vec<(u32, Option<u64>)>,
+    /// Block size and number of blocks, for each size class that has any.
+    pub classes: Vec<(u64, u64)>,
+}
+
+impl Slab {
+    /// Counts what is there. Reads one word per block of the region; others go on meanwhile, so
+    /// the numbers need not fit together exactly.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let blocks = self.inner.blocks();
+        let region = blocks.region();
+        let mut sizes: std::collections::BTreeMap<u64, u64> = std::collections::BTreeMap::new();
+        // A chunk whose entry is damaged is not counted; `verify` tells about it.
+        let _ = blocks.each(|at, _| {
+            if let Ok(place) = blocks.locate(at) {
+                *sizes.entry(u64::from(place.words) * 8).or_default() += 1;
+            }
+        });
+        Stats {
+            commits: self.commits(),
+            allocated_bytes: region.allocated(),
+            limit_bytes: region.limit_bytes(),
+            used_bytes: u64::from(blocks.high_water().0) * CHUNK,
+            block_bytes: sizes.iter().map(|(bytes, count)| bytes * count).sum(),
+            blocks: sizes.values().sum(),
+            retired_blocks: self.inner.attachment.retired_blocks(),
+            checkpoint_epoch: header::Checkpoint::newest(region).map_or(0, |(_, c)| c.epoch),
+            attachments: self.inner.attachment.attachments(),
+            classes: sizes.into_iter().collect(),
+        }
+    }
+}
