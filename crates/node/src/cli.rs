@@ -69,13 +69,14 @@ pub struct World {
 /// `datom run`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The program may only do what a token allows. Without --grant the node mints one token per \
-operation from its own key; files are confined to the current folder and the folders of the \
-files named in ARGS.
+The program may only do what a token allows. Without --grant the node mints one token for each \
+operation that the program names, writing files apart; files are confined to the current folder \
+and the folders of the files named in ARGS.
 
 Examples:
   datom run world examples/deps.yin Cargo.lock
   datom run world examples/deps.yin Cargo.lock --deny :fs/read
+  datom run world report.yin --allow :fs/write
   datom run world examples/deps.yin Cargo.lock --grant \"$(datom token mint world :fs/read --folder .)\"")]
 pub struct Run {
     /// Folder of the world; made if absent.
@@ -90,6 +91,9 @@ pub struct Run {
     /// Answer this operation with an error, for example :fs/read.
     #[arg(long, value_name = "OPERATION")]
     pub deny: Vec<String>,
+    /// Mint a token for this operation too. Writing files is not allowed without it.
+    #[arg(long, value_name = "OPERATION")]
+    pub allow: Vec<String>,
     /// Allow only what these tokens allow, instead of minting tokens for everything.
     #[arg(long, value_name = "TOKEN")]
     pub grant: Vec<String>,

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::ops::Range;
 
+use datom::edn;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 /// A failure as it is shown: one message, perhaps a place in a text, perhaps advice.
@@ -47,6 +48,89 @@ impl Fault {
         let label = LabeledSpan::new(Some(label.to_owned()), start, length);
         self.place = Some(Place { source: NamedSource::new(name, text.to_owned()), label });
         self
+    }
+}
+
+impl Fault {
+    /// A text that is no EDN.
+    #[must_use]
+    pub fn in_edn(error: &edn::Error, name: &str, text: &str) -> Self {
+        Self::new(&error.message).at(name, text, error.span.start..error.span.end, "here")
+    }
+
+    /// A query that was refused or given up.
+    #[must_use]
+    pub fn in_query(error: &daodb::Error, text: &str) -> Self {
+        let daodb::Error::Query(query) = error else { return Self::of_database(error) };
+        let fault = Self::new(query.kind());
+        let Some(place) = query.place() else { return fault };
+        let Some(start) = place.position.and_then(|position| offset(text, position)) else {
+            return fault.help(place);
+        };
+        let length = if text[start..].starts_with(&place.clause) { place.clause.len() } else { 1 };
+        fault.at("query", text, start..start + length, "here")
+    }
+
+    /// A program that could not be read or run.
+    #[must_use]
+    pub fn in_program(error: &yin::Error) -> Self {
+        let mut fault = Self::new(&error.message);
+        fault.help.clone_from(&error.help);
+        if let Some(position) = &error.position {
+            let span = position.span;
+            fault = fault.at(&position.program, &position.source, span.start..span.end, "here");
+        }
+        let calls: Vec<String> = error.calls.iter().map(call).collect();
+        if !calls.is_empty() {
+            let calls = format!("called from {}", calls.join(", from "));
+            fault.help = Some(fault.help.map_or(calls.clone(), |help| format!("{help}\n{calls}")));
+        }
+        fault
+    }
+
+    fn of_database(error: &daodb::Error) -> Self {
+        let fault = Self::new(error);
+        match error {
+            daodb::Error::World(daodb::WorldError::Missing { path }) => {
+                fault.help(format!("`datom init {}` makes an empty one", path.display()))
+            }
+            _ => fault,
+        }
+    }
+}
+
+fn call(call: &yin::Call) -> String {
+    match &call.position {
+        Some(position) => format!("{} ({position})", call.function),
+        None => call.function.to_string(),
+    }
+}
+
+/// The byte offset of a line and column, both counted from 1, columns in characters.
+fn offset(text: &str, (line, column): (usize, usize)) -> Option<usize> {
+    let start = match line.checked_sub(2) {
+        None => 0,
+        Some(newline) => text.match_indices('\n').nth(newline)?.0 + 1,
+    };
+    let (within, _) = text[start..].char_indices().nth(column.checked_sub(1)?)?;
+    Some(start + within)
+}
+
+impl From<daodb::Error> for Box<Fault> {
+    fn from(error: daodb::Error) -> Self {
+        Box::new(Fault::of_database(&error))
+    }
+}
+
+impl From<yin::Error> for Box<Fault> {
+    fn from(error: yin::Error) -> Self {
+        Box::new(Fault::in_program(&error))
+    }
+}
+
+impl From<std::io::Error> for Box<Fault> {
+    fn from(error: std::io::Error) -> Self {
+        Box::new(Fault::new(error))
     }
 }
 

@@ -1,1 +1,41 @@
-//! One process of the whole: database, machines, bridge, and the datom program.
+//! One process of the whole: a database, the machines, and the bridge between them and the world.
+//!
+//! The `datom` program is made of this library:
+//!
+//! ```
+//! use node::World;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let world = World::create(&folder.path().join("world"))?;
+//! world.database().transact(&datom::edn::read_all(
+//!     "{:db/ident :note/text :db/valueType :db.type/string :db/cardinality :db.cardinality/one}",
+//! )?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod command;
+mod clock;
+mod facts;
+mod fault;
+mod ledger;
+mod program;
+mod progress;
+mod render;
+mod reporter;
+mod runner;
+mod schema;
+mod sight;
+mod world;
+
+pub use fault::Fault;
+pub use program::{Stored, store};
+pub use render::Output;
+pub use reporter::Reporter;
+pub use runner::{Grants, Runner};
+pub use world::World;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -21,7 +21,7 @@ fn two_writers_of_a_thousand_transactions_leave_two_thousand() {
         place.write(&format!("{writer}.edn"), &transactions);
     }
 
-    let arguments = |writer| ["transact", "world", writer, "--each"];
+    let arguments = |writer| ["transact", "world", writer];
     let (a, b) = (arguments("a.edn"), arguments("b.edn"));
     let first = place.datom(&a).spawn().unwrap();
     let second = place.datom(&b).spawn().unwrap();

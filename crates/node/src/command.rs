@@ -1,0 +1,43 @@
+//! What each command does.
+
+mod completions;
+mod diff;
+mod init;
+mod log;
+mod lyquid;
+mod nock;
+mod pull;
+mod query;
+mod repl;
+mod run;
+pub(crate) mod token;
+mod transact;
+mod verify;
+
+use crate::cli::Command;
+use crate::fault::Fault;
+
+/// How a command ends.
+pub type Outcome = Result<(), Box<Fault>>;
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// What a person is to be told.
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::Init(arguments) => init::init(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Q(arguments) => query::query(&arguments),
+        Command::Transact(arguments) => transact::transact(&arguments),
+        Command::Pull(arguments) => pull::pull(&arguments),
+        Command::Log(arguments) => log::log(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Repl(arguments) => repl::repl(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Token(arguments) => token::token(&arguments),
+        Command::Lyquid(arguments) => lyquid::lyquid(&arguments),
+        Command::Nock(arguments) => nock::nock(&arguments),
+        Command::Completions { shell } => completions::completions(shell),
+    }
+}

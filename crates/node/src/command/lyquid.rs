@@ -1,0 +1,1 @@
+//! `datom lyquid`: a WebAssembly function under fuel.

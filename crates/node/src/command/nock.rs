@@ -1,0 +1,1 @@
+//! `datom nock`: nouns and their jams.

@@ -1,0 +1,37 @@
+//! `datom q`: a Datalog query.
+
+use datom::{Value, edn};
+
+use super::Outcome;
+use crate::cli;
+use crate::fault::Fault;
+use crate::render::Output;
+use crate::sight;
+use crate::world::World;
+
+pub(super) fn query(arguments: &cli::Query) -> Outcome {
+    let query = daodb::Query::parse(&arguments.query)
+        .map_err(|error| Fault::in_query(&error, &arguments.query))?;
+    let inputs = inputs(&arguments.inputs)?;
+    let world = World::open(&arguments.dir)?;
+    let db = sight::look(&world.database().db()?, arguments.view);
+    let output = if arguments.explain {
+        let plan = db.explain(&query, &inputs);
+        Output::from_value(plan.map_err(|error| Fault::in_query(&error, &arguments.query))?)
+    } else {
+        let answer = db.query(&query, &inputs);
+        sight::of_answer(answer.map_err(|error| Fault::in_query(&error, &arguments.query))?)
+    };
+    Ok(output.print(arguments.format)?)
+}
+
+fn inputs(texts: &[String]) -> Result<Vec<Value>, Box<Fault>> {
+    let read = |(number, text): (usize, &String)| {
+        edn::read(text).map_err(|error| {
+            Fault::in_edn(&error, &format!("input {}", number + 1), text)
+                .help("an input is EDN: a text stands in double quotes, as in --in '\"serde\"'")
+                .into()
+        })
+    };
+    texts.iter().enumerate().map(read).collect()
+}

@@ -1,0 +1,1 @@
+//! `datom repl`: expressions and queries as they are typed.

@@ -1,0 +1,70 @@
+//! `datom run`: a program, from its text to its answer.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use datom::{Keyword, Value};
+use shibi::Token;
+
+use super::Outcome;
+use super::token::operation_named;
+use crate::cli;
+use crate::fault::Fault;
+use crate::program;
+use crate::render::Output;
+use crate::reporter::Reporter;
+use crate::runner::{Grants, Runner, harmless};
+use crate::world::World;
+
+pub(super) fn run(arguments: &cli::Run) -> Outcome {
+    let started = Instant::now();
+    let reporter = Reporter::telling();
+    let name = arguments.file.display().to_string();
+    let text = fs::read_to_string(&arguments.file).map_err(|error| {
+        Fault::new(format!("cannot read the program {name}: {error}"))
+            .help("the first argument is the world, the second the program")
+    })?;
+    let world = World::open_or_create(&arguments.dir)?;
+    reporter.tell("world", format_args!("{}", arguments.dir.display()));
+
+    let stored = program::store(world.database(), reporter, &name, &text)?;
+    let grants = grants(arguments, &stored.program)?;
+    let mut runner = Runner::new(&world, reporter, &name, Some(stored.entity), &grants)?;
+    let args = arguments.args.iter().map(|arg| Value::text(arg)).collect();
+    runner.define("args", &Value::Vector(args))?;
+
+    let interrupt = runner.interrupt();
+    ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
+    let value = runner.run(&stored.program, arguments.fuel)?;
+    reporter.tell("done", format_args!("{} ms", started.elapsed().as_millis()));
+    Ok(Output::from_value(value).print(arguments.format)?)
+}
+
+fn grants(arguments: &cli::Run, program: &yin::Program) -> Result<Grants, Box<Fault>> {
+    let named = |texts: &[String]| -> Result<Vec<Keyword>, Box<Fault>> {
+        texts.iter().map(|text| operation_named(text)).collect()
+    };
+    let token = |text: &String| Token::from_text(text).map_err(|error| Fault::new(error).into());
+    let tokens = arguments.grant.iter().map(token).collect::<Result<Vec<_>, Box<Fault>>>()?;
+    let mint = match tokens.is_empty() {
+        true => harmless(program, &named(&arguments.allow)?),
+        false => named(&arguments.allow)?,
+    };
+    let deny = named(&arguments.deny)?;
+    Ok(Grants { mint, folders: folders(&arguments.args), tokens, deny })
+}
+
+/// The current folder, and the folders of the files that the arguments name.
+fn folders(args: &[String]) -> Vec<PathBuf> {
+    let folder = |arg: &String| {
+        let path = Path::new(arg).canonicalize().ok()?;
+        if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
+    };
+    let here = Path::new(".").canonicalize().ok();
+    let mut folders: Vec<PathBuf> = here.into_iter().chain(args.iter().filter_map(folder)).collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}

@@ -1,0 +1,85 @@
+//! `datom transact`: facts from an EDN file.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use datom::edn::{Form, Node};
+use datom::{Value, edn};
+
+use super::Outcome;
+use crate::cli;
+use crate::fault::Fault;
+use crate::render::Output;
+use crate::schema;
+use crate::world::World;
+
+pub(super) fn transact(arguments: &cli::Transact) -> Outcome {
+    let (name, text) = read(&arguments.file)?;
+    let forms = edn::read_forms(&text).map_err(|error| Fault::in_edn(&error, &name, &text))?;
+    let world = World::open_or_create(&arguments.dir)?;
+    let mut rows = Vec::new();
+    for transaction in transactions(&forms) {
+        let mut data: Vec<Value> = transaction.iter().map(Form::to_value).collect();
+        data.push(schema::signature(&data, "datom transact", &name, None, &[]));
+        let report = world.database().transact(&data).map_err(|error| {
+            let place = error.rejection().and_then(|rejection| transaction.get(rejection.position));
+            let fault = Fault::from(error);
+            match place {
+                Some(form) => fault.at(&name, &text, form.span.start..form.span.end, "this form"),
+                None => fault,
+            }
+        })?;
+        eprintln!("committed {} facts (t {})", report.datoms.len(), report.t);
+        rows.push(report);
+    }
+    let tempids = rows.last().map(|report| {
+        Value::map(report.tempids.iter().map(|(name, id)| (name.clone(), Value::Ref(*id))))
+    });
+    let summary = Value::map([
+        (Value::keyword("t"), rows.last().map_or(Value::Nil, |report| Value::Int(report.t as i64))),
+        (
+            Value::keyword("datoms"),
+            Value::Int(rows.iter().map(|report| report.datoms.len() as i64).sum()),
+        ),
+        (Value::keyword("tempids"), tempids.unwrap_or(Value::Nil)),
+    ]);
+    Ok(Output::Value(summary).print(arguments.format)?)
+}
+
+fn read(file: &Path) -> Result<(String, String), Box<Fault>> {
+    if file.as_os_str() == "-" {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        return Ok(("standard input".to_owned(), text));
+    }
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file)
+        .map_err(|error| Fault::new(format!("cannot read {name}: {error}")))?;
+    Ok((name, text))
+}
+
+/// A vector whose elements are transaction data is a transaction; anything else that stands alone
+/// belongs to one transaction with its neighbours.
+fn transactions(forms: &[Form]) -> Vec<&[Form]> {
+    let mut transactions = Vec::new();
+    let mut loose = 0..0;
+    for (index, form) in forms.iter().enumerate() {
+        if let Some(elements) = whole_transaction(form) {
+            transactions.extend(forms.get(loose.clone()).filter(|forms| !forms.is_empty()));
+            transactions.push(elements);
+            loose = index + 1..index + 1;
+        } else {
+            loose.end = index + 1;
+        }
+    }
+    transactions.extend(forms.get(loose).filter(|forms| !forms.is_empty()));
+    transactions
+}
+
+fn whole_transaction(form: &Form) -> Option<&[Form]> {
+    let Node::Vector(elements) = &form.node else { return None };
+    let first = elements.first()?;
+    // `[:db/add e a v]` begins with a keyword; a transaction begins with another form.
+    matches!(first.node, Node::Map(_) | Node::Vector(_) | Node::List(_)).then_some(elements)
+}

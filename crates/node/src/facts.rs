@@ -1,0 +1,80 @@
+//! The database as a program of a world sees it: its own verbs, signed on the way in.
+
+use daodb::Database;
+use datom::Value;
+use yin::{Facts, Refusal};
+
+use crate::ledger::Trail;
+use crate::reporter::Reporter;
+use crate::schema;
+
+/// What stands behind `transact!`, `q`, `pull` and `entity`.
+pub(crate) struct ProgramFacts {
+    database: Database,
+    reporter: Reporter,
+    by: String,
+    program: Option<u64>,
+    trail: Trail,
+}
+
+impl ProgramFacts {
+    pub(crate) fn new(
+        database: &Database,
+        reporter: Reporter,
+        by: &str,
+        program: Option<u64>,
+        trail: Trail,
+    ) -> Self {
+        Self { database: database.clone(), reporter, by: by.to_owned(), program, trail }
+    }
+}
+
+impl Facts for ProgramFacts {
+    fn transact(&mut self, data: &[Value]) -> Result<Value, Refusal> {
+        let mut signed = data.to_vec();
+        let tokens = self.trail.tokens();
+        signed.push(schema::signature(data, &self.by, "a program's own", self.program, &tokens));
+        let report = self.database.transact(&signed).map_err(|error| refusal(&error))?;
+        let (added, removed): (Vec<_>, Vec<_>) =
+            report.datoms.iter().partition(|datom| datom.added());
+        let details = format!("{} added, {} removed", added.len(), removed.len());
+        self.reporter.committed("facts", details, report.t);
+        let tempids = report.tempids.into_iter().map(|(name, id)| (name, Value::Ref(id)));
+        let count = |datoms: &[_]| Value::Int(datoms.len() as i64);
+        Ok(Value::map([
+            (Value::keyword("t"), Value::Int(report.t as i64)),
+            (Value::keyword("added"), count(&added)),
+            (Value::keyword("retracted"), count(&removed)),
+            (Value::keyword("tempids"), Value::map(tempids)),
+        ]))
+    }
+
+    fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
+        let answer = daodb::Query::from_value(query)
+            .and_then(|query| self.database.db()?.query(&query, inputs));
+        answer.map(daodb::Answer::into_value).map_err(|error| refusal(&error))
+    }
+
+    fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {
+        let db = self.database.db().map_err(|error| refusal(&error))?;
+        db.pull(pattern, entity).map_err(|error| refusal(&error))
+    }
+
+    fn entity(&mut self, name: &Value) -> Result<Value, Refusal> {
+        let db = self.database.db().map_err(|error| refusal(&error))?;
+        match db.entity_id(name).map_err(|error| refusal(&error))? {
+            Some(id) => db.entity(id).map_err(|error| refusal(&error)),
+            None => Ok(Value::Nil),
+        }
+    }
+}
+
+fn refusal(error: &daodb::Error) -> Refusal {
+    let kind = match error {
+        daodb::Error::Rejected(rejection) => rejection.category.keyword().as_str().to_owned(),
+        daodb::Error::Query(_) => "query/refused".to_owned(),
+        daodb::Error::Lookup { .. } => "query/lookup".to_owned(),
+        _ => "db/failed".to_owned(),
+    };
+    Refusal::new(&kind, error.to_string())
+}

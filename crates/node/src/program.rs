@@ -1,0 +1,62 @@
+//! Programs: from text to datoms, and back from datoms to what runs.
+
+use daodb::Database;
+use datom::{Keyword, Value};
+use yin::Program;
+
+use crate::fault::Fault;
+use crate::reporter::Reporter;
+use crate::schema;
+
+/// A program as the database has it.
+#[derive(Debug)]
+pub struct Stored {
+    /// What runs: read back from the datoms, not from the text.
+    pub program: Program,
+    /// Its entity.
+    pub entity: u64,
+}
+
+/// Stores a program, unless the same code is there, and loads it from its datoms.
+///
+/// # Errors
+/// The text is no program, or the database refuses.
+pub fn store(
+    database: &Database,
+    reporter: Reporter,
+    name: &str,
+    text: &str,
+) -> Result<Stored, Box<Fault>> {
+    let program = Program::read(name, text)?;
+    let known = database.db()?.entity_id(&program.entity())?;
+    if known.is_none() {
+        let mut data = program.transaction();
+        data.push(schema::reason("datom run", &format!("store {name}")));
+        let report = database.transact(&data)?;
+        let facts = report.datoms.len();
+        let details = format!("{name}: {} nodes, {facts} new facts", program.tree().len());
+        reporter.committed("program", details, report.t);
+    } else {
+        reporter.tell("program", format_args!("{name}: {} nodes, all known", program.tree().len()));
+    }
+    let db = database.db()?;
+    let entity = db
+        .entity_id(&program.entity())?
+        .ok_or_else(|| Fault::new(format!("{name}: the program was not stored")))?;
+    Ok(Stored { program: Program::load(&db, &Value::Ref(entity))?, entity })
+}
+
+/// The operations that a program names in its `perform` forms.
+pub(crate) fn operations(program: &Program) -> Vec<Keyword> {
+    let tree = program.tree();
+    let mut operations: Vec<Keyword> = tree
+        .ids()
+        .filter_map(|id| match tree.node(id) {
+            yin::Node::Perform { op, .. } => Some(op.clone()),
+            _ => None,
+        })
+        .collect();
+    operations.sort();
+    operations.dedup();
+    operations
+}

@@ -1,0 +1,221 @@
+//! The runner: a machine, the bridge, and the ring between them.
+//!
+//! 1. The machine touches nothing but the database; every other effect leaves as a request datom.
+//! 2. Whatever the machine commits says which program made it and under which tokens it had acted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use bridge::{Bridge, Deny, Dock, Failure, Operation, Port, Shelf, handlers};
+use daodb::Database;
+use datom::{Keyword, Value};
+use eve::ring::Heap;
+use shibi::{Expiry, Rights, Token};
+use yin::{Machine, Outcome, Program};
+
+use crate::clock;
+use crate::command::token::grant;
+use crate::facts::ProgramFacts;
+use crate::fault::Fault;
+use crate::ledger::{self, Trail};
+use crate::program::operations;
+use crate::reporter::Reporter;
+use crate::world::World;
+
+/// Requests that can be under way at once.
+const RING_SLOTS: u64 = 64;
+/// Machine steps between two looks at what else is to be done.
+const FUEL_SLICE: u64 = 1 << 24;
+
+/// What a program may do.
+#[derive(Debug, Default)]
+pub struct Grants {
+    /// Operations to mint tokens for.
+    pub mint: Vec<Keyword>,
+    /// Folders that minted file operations are confined to.
+    pub folders: Vec<PathBuf>,
+    /// Tokens that somebody granted.
+    pub tokens: Vec<Token>,
+    /// Operations that are answered with an error, whatever token there is.
+    pub deny: Vec<Keyword>,
+}
+
+/// A machine attached to a world.
+pub struct Runner {
+    machine: Machine,
+    bridge: Bridge,
+    port: Port<Heap>,
+    dock: Dock<Heap>,
+    database: Database,
+    trail: Trail,
+}
+
+impl Runner {
+    /// Attaches a machine to a world. `by` says in the log who acts; `program` is the entity that
+    /// its transactions point to.
+    ///
+    /// # Errors
+    /// A token is refused, or the database is.
+    pub fn new(
+        world: &World,
+        reporter: Reporter,
+        by: &str,
+        program: Option<u64>,
+        grants: &Grants,
+    ) -> Result<Self, Box<Fault>> {
+        let database = world.database().clone();
+        let trail = Trail::new(&database, reporter, by, program);
+        let mut bridge = Bridge::new(world.trust(), *world.key().public(), trail.clone());
+        install(world, reporter, by, grants, &mut bridge)?;
+        if !grants.deny.is_empty() {
+            bridge.layer(Deny::new(grants.deny.iter().cloned()));
+        }
+        let (port, dock) = bridge::link(RING_SLOTS, Shelf::shared()).map_err(Fault::new)?;
+        let facts = ProgramFacts::new(&database, reporter, by, program, trail.clone());
+        Ok(Self { machine: Machine::new(facts), bridge, port, dock, database, trail })
+    }
+
+    /// The flag that stops the machine at its next safepoint.
+    #[must_use]
+    pub fn interrupt(&self) -> Arc<AtomicBool> {
+        self.machine.interrupt()
+    }
+
+    /// Defines a global name.
+    pub fn define(&mut self, name: &str, value: &Value) -> Result<(), Box<Fault>> {
+        Ok(self.machine.define(name, value)?)
+    }
+
+    /// Runs a program to its end and gives the value of its last form.
+    ///
+    /// # Errors
+    /// Whatever ended it early.
+    pub fn run(&mut self, program: &Program, fuel: u64) -> Result<Value, Box<Fault>> {
+        self.machine.start(program)?;
+        let ended = self.drive(fuel);
+        self.trail.close()?;
+        ended
+    }
+
+    fn drive(&mut self, fuel: u64) -> Result<Value, Box<Fault>> {
+        let mut left = fuel;
+        loop {
+            let slice = left.min(FUEL_SLICE);
+            match self.machine.run(slice) {
+                Outcome::Done(value) => return Ok(value),
+                Outcome::Failed(error) => return Err(Box::new(Fault::in_program(&error))),
+                Outcome::Perform { id, op, args } => {
+                    let answer = self.perform(&op, args)?;
+                    self.machine.resume(id, answer)?;
+                }
+                Outcome::OutOfFuel => {
+                    left -= slice;
+                    if left == 0 {
+                        self.machine.abandon();
+                        return Err(Fault::new(format!("the program took more than {fuel} steps"))
+                            .help("allow more with --fuel")
+                            .into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// One effect, through the ring and the bridge. The inner error is the program's to handle.
+    fn perform(
+        &mut self,
+        op: &Keyword,
+        args: Vec<Value>,
+    ) -> Result<Result<Value, Value>, Box<Fault>> {
+        // An operation nobody knows has no entity; the bridge refuses 0 and records that.
+        let db = self.database.db()?;
+        self.port.note(db.basis(), 0);
+        let entity = db.ident(op)?.unwrap_or(0);
+        let args = match <[Value; 1]>::try_from(args) {
+            Ok([one]) => one,
+            Err(none) if none.is_empty() => Value::Nil,
+            Err(several) => Value::Vector(several),
+        };
+        let id = match self.port.send(entity, &args) {
+            Ok(id) => id,
+            Err(error) => return Ok(Err(refusal(op, &Failure::new("bridge/unsent", &error.to_string())))),
+        };
+        self.bridge.serve(&mut self.dock).map_err(Fault::new)?;
+        while let Some(response) = self.port.poll().map_err(Fault::new)? {
+            if response.id == id {
+                return Ok(response.result.map_err(|failure| refusal(op, &failure)));
+            }
+        }
+        Err(Fault::new(format!("the bridge gave no answer to {op}")).into())
+    }
+}
+
+/// A failure as the program sees it, its operation named.
+fn refusal(op: &Keyword, failure: &Failure) -> Value {
+    let message = if failure.kind.as_str() == "bridge/no-handler" {
+        format!("no token allows {op}; grant one")
+    } else if failure.message.contains(&op.to_string()) {
+        failure.message.clone()
+    } else {
+        format!("{op}: {}", failure.message)
+    };
+    Failure { kind: failure.kind.clone(), message }.to_value()
+}
+
+/// Registers the built-in handlers, each with a token for exactly its operation.
+fn install(
+    world: &World,
+    reporter: Reporter,
+    by: &str,
+    grants: &Grants,
+    bridge: &mut Bridge,
+) -> Result<(), Box<Fault>> {
+    let base = std::env::current_dir()
+        .map_err(|error| Fault::new(format!("no current folder: {error}")))?;
+    let tokens = tokens(world, grants)?;
+    ledger::record(world, reporter, by, &tokens)?;
+    let db = world.database().db()?;
+    for (name, handler) in handlers::builtin(&base) {
+        let Some(entity) = db.ident(&name)? else { continue };
+        let operation = Operation { entity, name: name.clone() };
+        bridge.declare(operation.clone());
+        let granted = tokens.iter().find(|rights| rights.operations().any(|op| *op == name));
+        if let Some(rights) = granted {
+            bridge
+                .install(operation, handler, rights.token(), world.key())
+                .map_err(|error| Fault::new(error))?;
+        }
+    }
+    Ok(())
+}
+
+fn tokens(world: &World, grants: &Grants) -> Result<Vec<Rights>, Box<Fault>> {
+    let now = clock::micros();
+    let mut rights = Vec::new();
+    for token in &grants.tokens {
+        let verified = token.verify(&world.trust(), now);
+        rights.push(verified.map_err(|refused| {
+            Fault::new(format!("a granted token does not count here: {refused}"))
+                .help("`datom token mint` makes tokens of this world")
+        })?);
+    }
+    for operation in &grants.mint {
+        let files = operation.namespace() == Some("fs");
+        let folders = if files { grants.folders.as_slice() } else { &[] };
+        let grant = grant(operation.clone(), folders, Expiry::Never)?;
+        let token = ledger::standing(world, &grant, now)?;
+        rights.push(token.verify(&world.trust(), now).map_err(Fault::new)?);
+    }
+    Ok(rights)
+}
+
+/// The operations that a program gets without being granted them: those that change nothing.
+pub(crate) fn harmless(program: &Program, allow: &[Keyword]) -> Vec<Keyword> {
+    let known = handlers::builtin(Path::new("/"));
+    let writes = |name: &Keyword| name.as_str() == "fs/write" && !allow.contains(name);
+    operations(program)
+        .into_iter()
+        .filter(|op| known.iter().any(|(name, _)| name == op) && !writes(op))
+        .collect()
+}

@@ -1,0 +1,82 @@
+//! The attributes that the node itself states: who made a transaction, and why.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use datom::{Value, edn};
+
+/// Attributes of transactions and programs that belong to no lower layer.
+const NODE: &str = r#"
+[{:db/ident :tx/by :db/valueType :db.type/string :db/cardinality :db.cardinality/one
+  :db/doc "Which program or command made the transaction."}
+ {:db/ident :tx/why :db/valueType :db.type/string :db/cardinality :db.cardinality/one
+  :db/doc "Why the transaction was made, in one line."}
+ {:db/ident :tx/program :db/valueType :db.type/ref :db/cardinality :db.cardinality/one
+  :db/doc "The stored program that made the transaction."}
+ {:db/ident :tx/token :db/valueType :db.type/ref :db/cardinality :db.cardinality/many
+  :db/doc "The tokens under which the program had acted when it made the transaction."}]
+"#;
+
+/// Everything a world needs to know before a program runs in it.
+pub(crate) fn schema() -> Vec<Value> {
+    let node = edn::read(NODE).ok().and_then(|value| value.as_slice().map(<[_]>::to_vec));
+    let operations = bridge::handlers::builtin(Path::new("/")).into_iter().map(|(name, _)| {
+        Value::map([(Value::keyword("db/ident"), Value::Keyword(name))])
+    });
+    [
+        node.unwrap_or_default(),
+        operations.collect(),
+        yin::schema(),
+        shibi::ledger::schema(),
+        bridge::audit::schema(),
+    ]
+    .concat()
+}
+
+/// The tempid of the transaction that it stands in.
+const TRANSACTION: &str = "datomic.tx";
+
+/// What is added to a transaction to say who made it and why.
+pub(crate) fn reason(by: &str, why: &str) -> Value {
+    signature(&[], by, why, None, &[])
+}
+
+/// What is added to somebody's transaction data: who made it, with what program, under which
+/// tokens, and why, unless the data say why themselves.
+pub(crate) fn signature(
+    data: &[Value],
+    by: &str,
+    why: &str,
+    program: Option<u64>,
+    tokens: &[Value],
+) -> Value {
+    let mut map = BTreeMap::new();
+    let mut put = |key: &str, value| map.insert(Value::keyword(key), value);
+    put("db/id", Value::text(TRANSACTION));
+    put("tx/by", Value::text(by));
+    if !data.iter().any(says_why) {
+        put("tx/why", Value::text(why));
+    }
+    if let Some(program) = program {
+        put("tx/program", Value::Ref(program));
+    }
+    if !tokens.is_empty() {
+        put("tx/token", Value::Vector(tokens.to_vec()));
+    }
+    Value::Map(map)
+}
+
+fn says_why(form: &Value) -> bool {
+    form.get("db/id").and_then(Value::as_text) == Some(TRANSACTION) && form.get("tx/why").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use datom::edn;
+
+    #[test]
+    fn the_node_states_four_attributes_of_its_own() {
+        let node = edn::edn::read(super::NODE).unwrap();
+        assert_eq!(node.as_slice().unwrap().len(), 4);
+    }
+}

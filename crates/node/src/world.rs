@@ -1,0 +1,134 @@
+//! A world: one folder with a database and the key that grants rights in it.
+//!
+//! 1. The key is made once and never leaves the folder; every token of the world descends from it.
+//! 2. A world is complete or absent: the key is written before the database is made.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use daodb::{Database, Options};
+use datom::Value;
+use shibi::{Keypair, Trust};
+
+use crate::fault::Fault;
+use crate::progress;
+use crate::schema;
+
+const KEY_FILE: &str = "node.key";
+
+/// An open world.
+pub struct World {
+    dir: PathBuf,
+    database: Database,
+    key: Keypair,
+}
+
+impl World {
+    /// Makes an empty world.
+    ///
+    /// # Errors
+    /// There is one already, or the folder cannot be written.
+    pub fn create(dir: &Path) -> Result<Self, Box<Fault>> {
+        if exists(dir) {
+            return Err(Fault::new(format!("{}: a world is already here", dir.display()))
+                .help("open it with any other command, or choose another folder")
+                .into());
+        }
+        Self::open_or_create(dir)
+    }
+
+    /// Opens a world that is there.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged beyond what opening repairs.
+    pub fn open(dir: &Path) -> Result<Self, Box<Fault>> {
+        if exists(dir) {
+            return Self::open_or_create(dir);
+        }
+        Err(Fault::new(format!("{}: no world here", dir.display()))
+            .help(format!("`datom init {}` makes an empty one", dir.display()))
+            .into())
+    }
+
+    /// Opens a world, or makes an empty one.
+    ///
+    /// # Errors
+    /// The folder cannot be written, or the world is damaged beyond what opening repairs.
+    pub fn open_or_create(dir: &Path) -> Result<Self, Box<Fault>> {
+        fs::create_dir_all(dir).map_err(|error| cannot("make the folder", dir, &error))?;
+        let key = key(dir)?;
+        let database = Database::open(dir, progress::showing(Options::create()))?;
+        let world = Self { dir: dir.to_path_buf(), database, key };
+        world.state_schema()?;
+        Ok(world)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The key that every token of this world descends from.
+    #[must_use]
+    pub fn key(&self) -> &Keypair {
+        &self.key
+    }
+
+    /// Whose tokens count here: the world's own.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        Trust::in_roots([*self.key.public()])
+    }
+
+    /// States the schema, unless it is there: schema that holds already adds no datom, but a
+    /// transaction would.
+    fn state_schema(&self) -> Result<(), Box<Fault>> {
+        let db = self.database.db()?;
+        let schema = schema::schema();
+        let missing = schema.iter().any(|attribute| match attribute.get("db/ident") {
+            Some(Value::Keyword(ident)) => !matches!(db.ident(ident), Ok(Some(_))),
+            _ => false,
+        });
+        if missing {
+            let reason = schema::reason("datom", "the schema of programs, tokens and effects");
+            let data: Vec<Value> = schema.into_iter().chain([reason]).collect();
+            self.database.transact(&data)?;
+        }
+        Ok(())
+    }
+}
+
+fn exists(dir: &Path) -> bool {
+    dir.join(KEY_FILE).is_file()
+}
+
+fn key(dir: &Path) -> Result<Keypair, Box<Fault>> {
+    let path = dir.join(KEY_FILE);
+    if !path.exists() {
+        let key = Keypair::generate().map_err(Fault::new)?;
+        match key.save(&path) {
+            Ok(()) => return Ok(key),
+            // Another process was faster; its key is the world's.
+            Err(_) if path.exists() => {}
+            Err(error) => return Err(Fault::new(error).into()),
+        }
+    }
+    Ok(Keypair::load(&path).map_err(Fault::new)?)
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Box<Fault> {
+    let fault = Fault::new(format!("{}: cannot {what}: {error}", path.display()));
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            fault.help("choose a folder that you may write").into()
+        }
+        _ => fault.into(),
+    }
+}
