@@ -49,7 +49,7 @@ pub(super) fn is_symbol(name: &str) -> bool {
 
 /// Whether the text, behind a `#`, is a tag.
 pub(super) fn is_tag(name: &str) -> bool {
-    name.starts_with(char::is_alphabetic) && is_symbol(name)
+    name.starts_with(char::is_alphabetic) && is_symbol(name) && !is_constant(name)
 }
 
 /// Whether the text is one of the three symbols that stand for a value.

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::arbitrary;
 
+mod peers;
+
 /// What is written, and how the same value prints.
 #[test]
 fn reads_and_prints() {
