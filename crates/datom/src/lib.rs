@@ -22,6 +22,8 @@ extern crate std;
 mod arbitrary;
 pub mod edn;
 mod fact;
+#[cfg(test)]
+mod format;
 pub mod frame;
 pub mod id;
 pub mod portable;

@@ -41,15 +41,15 @@ impl Header {
     /// Bytes of the header.
     pub const BYTES: usize = 120;
 
-    pub(super) const VERSION_AT: usize = 6;
-    pub(super) const LENGTH_AT: usize = 8;
-    pub(super) const T_AT: usize = 16;
-    pub(super) const INSTANT_AT: usize = 24;
-    pub(super) const PREVIOUS_AT: usize = 32;
-    pub(super) const DATOMS_AT: usize = 64;
-    pub(super) const VALUES_AT: usize = 72;
-    pub(super) const CHECK_AT: usize = 80;
-    pub(super) const HASH_AT: usize = 88;
+    pub(crate) const VERSION_AT: usize = 6;
+    pub(crate) const LENGTH_AT: usize = 8;
+    pub(crate) const T_AT: usize = 16;
+    pub(crate) const INSTANT_AT: usize = 24;
+    pub(crate) const PREVIOUS_AT: usize = 32;
+    pub(crate) const DATOMS_AT: usize = 64;
+    pub(crate) const VALUES_AT: usize = 72;
+    pub(crate) const CHECK_AT: usize = 80;
+    pub(crate) const HASH_AT: usize = 88;
 
     /// Reads the header at the beginning of the bytes and checks it, but not what follows.
     ///
