@@ -9,6 +9,7 @@ mod cursor;
 mod edit;
 mod keys;
 mod node;
+mod search;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -19,7 +20,8 @@ pub use keys::Keys;
 use std::ops::{Bound, RangeBounds};
 
 use crate::{Addr, Error, Read};
-use node::{Node, less};
+use node::Node;
+use search::{gallop, less};
 
 /// A persistent sorted set of keys of `N` words.
 ///
@@ -102,7 +104,7 @@ impl<const N: usize> SortedSet<N> {
             node = node.child(reader, node.route(key, 0))?;
         }
         let keys = node.keys();
-        Ok(keys.get(keys.partition_point(|k| less(k, key))) == Some(key))
+        Ok(keys.get(node.lower_bound(key)) == Some(key))
     }
 
     /// A cursor before the first key.
@@ -197,9 +199,9 @@ impl<const N: usize> SortedSet<N> {
             node = node.child(reader, first)?;
         }
         let keys = node.keys();
-        let first = keys.partition_point(|k| less(k, from));
+        let first = node.lower_bound(from);
         let rest = &keys[first..];
-        Ok(to.map_or(rest.len(), |to| rest.partition_point(|k| less(k, to))) as u64)
+        Ok(to.map_or(rest.len(), |to| gallop(rest, 0, to)) as u64)
     }
 }
 
@@ -214,7 +216,7 @@ fn rank_in<'r, const N: usize, R: Read + ?Sized>(
         before = before.wrapping_add(node.sum(0..index));
         node = node.child(reader, index)?;
     }
-    Ok(before.wrapping_add(node.keys().partition_point(|k| less(k, key)) as u64))
+    Ok(before.wrapping_add(node.lower_bound(key) as u64))
 }
 
 /// `prefix` and then `fill` up to the width of a key.

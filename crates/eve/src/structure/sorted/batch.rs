@@ -3,9 +3,8 @@
 use super::{
     SortedSet,
     edit::count_rows,
-    node::{
-        Child, HEIGHT_MAX, Node, Seen, create, less, rows_fill, rows_max, rows_min, splice, stride,
-    },
+    node::{Child, HEIGHT_MAX, Node, Seen, create, rows_fill, rows_max, rows_min, splice, stride},
+    search::{gallop, less},
 };
 use crate::{Addr, Error, Write};
 
@@ -188,7 +187,7 @@ fn merge_keys<const N: usize>(old: &[[u64; N]], keys: &[[u64; N]]) -> (Vec<u64>,
     let mut rows = Vec::with_capacity((old.len() + keys.len()) * N);
     let (mut old, mut added) = (old, 0);
     for key in keys {
-        let (before, rest) = old.split_at(old.partition_point(|k| less(k, key)));
+        let (before, rest) = old.split_at(gallop(old, 0, key));
         rows.extend_from_slice(before.as_flattened());
         old = rest;
         if old.first() != Some(key) {
@@ -217,7 +216,7 @@ fn merge_children<const N: usize, W: Write + ?Sized>(
         children.extend((index..next).map(|i| here.row(i)));
         let len = match next + 1 < here.len() {
             // At least one: else a damaged node, whose bounds don't ascend, would hold us for ever.
-            true => keys.partition_point(|k| less(k, here.bound(next + 1))).max(1),
+            true => gallop(keys, 0, here.bound(next + 1)).max(1),
             false => keys.len(),
         };
         let child = here.child(memory, next)?.seen();

@@ -7,8 +7,9 @@
 //! 3. After an error the cursor stands nowhere: it gives no key until it is moved by a seek.
 
 use super::{
-    node::{HEIGHT_MAX, Node, less},
+    node::{HEIGHT_MAX, Node},
     pad,
+    search::{gallop, less},
 };
 use crate::{Addr, Error, Read};
 
@@ -238,8 +239,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
             node = node.child(self.reader, index)?;
             (depth, from) = (depth + 1, 0);
         }
-        self.settle(depth, node.keys(), 0);
-        self.position = self.keys.partition_point(|k| less(k, key));
+        self.settle(depth, node.keys(), node.lower_bound(key));
         Ok(())
     }
 
@@ -332,19 +332,4 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
         (self.depth, self.keys, self.position) = (depth, keys, position);
         self.state = State::Placed;
     }
-}
-
-/// The first position at or after `from` whose key is not below `target`: steps that double, then
-/// halves between the last two.
-#[inline]
-fn gallop<const N: usize>(keys: &[[u64; N]], from: usize, target: &[u64; N]) -> usize {
-    let Some(rest) = keys.get(from..) else { return keys.len() };
-    let mut step = 1;
-    while rest.get(step - 1).is_some_and(|key| less(key, target)) {
-        step *= 2;
-    }
-    // rest[step / 2 - 1] is below the target, rest[step - 1] is not.
-    let low = step / 2;
-    let part = &rest[low..(step - 1).min(rest.len()).max(low)];
-    from + low + part.partition_point(|key| less(key, target))
 }

@@ -6,9 +6,7 @@
 
 use super::{
     SortedSet,
-    node::{
-        Child, HEIGHT_MAX, Node, Seen, create, less, relink, rows_max, rows_min, splice, stride,
-    },
+    node::{Child, HEIGHT_MAX, Node, Seen, create, relink, rows_max, rows_min, splice, stride},
 };
 use crate::{Addr, Error, Read, Write};
 
@@ -44,7 +42,7 @@ impl Way {
             node = node.child(reader, index)?;
         }
         let keys = node.keys();
-        let position = keys.partition_point(|k| less(k, key));
+        let position = node.lower_bound(key);
         let found = keys.get(position) == Some(key);
         Ok(Way { steps, depth, leaf: node.seen(), position, found })
     }

@@ -2,7 +2,10 @@
 
 use std::slice;
 
-use super::{Cursor, node::less};
+use super::{
+    Cursor,
+    search::{less, lower_bound},
+};
 use crate::{Error, Read};
 
 /// Iterator over keys in a range: see [`SortedSet::range`](super::SortedSet::range).
@@ -41,9 +44,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
     /// Clips what lies in front to what lies below `to`.
     fn clip(&self, run: &'r [[u64; N]]) -> &'r [[u64; N]] {
         match (&self.to, run.last()) {
-            (Some(to), Some(last)) if !less(last, to) => {
-                &run[..run.partition_point(|key| less(key, to))]
-            }
+            (Some(to), Some(last)) if !less(last, to) => &run[..lower_bound(run, to)],
             _ => run,
         }
     }

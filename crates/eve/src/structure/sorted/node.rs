@@ -9,8 +9,9 @@
 //! 3. A child is exactly one lower than its parent and holds exactly as many keys as its row says.
 //!    So no damaged link can lead round in a circle.
 
-use std::{hint::select_unpredictable, ops::Range};
+use std::ops::Range;
 
+use super::search::{guess, less, near, partition};
 use crate::{Addr, Error, Read, Write};
 
 /// Keys in a leaf, rows in an inner node: at most, and at least after a removal beside a sibling.
@@ -50,16 +51,6 @@ const fn header<const N: usize>(height: usize, rows: usize) -> u64 {
     MAGIC << 32 | (N as u64) << 24 | (height as u64) << 16 | rows as u64
 }
 
-/// Whether `a` sorts before `b`: one long subtraction, so that no branch can be guessed wrong.
-#[inline(always)]
-pub(super) fn less<const N: usize>(a: &[u64; N], b: &[u64; N]) -> bool {
-    let mut borrow = false;
-    for i in (0..N).rev() {
-        (_, borrow) = a[i].borrowing_sub(b[i], borrow);
-    }
-    borrow
-}
-
 /// What an inner row says of a child.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Child<const N: usize> {
@@ -81,27 +72,31 @@ pub(super) struct Node<'r, const N: usize> {
     pub(super) at: Addr,
     pub(super) height: usize,
     pub(super) total: u64,
+    len: usize,
     rows: &'r [u64],
+    /// What its ancestors say of its keys: at or above the one, below the other.
+    low: Option<&'r [u64; N]>,
+    high: Option<&'r [u64; N]>,
 }
 
 impl<'r, const N: usize> Node<'r, N> {
     /// The root: whatever height it has.
+    #[inline]
     pub(super) fn root<R: Read + ?Sized>(reader: &'r R, at: Addr) -> Result<Self, Error> {
         const { assert!(N >= 1 && N <= KEY_WORDS_MAX, "a key has 1 to 16 words") }
-        let words = reader.words(at)?;
-        let &[head, total, ref rest @ ..] = words else {
+        let &[head, total, ref rest @ ..] = reader.words(at)? else {
             return Err(Error::corrupt("sorted set node without a header", at));
         };
         if head >> 24 != MAGIC << 8 | N as u64 {
             return Err(Error::corrupt("not a node of a sorted set with keys of this width", at));
         }
-        let (height, count) = ((head >> 16 & 0xff) as usize, (head & 0xffff) as usize);
+        let (height, len) = ((head >> 16 & 0xff) as usize, (head & 0xffff) as usize);
         if height > HEIGHT_MAX {
             return Err(Error::corrupt("sorted set higher than any can be", at));
         }
-        match rest.get(..count * stride::<N>(height)) {
-            Some(rows) if count > 0 && (height > 0 || total == count as u64) => {
-                Ok(Node { at, height, total, rows })
+        match rest.get(..len * stride::<N>(height)) {
+            Some(rows) if len > 0 && (height > 0 || total == len as u64) => {
+                Ok(Node { at, height, total, len, rows, low: None, high: None })
             }
             _ => Err(Error::corrupt("sorted set node whose row count cannot be", at)),
         }
@@ -115,6 +110,9 @@ impl<'r, const N: usize> Node<'r, N> {
         height: usize,
         total: u64,
     ) -> Result<Self, Error> {
+        if height == 0 {
+            return Self::leaf(reader, at, total);
+        }
         let node = Self::root(reader, at)?;
         if node.height != height || node.total != total {
             return Err(Error::corrupt("sorted set node of another height or count", at));
@@ -122,16 +120,38 @@ impl<'r, const N: usize> Node<'r, N> {
         Ok(node)
     }
 
+    /// A leaf of so many keys. The header is compared but nothing is taken from it: the search
+    /// need not wait until it has come from memory.
+    #[inline]
+    fn leaf<R: Read + ?Sized>(reader: &'r R, at: Addr, total: u64) -> Result<Self, Error> {
+        let len = (total & 0xffff) as usize;
+        let &[head, count, ref rest @ ..] = reader.words(at)? else {
+            return Err(Error::corrupt("sorted set node without a header", at));
+        };
+        match rest.get(..len * N) {
+            Some(rows) if len > 0 && count == total && head == header::<N>(0, len) => {
+                if total > 0xffff {
+                    return Err(Error::corrupt("sorted set leaf with too many keys", at));
+                }
+                Ok(Node { at, height: 0, total, len, rows, low: None, high: None })
+            }
+            _ => Err(Error::corrupt("not a leaf of a sorted set with so many keys", at)),
+        }
+    }
+
     /// The child in row `i` of this inner node.
     #[inline]
     pub(super) fn child<R: Read + ?Sized>(&self, reader: &'r R, i: usize) -> Result<Self, Error> {
         let (at, total) = self.link(i);
-        Self::below(reader, at, self.height - 1, total)
+        let child = Self::below(reader, at, self.height - 1, total)?;
+        let low = if i > 0 { Some(self.bound(i)) } else { self.low };
+        let high = if i + 1 < self.len() { Some(self.bound(i + 1)) } else { self.high };
+        Ok(Node { low, high, ..child })
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.rows.len() / stride::<N>(self.height)
+        self.len
     }
 
     /// The keys of a leaf; of an inner node, none.
@@ -162,14 +182,29 @@ impl<'r, const N: usize> Node<'r, N> {
     /// The row of an inner node under which `key` lies, if anywhere, at or after row `from`.
     #[inline]
     pub(super) fn route(&self, key: &[u64; N], from: usize) -> usize {
-        let (mut base, mut size) = (from, self.len() - from);
-        while size > 1 {
-            let half = size / 2;
-            let middle = base + half;
-            base = select_unpredictable(less(key, self.bound(middle)), base, middle);
-            size -= half;
+        // Bound 0 is below every key, and so is the one of the row it is routed from.
+        let (first, len) = (from + 1, self.len() - from - 1);
+        let before = |i| !less(key, self.bound(first + i));
+        from + match self.guess(key) {
+            Some(guess) => near(len, guess.saturating_sub(first), before),
+            None => partition(len, before),
         }
-        base
+    }
+
+    /// The position in a leaf of the first key that is not below `key`.
+    #[inline]
+    pub(super) fn lower_bound(&self, key: &[u64; N]) -> usize {
+        let keys = self.keys();
+        let before = |i: usize| keys.get(i).is_some_and(|k| less(k, key));
+        match self.guess(key) {
+            Some(guess) => near(keys.len(), guess, before),
+            None => partition(keys.len(), before),
+        }
+    }
+
+    #[inline]
+    fn guess(&self, key: &[u64; N]) -> Option<usize> {
+        guess(self.len(), self.low?, self.high?, key)
     }
 
     /// Keys below the rows in `range`.

@@ -1,9 +1,6 @@
 //! Walks over every block of a sorted set: for marking, and for looking whether all is well.
 
-use super::{
-    SortedSet,
-    node::{Node, less},
-};
+use super::{SortedSet, node::Node, search::less};
 use crate::{Addr, Error, Read};
 
 impl<const N: usize> SortedSet<N> {
