@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use eve::Addr;
+
 use crate::failure::Failure;
 
 /// The most bytes that lie on a [`Shelf`] at a time, 256 MiB.
@@ -50,9 +52,11 @@ pub enum PayloadError {
 impl PayloadError {
     /// As a value that can cross the ring.
     pub(crate) fn to_failure(&self) -> Failure {
+        use eve::Error::{DiskFull, RegionFull};
         let kind = match self {
             PayloadError::TooLarge { .. } | PayloadError::TooDeep => "bridge/too-large",
-            PayloadError::Full { .. } => "bridge/overloaded",
+            PayloadError::Full { .. }
+            | PayloadError::Memory(DiskFull { .. } | RegionFull { .. }) => "bridge/overloaded",
             PayloadError::Missing { .. } | PayloadError::Memory(_) => "bridge/bad-request",
         };
         Failure::new(kind, &self.to_string())
@@ -72,6 +76,25 @@ pub trait Payloads: Send + Sync {
     /// # Errors
     /// There is no such block, or it holds more than `bytes_max`.
     fn take(&self, granule: u64, bytes_max: usize) -> Result<Vec<u8>, PayloadError>;
+}
+
+/// Payloads in blocks of a shared region, for rings between processes. A slab refuses whatever
+/// granule is no payload under way, and gives each to one receiver.
+impl Payloads for eve::Slab {
+    fn put(&self, bytes: &[u8]) -> Result<u64, PayloadError> {
+        let mut block = self.allocate(bytes.len())?;
+        block.copy_from_slice(bytes);
+        Ok(block.send().granule())
+    }
+
+    fn take(&self, granule: u64, bytes_max: usize) -> Result<Vec<u8>, PayloadError> {
+        let at = Addr::from_granule(granule).ok_or(PayloadError::Missing { granule })?;
+        let block = self.receive(at)?;
+        if block.len() > bytes_max {
+            return Err(PayloadError::TooLarge { bytes: block.len(), limit_bytes: bytes_max });
+        }
+        Ok(block.to_vec())
+    }
 }
 
 /// Payloads on the heap, for rings between threads of one process.

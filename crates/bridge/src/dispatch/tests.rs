@@ -438,6 +438,54 @@ proptest! {
     }
 }
 
+/// Rings and payloads in one region that two handles map, as two processes would.
+#[test]
+fn program_and_bridge_share_a_region() {
+    use eve::{Region, Slab, ring};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world.eve");
+    let here = Slab::create(Region::create(&path, &eve::Options::default()).unwrap()).unwrap();
+    let there = Slab::open(Region::open(&path).unwrap()).unwrap();
+
+    let bytes = ring::bytes(Layout::Sequenced, 8).unwrap() as usize;
+    let words = [here.share(bytes).unwrap(), here.share(bytes).unwrap()];
+    let rings = words.clone().map(|words| Ring::create(words, Layout::Sequenced, 8).unwrap());
+    let mut port = Port::attach(&rings[0], &rings[1], Arc::new(here.clone())).unwrap();
+    let seen = words.map(|words| Ring::open(there.shared(words.addr()).unwrap()).unwrap());
+    let mut dock = Dock::attach(&seen[0], &seen[1], Arc::new(there.clone())).unwrap();
+
+    let mut bridge = world().bridge;
+    let args = datom::edn::read("{:text \"more than a word holds\" :list [1 2 3]}").unwrap();
+    for _ in 0..20 {
+        port.send(ECHO, &args).unwrap();
+        assert_eq!(bridge.serve(&mut dock).unwrap(), 1);
+        assert_eq!(port.poll().unwrap().unwrap().result, Ok(args.clone()));
+    }
+    let payload = crate::protocol::to_word(&args, &here).unwrap();
+    assert_eq!(crate::protocol::to_value(payload, &there).unwrap(), args);
+    assert!(crate::protocol::to_value(payload, &there).is_err(), "a block is taken once");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// The root of the region, blocks of versions, free room: nothing but a payload is one.
+    #[test]
+    fn no_granule_of_a_region_is_mistaken_for_a_payload(granule in prop_oneof![0u64..1 << 16, 0..Word::PAYLOAD_LIMIT]) {
+        use eve::{Region, Slab, Write};
+        let slab = Slab::create(Region::heap(1 << 20).unwrap()).unwrap();
+        let (_, block) = slab.swap(|txn| {
+            let block = txn.alloc(64)?;
+            Ok::<_, eve::Error>((block, block))
+        }).unwrap();
+        let failed = |granule| {
+            let word = Word::new(Tag::Bytes, granule);
+            crate::protocol::to_value(word, &slab).unwrap_err().kind.as_str() == "bridge/bad-request"
+        };
+        prop_assert!(failed(granule) && failed(block.granule()));
+    }
+}
+
 #[test]
 fn a_hostile_program_that_takes_no_response_only_stops_itself() {
     let bare = bare();

@@ -54,21 +54,19 @@ impl Keypair {
     /// The file exists, or the system refuses.
     pub fn save(&self, path: &Path) -> Result<(), KeyFileError> {
         let failed = |source| KeyFileError::Io { path: path.to_owned(), source };
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(format!(".{}.new", std::process::id()));
-        let draft = Path::new(&draft);
+        let draft = draft_path(path).map_err(|error| failed(io::Error::other(error)))?;
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(draft).map_err(failed)?;
+        let mut file = options.open(&draft).map_err(failed)?;
         let body = Zeroizing::new(text::encode(self.secret.as_bytes()));
         let line = Zeroizing::new([SECRET_PREFIX, &body, "\n"].concat());
         let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
         // A link, unlike a rename, refuses where a file is.
-        let linked = written.and_then(|()| fs::hard_link(draft, path));
-        let removed = fs::remove_file(draft);
-        linked.and(removed).map_err(failed)
+        let linked = written.and_then(|()| fs::hard_link(&draft, path));
+        let removed = fs::remove_file(&draft);
+        linked.and(removed).and_then(|()| sync_folder(path)).map_err(failed)
     }
 
     /// Reads a key that [`Keypair::save`] wrote.
@@ -91,6 +89,25 @@ impl Keypair {
         let seed: &[u8; KEY_BYTES] = bytes.as_slice().try_into().map_err(|_| content())?;
         Ok(Self::from_seed(seed))
     }
+}
+
+/// A name beside the file that nobody else uses, neither another process nor another thread.
+fn draft_path(path: &Path) -> Result<PathBuf, getrandom::Error> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{:016x}.new", getrandom::u64()?));
+    Ok(draft.into())
+}
+
+/// The new name is on disk once its folder is.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -82,6 +82,29 @@ fn a_key_survives_its_file_and_is_never_overwritten() {
     let again = Keypair::generate().unwrap().save(&path);
     assert!(matches!(again, Err(KeyFileError::Io { .. })));
     assert_eq!(Keypair::load(&path).unwrap(), key);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+}
+
+#[test]
+fn of_many_that_save_at_once_one_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("node.key");
+    let saved: Vec<u8> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|seed| {
+                (
+                    seed,
+                    scope.spawn({
+                        let path = &path;
+                        move || Keypair::from_seed(&[seed; 32]).save(path)
+                    }),
+                )
+            })
+            .collect();
+        threads.into_iter().filter_map(|(seed, t)| t.join().unwrap().ok().map(|()| seed)).collect()
+    });
+    assert_eq!(saved.len(), 1);
+    assert_eq!(Keypair::load(&path).unwrap(), Keypair::from_seed(&[saved[0]; 32]));
 }
 
 #[cfg(unix)]

@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use datom::Value;
 
 use super::{schema, transaction};
-use crate::{Token, Trust};
 use crate::token::tests::{chain, key};
+use crate::{Token, Trust};
 
 fn recorded() -> Vec<Value> {
     let trust = Trust::in_roots([*key(1).public()]).at_node(key(1).public());
