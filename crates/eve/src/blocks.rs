@@ -93,18 +93,25 @@ impl Blocks {
 
     #[cold]
     fn locate_large(&self, at: Addr, chunk: ChunkId, entry: Entry) -> Result<Place, Error> {
-        let run = entry.run().ok_or(Error::corrupt("an address where no block is", at))?;
+        let run = self.run_of(chunk, entry);
+        let run = run.ok_or(Error::corrupt("an address where no block is", at))?;
         if at.raw() != chunk.start() + chunk::LARGE_DATA {
             return Err(Error::corrupt("an address inside a block", at));
         }
         let bytes = self.region.word(chunk.start() + chunk::LENGTH).load(Ordering::Acquire);
         let room = u64::from(run) * CHUNK - chunk::LARGE_DATA;
-        let end = chunk.start() + u64::from(run) * CHUNK;
-        if bytes > room || !bytes.is_multiple_of(8) || end > self.region.allocated() {
+        if bytes > room || !bytes.is_multiple_of(8) {
             return Err(Error::corrupt("a block longer than its chunks", at));
         }
         let birth = chunk.start() + chunk::BIRTHS;
         Ok(Place { at: at.raw(), chunk, birth, words: (bytes / 8) as u32, class: None })
+    }
+
+    /// How many chunks the large block that begins here takes, if they are all there.
+    fn run_of(&self, start: ChunkId, entry: Entry) -> Option<u32> {
+        let run = entry.run()?;
+        let end = ChunkId(start.0.checked_add(run)?);
+        (end <= start.end_of_group() && end <= self.high_water()).then_some(run)
     }
 
     /// Since when and for what the block is there.
@@ -187,7 +194,7 @@ impl Blocks {
                         see(Blocks::address(chunk, class, index as u32), birth);
                     }
                 }
-            } else if entry.run().is_some() {
+            } else if self.run_of(chunk, entry).is_some() {
                 let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
                 let birth = self.birth(&self.locate(at)?);
                 if !birth.is_free() {

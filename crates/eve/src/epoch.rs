@@ -15,7 +15,7 @@
 //!    So whoever buries a dead lane knows whether its last commit happened.
 
 use crate::header::check;
-use crate::layout::{cell, cell_at, lane, lane_at, page};
+use crate::layout::{cell, cell_at};
 use crate::sync::{AtomicU64, Ordering, at, fence_at};
 use crate::{Addr, Region};
 
@@ -138,12 +138,13 @@ pub(crate) fn publish(
 }
 
 /// Whether the commit of `lane` at `epoch` happened. Only for a lane that runs no more.
-pub(crate) fn was_published(region: &Region, lane_number: u8, epoch: u64) -> bool {
-    let root = RootWord(region.word(page::ROOT).load(Ordering::Acquire));
-    if root.lane() == lane_number && root.epoch() == epoch {
+pub(crate) fn was_published(root: &AtomicU64, committed: &AtomicU64, lane: u8, epoch: u64) -> bool {
+    // Acquire: whoever replaced this lane's root said before that it was committed (4).
+    let root = RootWord(root.load(at("bury: root", Ordering::Acquire)));
+    if root.lane() == lane && root.epoch() == epoch {
         return true;
     }
-    region.word(lane_at(lane_number) + lane::COMMITTED).load(Ordering::Acquire) >= epoch
+    committed.load(Ordering::Acquire) >= epoch
 }
 
 /// What a cell says, if it is whole and of this epoch.

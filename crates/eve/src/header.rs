@@ -18,12 +18,15 @@ use crate::{Addr, Error, Region};
 /// Words of the unchanging part, without its check.
 const STATIC_WORDS: usize = 7;
 /// Bytes read to judge a file before it is mapped.
-const PEEK_BYTES: usize = 512;
+const PEEK_BYTES: usize = 2048;
 
 /// What a file says about its size, after it was found to be a region.
 pub(crate) struct Stated {
     pub(crate) limit: u64,
     pub(crate) allocated: u64,
+    /// What the file cannot do without. Less than `allocated` only after the machine stopped, when
+    /// the disk may have the header's last word on growth but not the growth itself.
+    pub(crate) needed: u64,
 }
 
 /// Mixes words into one. Any flipped bit changes it; it keeps nobody out who wants in.
@@ -116,7 +119,16 @@ pub(crate) fn read(file: &File, path: &Path) -> Result<Stated, Error> {
     if high_water < first || high_water > allocated || !allocated.is_multiple_of(CHUNK) {
         return Err(damaged(format!("it uses {high_water} bytes of {allocated} allocated ones")));
     }
-    Ok(Stated { limit, allocated })
+    let stopped = word(page::CLEAN) != 1 && word(page::BOOT) != crate::checkpoint::boot_id();
+    let saved = CHECKPOINTS.map(|at| [0, 8, 16, 24, 32].map(|field| word(at + field)));
+    let saved = saved.iter().filter_map(|words| Checkpoint::from_words(*words));
+    let saved = saved.max_by_key(|record| record.epoch);
+    let needed = match saved {
+        _ if !stopped => allocated,
+        Some(record) => record.high_water.saturating_mul(CHUNK),
+        None => layout::REGION_MIN,
+    };
+    Ok(Stated { limit, allocated, needed })
 }
 
 /// What is safely on the disk.
@@ -139,8 +151,12 @@ impl Checkpoint {
     /// Record `which`, if there is one and it is whole.
     pub(crate) fn load(region: &Region, which: usize) -> Option<Checkpoint> {
         let at = CHECKPOINTS.get(which)?;
-        let words: [u64; 5] =
-            std::array::from_fn(|i| region.word(at + i as u64 * 8).load(Ordering::Acquire));
+        Checkpoint::from_words(std::array::from_fn(|i| {
+            region.word(at + i as u64 * 8).load(Ordering::Acquire)
+        }))
+    }
+
+    fn from_words(words: [u64; 5]) -> Option<Checkpoint> {
         let [epoch, root, high_water, allocated, stored] = words;
         let record = Checkpoint { epoch, root: Addr::from_raw(root), high_water, allocated };
         (epoch != 0 && check(&record.words()) == stored).then_some(record)

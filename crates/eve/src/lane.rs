@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::blocks::{Birth, Blocks, Taken, chunks_for};
 use crate::class::{CLASSES, Class};
 use crate::epoch::{self, RootWord};
-use crate::layout::{ChunkId, lane, lane_at};
+use crate::layout::{ChunkId, lane, lane_at, page};
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error};
 
@@ -61,7 +61,7 @@ impl Lane {
         for class in Class::all() {
             let word = active_word(blocks, number, class);
             let chunk = ChunkId(word.load(Ordering::Acquire) as u32);
-            match blocks.resume(chunk, class) {
+            match blocks.resume(chunk, class, number) {
                 Some(taken) if chunk != ChunkId::NONE => active[class.index()] = Active::new(taken),
                 _ => word.store(0, Ordering::Release),
             }
@@ -184,9 +184,9 @@ impl Lane {
             word.store(0, Ordering::Release);
             blocks.let_loose(chunk, class);
         }
-        let taken = match blocks.pop(class) {
+        let taken = match blocks.pop(class, self.number) {
             Some(taken) => taken,
-            None => blocks.make_small(blocks.claim(1, self.number)?, class),
+            None => blocks.make_small(blocks.claim(1, self.number)?, class, self.number),
         };
         word.store(u64::from(taken.chunk.0), Ordering::Release);
         *active = Active::new(taken);
@@ -214,7 +214,12 @@ pub(crate) fn bury(blocks: &Blocks, number: u8) -> u64 {
     let mut returned = 0;
     if epoch == 0 {
         blocks.roll_back(number, None);
-    } else if epoch::was_published(region, number, epoch) {
+    } else if epoch::was_published(
+        region.word(page::ROOT),
+        region.word(at + lane::COMMITTED),
+        number,
+        epoch,
+    ) {
         let cells = [number << 1, number << 1 | 1].map(|cell| epoch::read_cell(region, cell));
         let cell = cells.into_iter().flatten().find(|cell| cell.epoch == epoch);
         if let Some(cell) = cell

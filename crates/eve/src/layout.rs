@@ -100,6 +100,7 @@ pub(crate) mod chunk {
     //! Offsets in a chunk.
     pub(crate) const NEXT: u64 = 0;
     pub(crate) const STATE: u64 = 8;
+    pub(crate) const LANE: u64 = 16;
     pub(crate) const LENGTH: u64 = 24;
     pub(crate) const BIRTHS: u64 = 64;
     /// Where a block that takes whole chunks begins.

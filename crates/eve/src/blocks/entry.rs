@@ -48,11 +48,7 @@ impl Entry {
 
     /// Whether the word says something.
     pub(super) const fn is_known(self) -> bool {
-        self.is_free()
-            || self.is_claimed()
-            || self.is_tail()
-            || self.class().is_some()
-            || self.run().is_some()
+        self.is_free() || self.is_claimed() || self.is_tail() || self.class().is_some()
     }
 
     /// The class of a small chunk's blocks.

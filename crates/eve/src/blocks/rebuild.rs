@@ -23,7 +23,7 @@ impl Blocks {
                 self.entry_word(chunk).store(Entry::TAIL.0, Ordering::Relaxed);
             } else if let Some(class) = entry.class() {
                 freed += self.rebuild_small(chunk, class, &mut keeps);
-            } else if let Some(run) = entry.run().filter(|run| self.run_fits(chunk, *run)) {
+            } else if let Some(run) = self.run_of(chunk, entry) {
                 let birth = self.region.word(chunk.start() + chunk::BIRTHS);
                 let there = Birth(birth.load(Ordering::Relaxed));
                 let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
@@ -62,12 +62,6 @@ impl Blocks {
         }
         self.relist(chunk, class);
         freed
-    }
-
-    fn run_fits(&self, start: ChunkId, run: u32) -> bool {
-        start.0.checked_add(run).is_some_and(|end| {
-            ChunkId(end) <= start.end_of_group() && ChunkId(end) <= self.high_water()
-        })
     }
 }
 

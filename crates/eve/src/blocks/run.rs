@@ -108,13 +108,10 @@ impl Blocks {
 
     /// Gives the chunks of a large block back, whose birth is already 0.
     pub(super) fn free_run(&self, start: ChunkId) {
-        let Some(run) = self.entry(start).run() else { return };
+        let Some(run) = self.run_of(start, self.entry(start)) else { return };
         // The tail first: the head's length is what says which chunks are left to free.
         for index in (0..run).rev() {
-            let chunk = start.plus(index);
-            if chunk < self.high_water() {
-                self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
-            }
+            self.entry_word(start.plus(index)).store(Entry::FREE.0, Ordering::Release);
         }
         self.count_free_chunks(|free| free + u64::from(run));
     }
@@ -126,7 +123,7 @@ impl Blocks {
         let mut run_end = ChunkId(0);
         for chunk in self.chunks() {
             let entry = self.entry(chunk);
-            if let Some(run) = entry.run() {
+            if let Some(run) = self.run_of(chunk, entry) {
                 let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
                 if unpublished.is_some_and(|birth| self.free_if(at, birth)) {
                     blocks += 1;

@@ -28,6 +28,11 @@ impl Blocks {
         self.region.word(chunk.start() + chunk::STATE)
     }
 
+    /// Which lane an active chunk is active in.
+    fn lane_word(&self, chunk: ChunkId) -> &AtomicU64 {
+        self.region.word(chunk.start() + chunk::LANE)
+    }
+
     /// One more block of the chunk is free.
     #[inline]
     pub(super) fn count_freed(&self, chunk: ChunkId, class: Class) {
@@ -63,7 +68,7 @@ impl Blocks {
     }
 
     /// Takes a chunk with free blocks from the stack and makes it active.
-    pub(crate) fn pop(&self, class: Class) -> Option<Taken> {
+    pub(crate) fn pop(&self, class: Class, lane: u8) -> Option<Taken> {
         let head = self.stack_head(class);
         loop {
             let old = head.load(Ordering::Acquire);
@@ -82,6 +87,7 @@ impl Blocks {
                 && self.is_small(chunk, class)
                 && let Some(free) = self.activate(chunk)
             {
+                self.lane_word(chunk).store(u64::from(lane), Ordering::Release);
                 return Some(Taken { chunk, free });
             }
         }
@@ -107,9 +113,11 @@ impl Blocks {
         None
     }
 
-    /// Free blocks of a chunk that a lane says is its active one; `None` if it is not active.
-    pub(crate) fn resume(&self, chunk: ChunkId, class: Class) -> Option<Taken> {
-        if !self.is_small(chunk, class) {
+    /// Free blocks of a chunk that a lane says is its active one; `None` unless the chunk says so too.
+    pub(crate) fn resume(&self, chunk: ChunkId, class: Class, lane: u8) -> Option<Taken> {
+        if !self.is_small(chunk, class)
+            || self.lane_word(chunk).load(Ordering::Acquire) != u64::from(lane)
+        {
             return None;
         }
         let state = self.state(chunk).load(Ordering::Acquire);
@@ -152,12 +160,13 @@ impl Blocks {
     }
 
     /// Makes a claimed chunk an active one of this class, all of it free.
-    pub(crate) fn make_small(&self, chunk: ChunkId, class: Class) -> Taken {
+    pub(crate) fn make_small(&self, chunk: ChunkId, class: Class, lane: u8) -> Taken {
         for birth in self.births(chunk, class) {
             birth.store(0, Ordering::Relaxed);
         }
         let free = class.geometry().capacity;
         self.region.word(chunk.start() + chunk::NEXT).store(0, Ordering::Relaxed);
+        self.lane_word(chunk).store(u64::from(lane), Ordering::Relaxed);
         let state = ACTIVE << STATE_SHIFT | u64::from(free);
         self.state(chunk).store(state, Ordering::Relaxed);
         self.entry_word(chunk).store(Entry::small(class).0, Ordering::Release);

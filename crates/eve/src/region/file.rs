@@ -95,23 +95,28 @@ pub(super) fn open(path: &Path) -> Result<Region, Error> {
         .write(true)
         .open(path)
         .map_err(|source| refused(path, "open the file", source))?;
-    let metadata = file.metadata().map_err(|source| refused(path, "look at the file", source))?;
-    if !metadata.is_file() {
+    let kind = file.metadata().map_err(|source| refused(path, "look at the file", source))?;
+    if !kind.is_file() {
         return Err(Error::NotARegion {
             path: path.to_owned(),
             found: "it is not a regular file".into(),
         });
     }
-    let stated = header::read(&file, path)?;
-    if metadata.len() < stated.allocated || stated.allocated < REGION_MIN {
+    let stated = settled_header(&file, path)?;
+    // After the header: the file only grows.
+    let metadata = file.metadata().map_err(|source| refused(path, "look at the file", source))?;
+    if metadata.len() < stated.needed || stated.allocated < REGION_MIN {
         return Err(Error::Header {
             path: path.to_owned(),
             what: format!(
                 "the file has {} bytes where its header counts on {}: it was truncated",
                 metadata.len(),
-                stated.allocated
+                stated.needed
             ),
         });
+    }
+    if metadata.len() < stated.allocated {
+        allocate(&file, path, metadata.len(), stated.allocated)?;
     }
     let map = memmap2::MmapOptions::new()
         .len(stated.limit as usize)
@@ -119,6 +124,19 @@ pub(super) fn open(path: &Path) -> Result<Region, Error> {
         .map_raw(&file)
         .map_err(|source| refused(path, "reserve the address space of the file's limit", source))?;
     mapped(file, path, map, stated.limit)
+}
+
+/// Reads the header, again if it seems damaged: a process that grows the region meanwhile may be
+/// seen half way.
+fn settled_header(file: &File, path: &Path) -> Result<header::Stated, Error> {
+    const ATTEMPTS: usize = 3;
+    for _ in 1..ATTEMPTS {
+        match header::read(file, path) {
+            Err(Error::Header { .. }) => {}
+            read => return read,
+        }
+    }
+    header::read(file, path)
 }
 
 /// Gives `from..to` of the file room on the disk.
