@@ -103,7 +103,9 @@ impl ValueType {
     pub const fn admits(self, value: &Value) -> bool {
         match self {
             ValueType::Any => true,
-            ValueType::Long | ValueType::BigInt => matches!(value, Value::Int(_) | Value::BigInt(_)),
+            ValueType::Long | ValueType::BigInt => {
+                matches!(value, Value::Int(_) | Value::BigInt(_))
+            }
             ValueType::Double => matches!(value, Value::Float(_)),
             ValueType::Boolean => matches!(value, Value::Bool(_)),
             ValueType::String | ValueType::Uri => matches!(value, Value::Text(_)),

@@ -7,6 +7,8 @@ use datom::Value;
 
 use crate::attribute::{Cardinality, Unique, ValueType};
 
+/// The first id of the built-in schema.
+pub const MIN: u64 = datom::id::BUILTIN_MIN;
 /// `:db/ident`: a keyword that names an entity.
 pub const IDENT: u64 = 16;
 /// `:db/valueType`.
@@ -58,14 +60,29 @@ const ATTRIBUTES: [Builtin; 9] = [
     plain(VALUE_TYPE, "db/valueType", ValueType::Ref, "The type of an attribute's values."),
     plain(CARDINALITY, "db/cardinality", ValueType::Ref, "One value at a time, or many."),
     plain(UNIQUE, "db/unique", ValueType::Ref, "Whether values name their entity."),
-    plain(INDEX, "db/index", ValueType::Boolean, "Whether values can be looked up and ranged over."),
-    plain(IS_COMPONENT, "db/isComponent", ValueType::Boolean, "Whether values are parts of the whole."),
+    plain(
+        INDEX,
+        "db/index",
+        ValueType::Boolean,
+        "Whether values can be looked up and ranged over.",
+    ),
+    plain(
+        IS_COMPONENT,
+        "db/isComponent",
+        ValueType::Boolean,
+        "Whether values are parts of the whole.",
+    ),
     plain(DOC, "db/doc", ValueType::String, "What the entity is for."),
     Builtin {
         index: true,
         ..plain(TX_INSTANT, "db/txInstant", ValueType::Instant, "When the transaction was made.")
     },
-    plain(TUPLE_ATTRS, "db/tupleAttrs", ValueType::Tuple, "The attributes a composite tuple is made of."),
+    plain(
+        TUPLE_ATTRS,
+        "db/tupleAttrs",
+        ValueType::Tuple,
+        "The attributes a composite tuple is made of.",
+    ),
 ];
 
 const ENUMERATIONS: [(u64, &str); 4] = [

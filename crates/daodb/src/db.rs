@@ -9,16 +9,17 @@ use std::sync::Arc;
 
 use datom::{Datom, Keyword, Value, Word, id};
 use eve::Snapshot;
+use eve::structure::Cursor;
 
 use crate::attribute::Attribute;
+use crate::builtin;
 use crate::datoms::Datoms;
 use crate::dictionary;
 use crate::error::Error;
-use crate::facts::Cursor;
 use crate::index::Index;
+use crate::lookup::Basis;
 use crate::record::Record;
 use crate::schema::Schema;
-use crate::{builtin, lookup};
 
 /// The database at one moment: cheap to clone, to send and to keep.
 #[derive(Clone)]
@@ -32,6 +33,12 @@ pub(crate) struct State {
     pub(crate) snapshot: Snapshot,
     pub(crate) record: Record,
     pub(crate) schema: Arc<Schema>,
+}
+
+impl State {
+    pub(crate) fn basis(&self) -> Basis<'_, Snapshot> {
+        Basis { memory: &self.snapshot, record: &self.record, schema: &self.schema }
+    }
 }
 
 /// Which facts a [`Db`] shows.
@@ -142,8 +149,9 @@ impl Db {
     /// [`Error::Lookup`] when there is no such transaction yet.
     pub fn instant_of(&self, t: u64) -> Result<i64, Error> {
         let prefix = [id::transaction(t), builtin::TX_INSTANT];
-        let found = self.state.record.current(Index::Eavt).first(&self.state.snapshot, &prefix)?;
-        let word = found.map(|key| Index::Eavt.datom(&key).v);
+        let eavt = self.state.record.current(Index::Eavt);
+        let found = eavt.prefix(&self.state.snapshot, &prefix).next().transpose()?;
+        let word = found.map(|key| Index::Eavt.datom(key).v);
         word.and_then(Word::as_instant).ok_or_else(|| {
             Error::lookup(
                 Value::Int(i64::try_from(t).unwrap_or(i64::MAX)),
@@ -157,7 +165,7 @@ impl Db {
     /// # Errors
     /// When the world is damaged.
     pub fn word(&self, value: &Value) -> Result<Option<Word>, Error> {
-        dictionary::find(&self.state.snapshot, &self.state.record.dictionary, value)
+        self.state.basis().find(value)
     }
 
     /// The value of a word of this database.
@@ -165,7 +173,7 @@ impl Db {
     /// # Errors
     /// [`Error::Corrupt`] when the word is not one of this database's.
     pub fn value(&self, word: Word) -> Result<Value, Error> {
-        dictionary::value(&self.state.snapshot, &self.state.record.dictionary, word)
+        self.state.basis().value(word)
     }
 
     /// The text of a name word's id, without copying: keywords and symbols share one table.
@@ -181,7 +189,7 @@ impl Db {
     /// # Errors
     /// When the world is damaged.
     pub fn ident(&self, ident: &Keyword) -> Result<Option<u64>, Error> {
-        lookup::ident(&self.state.snapshot, &self.state.record, &self.state.schema, ident)
+        self.state.basis().ident(ident)
     }
 
     /// The keyword that names an entity.
@@ -193,9 +201,10 @@ impl Db {
             return Ok(Some(attribute.ident.clone()));
         }
         let prefix = [entity, builtin::IDENT];
-        let found = self.state.record.current(Index::Eavt).first(&self.state.snapshot, &prefix)?;
+        let eavt = self.state.record.current(Index::Eavt);
+        let found = eavt.prefix(&self.state.snapshot, &prefix).next().transpose()?;
         let Some(key) = found else { return Ok(None) };
-        match self.value(Index::Eavt.datom(&key).v)? {
+        match self.value(Index::Eavt.datom(key).v)? {
             Value::Keyword(ident) => Ok(Some(ident)),
             other => Err(Error::corrupt(format!("entity {entity} is named by {}", other.kind()))),
         }
@@ -225,7 +234,7 @@ impl Db {
     /// [`Error::Lookup`] for a value that cannot name an entity, an unknown attribute in a lookup
     /// ref, or one that is not unique.
     pub fn entity_id(&self, name: &Value) -> Result<Option<u64>, Error> {
-        lookup::entity(&self.state.snapshot, &self.state.record, &self.state.schema, name)
+        self.state.basis().entity(name)
     }
 
     /// The facts whose key in the order of `index` begins with `components`, in that order,
@@ -234,7 +243,7 @@ impl Db {
     /// # Errors
     /// When the world is damaged.
     pub fn datoms(&self, index: Index, components: &[Word]) -> Result<Datoms<'_>, Error> {
-        Datoms::prefix(self, index, components)
+        Ok(Datoms::prefix(self, index, components))
     }
 
     /// The facts from the first whose key is not below `components` to the end of the index.
@@ -242,7 +251,7 @@ impl Db {
     /// # Errors
     /// When the world is damaged.
     pub fn seek(&self, index: Index, components: &[Word]) -> Result<Datoms<'_>, Error> {
-        Datoms::from(self, index, components)
+        Ok(Datoms::from(self, index, components))
     }
 
     /// The facts of an indexed attribute with values from `from` (inclusive) up to `to` (inclusive),
@@ -265,7 +274,7 @@ impl Db {
     /// A zero-copy cursor over the current facts in the order of `index`, for the plain present;
     /// `None` for any other view, which [`Db::datoms`] answers.
     #[must_use]
-    pub fn cursor(&self, index: Index) -> Option<Cursor<'_>> {
+    pub fn cursor(&self, index: Index) -> Option<Cursor<'_, 5, Snapshot>> {
         let set = self.state.record.current(index);
         self.view.is_present().then(|| set.cursor(&self.state.snapshot))
     }
@@ -277,7 +286,8 @@ impl Db {
     /// When the world is damaged.
     pub fn count(&self, index: Index, components: &[Word]) -> Result<u64, Error> {
         let prefix = crate::datoms::prefix_of(index, components);
-        self.state.record.current(index).count(&self.state.snapshot, &prefix)
+        let set = self.state.record.current(index);
+        Ok(set.count_prefix(&self.state.snapshot, &prefix)?)
     }
 }
 

@@ -33,6 +33,15 @@ pub enum Error {
     /// The log cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The transaction was made and every process sees it, but it is not on the disk. Do not make
+    /// it again: [`Database::sync`](crate::Database::sync) tries to write it once more.
+    #[error("transaction {t} is committed but not on the disk yet: {why}")]
+    NotDurable {
+        /// The transaction.
+        t: u64,
+        /// Why it could not be written.
+        why: Box<Error>,
+    },
     /// The shared memory refused.
     #[error(transparent)]
     Memory(#[from] eve::Error),
@@ -273,7 +282,9 @@ pub enum LogError {
         state_t: u64,
     },
     /// An earlier write or sync failed, so what is on disk is not known.
-    #[error("the log refuses to write since an earlier failure ({why}); close the world and open it again to recover")]
+    #[error(
+        "the log refuses to write since an earlier failure ({why}); close the world and open it again to recover"
+    )]
     Poisoned {
         /// The first failure.
         why: String,

@@ -115,15 +115,19 @@ fn suggest(nearest: &Option<String>) -> String {
 
 /// A query that was refused or given up: why, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error(Box<(ErrorKind, Option<Place>)>);
+pub struct QueryError(Box<(ErrorKind, Option<Place>)>);
 
-impl Error {
+impl QueryError {
     pub(crate) fn new(kind: ErrorKind) -> Self {
         Self(Box::new((kind, None)))
     }
 
     pub(crate) fn syntax(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Syntax(message.into()))
+    }
+
+    pub(crate) fn pull(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Pull(message.into()))
     }
 
     pub(crate) fn storage(error: impl fmt::Display) -> Self {
@@ -149,7 +153,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind().fmt(f)?;
         match self.place() {
@@ -159,7 +163,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for QueryError {}
+
+pub(crate) type Error = QueryError;
 
 /// The name nearest to `name` by edits, if one is near enough to be what was meant.
 pub(crate) fn nearest<'n>(

@@ -119,13 +119,10 @@ impl Syntax {
     /// Where this part stands in `text`, the text it was read from.
     pub(crate) fn place(&self, text: Option<&str>) -> Arc<Place> {
         if let (Some(text), Some(span)) = (text, self.span)
-            && let Some(clause) = text.get(span.start..span.end)
+            && let Some(clause) = span.of(text)
         {
-            let before = text.get(..span.start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
             let clause = clause.split_whitespace().collect::<Vec<_>>().join(" ");
-            return Arc::new(Place { clause, position: Some((line, column)) });
+            return Arc::new(Place { clause, position: Some(span.line_and_column(text)) });
         }
         Arc::new(Place { clause: self.to_value().to_string(), position: None })
     }

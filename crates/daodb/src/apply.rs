@@ -1,0 +1,246 @@
+//! Applying frames: from one state to the next.
+//!
+//! 1. The next state is a function of the state and the frame alone; so a rebuild from the log ends
+//!    in the state that was lost.
+//! 2. A fact is current from its assertion to its retraction; then the assertion moves to history
+//!    and the retraction joins it. Every datom ever applied is in exactly one of the two.
+//! 3. AVET holds exactly the facts, current and past, of the attributes that the schema says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datom::{Datom, Frame, Tag, Word, id};
+use eve::Write;
+use eve::structure::SortedSet;
+
+use crate::builtin;
+use crate::dictionary;
+use crate::error::Error;
+use crate::index::{Index, Key};
+use crate::record::Record;
+use crate::schema::Schema;
+
+/// A state that frames are applied to, index changes being gathered until [`Applier::flush`].
+pub(crate) struct Applier {
+    pub(crate) record: Record,
+    pub(crate) schema: Arc<Schema>,
+    /// Facts stated since the last flush that hold.
+    born: HashMap<(u64, u64, Word), Datom>,
+    /// Stored assertions whose facts were retracted since the last flush.
+    ended: HashMap<(u64, u64, Word), Datom>,
+    /// Entities from here on have no stored facts.
+    fresh: u64,
+    /// What history gains: assertions that ended, and retractions.
+    past: Vec<Datom>,
+}
+
+impl Applier {
+    pub(crate) fn new(record: Record, schema: Arc<Schema>) -> Self {
+        Self {
+            record,
+            schema,
+            born: HashMap::new(),
+            ended: HashMap::new(),
+            fresh: record.next_entity,
+            past: Vec::new(),
+        }
+    }
+
+    /// Applies one frame and answers its datoms with this store's words. `known` holds the words of
+    /// the frame's values as far as the caller has looked them up.
+    pub(crate) fn apply(
+        &mut self,
+        memory: &mut impl Write,
+        frame: &Frame,
+        known: &[Option<Word>],
+        after: Option<Arc<Schema>>,
+    ) -> Result<Vec<Datom>, Error> {
+        let words = self.words(memory, frame, known)?;
+        let mut datoms = Vec::with_capacity(frame.datoms.len());
+        let mut alters = false;
+        for datom in &frame.datoms {
+            let v = match datom.v.tag() {
+                tag if tag.is_heap() || tag.is_name() => {
+                    let place = usize::try_from(datom.v.payload()).ok();
+                    let word = place.and_then(|place| words.get(place)).copied();
+                    word.ok_or_else(|| Error::corrupt(format!("frame {} lacks a value", frame.t)))?
+                }
+                _ => datom.v,
+            };
+            let datom = Datom { v, ..*datom };
+            alters |= builtin::is_schema(datom.a);
+            if datom.e < id::TX_BASE {
+                self.record.next_entity = self.record.next_entity.max(datom.e + 1);
+            }
+            if datom.added() {
+                self.assert(memory, datom)?
+            } else {
+                self.retract(memory, datom)?
+            }
+            datoms.push(datom);
+        }
+        self.record.t = frame.t;
+        self.record.instant = frame.instant;
+        self.record.previous = frame.previous;
+        if alters {
+            self.alter(memory, after)?;
+        }
+        Ok(datoms)
+    }
+
+    /// The words of the frame's values, in this store.
+    fn words(
+        &mut self,
+        memory: &mut impl Write,
+        frame: &Frame,
+        known: &[Option<Word>],
+    ) -> Result<Vec<Word>, Error> {
+        let mut words = Vec::with_capacity(frame.values.len());
+        for (place, value) in frame.values.iter().enumerate() {
+            words.push(match known.get(place).copied().flatten() {
+                Some(word) => word,
+                None => dictionary::intern(memory, &mut self.record.dictionary, value)?,
+            });
+        }
+        Ok(words)
+    }
+
+    fn assert(&mut self, memory: &impl eve::Read, datom: Datom) -> Result<(), Error> {
+        // A frame states no fact that holds; one that does anyway (made by other hands) is a
+        // restatement, and the first statement counts.
+        let fact = (datom.e, datom.a, datom.v);
+        if !self.born.contains_key(&fact) && self.stored(memory, fact)?.is_none() {
+            self.born.insert(fact, datom);
+        }
+        Ok(())
+    }
+
+    fn retract(&mut self, memory: &impl eve::Read, datom: Datom) -> Result<(), Error> {
+        let fact = (datom.e, datom.a, datom.v);
+        if let Some(born) = self.born.remove(&fact) {
+            self.past.push(born);
+        } else if let Some(stored) = self.stored(memory, fact)? {
+            self.ended.insert(fact, stored);
+            self.past.push(stored);
+        } else {
+            return Ok(());
+        }
+        self.past.push(datom);
+        Ok(())
+    }
+
+    /// The stored assertion of a fact that holds.
+    fn stored(
+        &self,
+        memory: &impl eve::Read,
+        (e, a, v): (u64, u64, Word),
+    ) -> Result<Option<Datom>, Error> {
+        let is_fresh = e >= self.fresh && e < id::TX_BASE;
+        if is_fresh || self.ended.contains_key(&(e, a, v)) {
+            return Ok(None);
+        }
+        let eavt = self.record.current(Index::Eavt);
+        let key = eavt.prefix(memory, &[e, a, v.raw()]).next().transpose()?;
+        Ok(key.map(|key| Index::Eavt.datom(key)))
+    }
+
+    /// Writes what was gathered into the indexes.
+    pub(crate) fn flush(&mut self, memory: &mut impl Write) -> Result<(), Error> {
+        let born: Vec<Datom> = self.born.drain().map(|(_, datom)| datom).collect();
+        let ended: Vec<Datom> = self.ended.drain().map(|(_, datom)| datom).collect();
+        let past = std::mem::take(&mut self.past);
+        self.fresh = self.record.next_entity;
+        let schema = self.schema.clone();
+        for index in Index::ALL {
+            let place = index as usize;
+            let keys = |datoms: &[Datom]| keys(index, &schema, datoms);
+            let current = remove_all(memory, self.record.current[place], &keys(&ended))?;
+            self.record.current[place] = insert_all(memory, current, keys(&born))?;
+            let history = self.record.history[place];
+            self.record.history[place] = insert_all(memory, history, keys(&past))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in a change of the schema, which may bring attributes into AVET or out of it.
+    fn alter(&mut self, memory: &mut impl Write, after: Option<Arc<Schema>>) -> Result<(), Error> {
+        self.flush(memory)?;
+        let after = match after {
+            Some(after) => after,
+            None => Arc::new(Schema::load(memory, &self.record)?),
+        };
+        for attribute in after.attributes() {
+            let was = self.schema.attribute(attribute.id).is_some_and(|known| known.in_avet());
+            if was != attribute.in_avet() {
+                self.reindex(memory, attribute.id, attribute.in_avet())?;
+            }
+        }
+        self.schema = after;
+        self.record.schema_t = self.record.t;
+        Ok(())
+    }
+
+    /// Brings all facts of an attribute, current and past, into AVET or out of it.
+    fn reindex(&mut self, memory: &mut impl Write, a: u64, present: bool) -> Result<(), Error> {
+        let (aevt, avet) = (Index::Aevt as usize, Index::Avet as usize);
+        for sets in [&mut self.record.current, &mut self.record.history] {
+            let mut keys = Vec::new();
+            for key in sets[aevt].prefix(memory, &[a]) {
+                keys.push(Index::Avet.key(&Index::Aevt.datom(key?)));
+            }
+            keys.sort_unstable();
+            sets[avet] = match present {
+                true => insert_all(memory, sets[avet], keys)?,
+                false => remove_all(memory, sets[avet], &keys)?,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// The keys that an index holds of some datoms, sorted.
+fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> {
+    let belongs = |datom: &&Datom| match index {
+        Index::Eavt | Index::Aevt => true,
+        Index::Avet => schema.attribute(datom.a).is_some_and(|a| a.in_avet()),
+        Index::Vaet => datom.v.tag() == Tag::Ref,
+    };
+    let mut keys: Vec<Key> = datoms.iter().filter(belongs).map(|d| index.key(d)).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn insert_all(
+    memory: &mut impl Write,
+    set: SortedSet<5>,
+    keys: Vec<Key>,
+) -> Result<SortedSet<5>, Error> {
+    match keys.as_slice() {
+        [] => Ok(set),
+        [key] => Ok(set.insert(memory, *key)?.0),
+        _ if set.is_empty() => Ok(SortedSet::from_sorted(memory, keys)?),
+        keys => Ok(set.insert_many(memory, keys)?.0),
+    }
+}
+
+fn remove_all(
+    memory: &mut impl Write,
+    mut set: SortedSet<5>,
+    keys: &[Key],
+) -> Result<SortedSet<5>, Error> {
+    for key in keys {
+        set = set.remove(memory, key)?.0;
+    }
+    Ok(set)
+}
+
+/// The state of `t` 0: the built-in schema and nothing else.
+pub(crate) fn genesis(memory: &mut impl Write) -> Result<Applier, Error> {
+    let mut state = Applier::new(Record::empty(id::USER_MIN), Arc::new(Schema::builtin()));
+    for (e, a, value) in builtin::facts() {
+        let v = dictionary::intern(memory, &mut state.record.dictionary, &value)?;
+        state.born.insert((e, a, v), Datom::assert(e, a, v, 0));
+    }
+    state.flush(memory)?;
+    Ok(state)
+}

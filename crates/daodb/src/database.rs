@@ -1,0 +1,364 @@
+//! A database that is open.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use datom::Value;
+use eve::{Region, Slab};
+
+use crate::db::Db;
+use crate::error::Error;
+use crate::history::Transactions;
+use crate::log::{Frames, Writer};
+use crate::open::{self, Opening};
+use crate::options::{Durability, Options, TransactOptions};
+use crate::pending;
+use crate::record::Record;
+use crate::report::Report;
+use crate::store::Store;
+use crate::verify::{self, Verification};
+use crate::world::World;
+
+/// An open database: a handle that is cheap to clone and to send.
+///
+/// Any number of processes can have one world open and write to it.
+///
+/// ```
+/// use daodb::Database;
+/// use datom::edn;
+///
+/// let db = Database::memory()?;
+/// db.transact(&edn::read_all("{:db/ident :person/name :db/valueType :db.type/string}").unwrap())?;
+/// let report = db.transact(&edn::read_all("{:db/id \"ada\" :person/name \"Ada Lovelace\"}").unwrap())?;
+/// assert_eq!(report.t, 2);
+/// assert_eq!(report.datoms.len(), 2); // the name, and when it was stated
+/// # Ok::<(), daodb::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    core: Arc<Core>,
+    /// Drains in the background, once somebody does not wait for the disk.
+    drainer: Mutex<Option<JoinHandle<()>>>,
+    opening: Opening,
+}
+
+/// What the background thread shares.
+struct Core {
+    store: Store,
+    disk: Option<Disk>,
+    durability: Durability,
+    signal: Signal,
+}
+
+struct Disk {
+    world: World,
+    writer: Writer,
+}
+
+/// Tells the drainer that there is something to drain, or that it shall end.
+#[derive(Default)]
+struct Signal {
+    wanted: Mutex<bool>,
+    changed: Condvar,
+    stop: AtomicBool,
+}
+
+/// How far the log may fall behind before a writer that does not wait drains by itself.
+const LAG_MAX: u64 = 1 << 16;
+
+/// Address space of a database in memory.
+const MEMORY_BYTES_MAX: u64 = 1 << 38;
+
+impl Database {
+    /// Opens the world in a folder, making it if `options` say so.
+    ///
+    /// # Errors
+    /// [`crate::WorldError`] when there is none or too many, when the folder cannot be written, when the
+    /// disk is full; [`crate::LogError`] when the log is damaged. The folder is left as it was.
+    pub fn open(folder: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let world = World::enter(folder.as_ref(), options.create)?;
+        let (store, writer, opening) = open::open(&world, &options)?;
+        let core = Core {
+            store,
+            disk: Some(Disk { world, writer }),
+            durability: options.durability,
+            signal: Signal::default(),
+        };
+        Ok(Self::new(core, opening))
+    }
+
+    /// A database in the memory of this process, for as long as the handle lives.
+    ///
+    /// # Errors
+    /// When the system has no address space for it.
+    pub fn memory() -> Result<Self, Error> {
+        let mut bytes = MEMORY_BYTES_MAX;
+        let region = loop {
+            match Region::anonymous(bytes) {
+                Ok(region) => break region,
+                Err(_) if bytes > 1 << 28 => bytes /= 4,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let store = Store::new(Slab::create(region)?, true)?;
+        let durability = Durability::Process;
+        let core = Core { store, disk: None, durability, signal: Signal::default() };
+        Ok(Self::new(core, Opening { created: true, ..Opening::default() }))
+    }
+
+    fn new(core: Core, opening: Opening) -> Self {
+        let inner = Inner { core: Arc::new(core), drainer: Mutex::new(None), opening };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Whether a folder holds a world.
+    #[must_use]
+    pub fn exists(folder: impl AsRef<Path>) -> bool {
+        World::is_world(folder.as_ref())
+    }
+
+    /// The world's folder; `None` for a database in memory.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.inner.core.disk.as_ref().map(|disk| disk.world.folder().to_path_buf())
+    }
+
+    /// What opening it found and did.
+    #[must_use]
+    pub fn opening(&self) -> &Opening {
+        &self.inner.opening
+    }
+
+    /// The database as it is now, as a value that stays as it is.
+    ///
+    /// # Errors
+    /// When the world is damaged, or too many values are held at once.
+    pub fn db(&self) -> Result<Db, Error> {
+        self.inner.core.store.db()
+    }
+
+    /// Makes a transaction: all of `data` or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when the data are refused. [`Error::NotDurable`] when the transaction was
+    /// made but is not on the disk yet.
+    pub fn transact(&self, data: &[Value]) -> Result<Report, Error> {
+        self.transact_with(data, &TransactOptions::default())
+    }
+
+    /// As [`Database::transact`], in another way than the world was opened with.
+    ///
+    /// # Errors
+    /// As [`Database::transact`].
+    pub fn transact_with(
+        &self,
+        data: &[Value],
+        options: &TransactOptions,
+    ) -> Result<Report, Error> {
+        let core = &self.inner.core;
+        if let Some(disk) = &core.disk {
+            disk.writer.check()?;
+        }
+        let durable = || core.store.durable_t();
+        let report = core.store.transact(data, options.metadata.as_ref(), durable, now)?;
+        if core.disk.is_none() {
+            return Ok(report);
+        }
+        let made = match options.durability.unwrap_or(core.durability) {
+            Durability::Disk => core.drain(report.t),
+            Durability::Process if report.t - durable().min(report.t) > LAG_MAX => {
+                core.drain(report.t)
+            }
+            Durability::Process => {
+                self.drain_soon();
+                Ok(())
+            }
+        };
+        match made {
+            Ok(()) => Ok(report),
+            Err(why) => Err(Error::NotDurable { t: report.t, why: Box::new(why) }),
+        }
+    }
+
+    /// The last transaction that is on the disk.
+    #[must_use]
+    pub fn durable_t(&self) -> u64 {
+        match &self.inner.core.disk {
+            Some(_) => self.inner.core.store.durable_t(),
+            None => 0,
+        }
+    }
+
+    /// Waits until everything that is committed now is on the disk, and answers the last `t`.
+    ///
+    /// # Errors
+    /// When the log cannot be written.
+    pub fn sync(&self) -> Result<u64, Error> {
+        let t = self.db()?.basis();
+        if self.inner.core.disk.is_some() {
+            self.inner.core.drain(t)?;
+        }
+        Ok(t)
+    }
+
+    /// Waits until a transaction after `t` is committed, by any process, or the time is over.
+    /// Answers the newest `t`.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error> {
+        let slab = self.inner.core.store.slab();
+        let deadline = timeout.map(|timeout| std::time::Instant::now() + timeout);
+        loop {
+            let seen = slab.commits();
+            let now = self.db()?.basis();
+            let left = deadline.map(|at| at.saturating_duration_since(std::time::Instant::now()));
+            if now > t || left.is_some_and(|left| left.is_zero()) {
+                return Ok(now);
+            }
+            let _ = slab.wait(seen, left);
+        }
+    }
+
+    /// All transactions, oldest first.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn log(&self) -> Result<Transactions, Error> {
+        self.tx_range(1, u64::MAX)
+    }
+
+    /// The transactions from `from` up to, but without, `to`, oldest first.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn tx_range(&self, from: u64, to: u64) -> Result<Transactions, Error> {
+        let db = self.db()?;
+        let last = to.saturating_sub(1).min(db.basis());
+        let pending = pending::list(&db.state().snapshot, &db.state().record, 0)?;
+        let mut kept = Vec::new();
+        for frame in pending.iter().filter(|frame| frame.t >= from && frame.t <= last) {
+            kept.push((frame.t, frame.bytes.to_vec()));
+        }
+        let first_kept = db.state().record.floor + 1;
+        let on_disk = self
+            .inner
+            .core
+            .disk
+            .as_ref()
+            .map(|disk| Frames::new(disk.writer.folder(), from, last.min(first_kept - 1)));
+        Ok(Transactions::new(db, on_disk, kept))
+    }
+
+    /// Looks through everything: blocks, indexes, history, dictionary, log, and whether they agree.
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// When something cannot be read at all. What can be read and is wrong is in the answer.
+    pub fn verify(&self) -> Result<Verification, Error> {
+        verify::verify(self)
+    }
+
+    pub(crate) fn slab(&self) -> &Slab {
+        self.inner.core.store.slab()
+    }
+
+    /// Has the background thread drain, which is started the first time.
+    fn drain_soon(&self) {
+        let mut drainer = self.inner.drainer.lock().unwrap_or_else(PoisonError::into_inner);
+        if drainer.is_none() {
+            let core = self.inner.core.clone();
+            let thread = thread::Builder::new().name("daodb-log".into());
+            *drainer = thread.spawn(move || core.drain_always()).ok();
+        }
+        drop(drainer);
+        let signal = &self.inner.core.signal;
+        let mut wanted = signal.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*wanted {
+            *wanted = true;
+            signal.changed.notify_one();
+        }
+    }
+}
+
+impl Core {
+    /// Returns when transaction `t` is on the disk: because somebody else put it there, or by
+    /// draining everything that is committed.
+    fn drain(&self, t: u64) -> Result<(), Error> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        if self.store.durable_t() >= t {
+            return Ok(());
+        }
+        let (mut lead, _) = disk.writer.lead(&self.store)?;
+        if lead.end().t >= t {
+            return Ok(());
+        }
+        let snapshot = self.store.slab().snapshot()?;
+        let record = Record::read(&snapshot, snapshot.root())?;
+        let end = lead.end().t;
+        if end < record.floor {
+            return Err(Error::corrupt(format!(
+                "the log ends at {end}, but the region gave up its frames up to {}",
+                record.floor
+            )));
+        }
+        let frames = pending::list(&snapshot, &record, end)?;
+        let frames: Vec<&[u8]> = frames.iter().map(|frame| frame.bytes).collect();
+        lead.append(&frames)?;
+        Ok(())
+    }
+
+    fn drain_always(&self) {
+        let signal = &self.signal;
+        loop {
+            let mut wanted = signal.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            while !*wanted && !signal.stop.load(Ordering::Acquire) {
+                wanted = signal.changed.wait(wanted).unwrap_or_else(PoisonError::into_inner);
+            }
+            *wanted = false;
+            drop(wanted);
+            if signal.stop.load(Ordering::Acquire) {
+                return;
+            }
+            // A failure shows to the next who waits for the disk; until then the frames are safe
+            // in the region.
+            let _ = self.store.db().and_then(|db| self.drain(db.basis()));
+        }
+    }
+}
+
+impl Drop for Inner {
+    /// Drains what is left, as far as the disk lets: it is safe in the region anyway.
+    fn drop(&mut self) {
+        let signal = &self.core.signal;
+        signal.stop.store(true, Ordering::Release);
+        {
+            let _wanted = signal.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            signal.changed.notify_all();
+        }
+        let drainer = self.drainer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(drainer) = drainer {
+            let _ = drainer.join();
+        }
+        let _ = self.core.store.db().and_then(|db| self.core.drain(db.basis()));
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("folder", &self.folder()).finish_non_exhaustive()
+    }
+}
+
+/// Microseconds since 1970 UTC by the system's clock.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,6 @@
+//! Names for the sorted sets that facts are kept in.
+
+use eve::Snapshot;
+
+/// A zero-copy cursor over the facts of one index: see [`Db::cursor`](crate::Db::cursor).
+pub type Cursor<'a> = eve::structure::Cursor<'a, 5, Snapshot>;

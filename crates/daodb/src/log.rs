@@ -1,0 +1,147 @@
+//! The log: every transaction, in order, in files that outlive the shared memory.
+//!
+//! 1. Frames are appended in the order of `t`, without gaps, each naming the hash of the one before.
+//! 2. Only the holder of the lease appends: a kernel lock on `lease`, which dies with its process.
+//!    Whoever takes it looks first how far the log got in the meantime.
+//! 3. A frame is durable when the file that holds it was synced after it was written, and only then
+//!    does `durable_t` reach it. A segment is begun only when the one before is synced.
+//! 4. After a write that could not be undone, or a failed sync, nobody knows what is on disk: the
+//!    handle refuses further writes.
+//! 5. A reader is only ever told of durable frames.
+
+pub(crate) mod segment;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use datom::Frame;
+
+use crate::error::{LogError, WorldError};
+use segment::{Item, Reader};
+pub use writer::Torn;
+pub(crate) use writer::Writer;
+
+/// A place in the log: behind this frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) t: u64,
+    pub(crate) hash: [u8; 32],
+}
+
+impl Link {
+    /// In front of the first frame.
+    pub(crate) const START: Link = Link { t: 0, hash: [0; 32] };
+}
+
+/// Where the log ends, as far as it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The first `t` of the segment; 0 when there is none yet.
+    pub(crate) segment: u64,
+    /// Bytes of the segment, up to the end of the last frame.
+    pub(crate) offset: u64,
+    /// The last frame.
+    pub(crate) end: Link,
+}
+
+impl Position {
+    /// In front of the first segment.
+    pub(crate) const START: Position = Position { segment: 0, offset: 0, end: Link::START };
+}
+
+/// Where the position is kept for all processes: moved only by the holder of the lease, only
+/// forward, and only after what it passes was synced. So it may be behind, never ahead.
+pub(crate) trait Mark {
+    /// The position, unless it was being written when its writer died.
+    fn load(&self) -> Option<Position>;
+    fn store(&self, position: &Position);
+}
+
+/// Frames of the log from some `t` up to another, both included.
+pub(crate) struct Frames {
+    folder: PathBuf,
+    reader: Option<Reader>,
+    /// Frames before this one are skipped.
+    from: u64,
+    /// The last one to be given.
+    to: u64,
+    ended: bool,
+}
+
+impl Frames {
+    pub(crate) fn new(folder: &Path, from: u64, to: u64) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            reader: None,
+            from: from.max(1),
+            to,
+            ended: from.max(1) > to,
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Frame>, LogError> {
+        loop {
+            let Some(reader) = &mut self.reader else {
+                self.reader = Some(self.first()?);
+                continue;
+            };
+            match reader.next()? {
+                Item::Frame(frame) if frame.t < self.from => {}
+                Item::Frame(frame) => {
+                    self.ended = frame.t >= self.to;
+                    return Ok(Some(*frame));
+                }
+                Item::End => {
+                    let link = reader.link();
+                    let opened = self.open_next(link)?;
+                    self.reader = Some(opened);
+                }
+                Item::Bad(bad) => {
+                    let (path, t) = (reader.path().to_path_buf(), reader.link().t);
+                    return Err(self.damaged(path, bad, t));
+                }
+            }
+        }
+    }
+
+    fn first(&self) -> Result<Reader, LogError> {
+        let segments = segment::list(&self.folder)?;
+        let first_t = segments.into_iter().rfind(|&first_t| first_t <= self.from);
+        let Some(first_t) = first_t else { return Err(self.short(0)) };
+        let opened = Reader::open_any(&self.folder, first_t)?;
+        opened.map_err(|bad| self.damaged(segment::path(&self.folder, first_t), bad, first_t - 1))
+    }
+
+    fn open_next(&self, link: Link) -> Result<Reader, LogError> {
+        let path = segment::path(&self.folder, link.t + 1);
+        match Reader::open(&self.folder, link) {
+            Ok(opened) => opened.map_err(|bad| self.damaged(path, bad, link.t)),
+            Err(WorldError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(self.short(link.t))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn short(&self, log_t: u64) -> LogError {
+        LogError::Short { path: self.folder.clone(), log_t, state_t: self.to }
+    }
+
+    fn damaged(&self, path: PathBuf, bad: segment::Bad, good_through: u64) -> LogError {
+        let lost = format!("{} to {} are not, from this copy", good_through + 1, self.to);
+        LogError::Damaged { path, at: bad.at, what: bad.what, good_through, lost }
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Result<Frame, LogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let item = self.step().transpose();
+        self.ended |= !matches!(item, Some(Ok(_)));
+        item
+    }
+}

@@ -1,0 +1,159 @@
+//! From names to entities: idents and lookup refs.
+
+use datom::{Keyword, Value, Word, id};
+use eve::Read;
+
+use crate::attribute::Attribute;
+use crate::builtin;
+use crate::dictionary;
+use crate::error::Error;
+use crate::index::Index;
+use crate::record::Record;
+use crate::schema::Schema;
+
+/// Lookup refs through reference attributes hold names themselves: `[:a [:b "x"]]`. So deep.
+const LOOKUP_DEPTH_MAX: u32 = 8;
+
+/// A state to look things up in: one commit, seen through any memory.
+pub(crate) struct Basis<'a, R> {
+    pub(crate) memory: &'a R,
+    pub(crate) record: &'a Record,
+    pub(crate) schema: &'a Schema,
+}
+
+// Not derived: that would ask the same of the memory.
+impl<R> Clone for Basis<'_, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Basis<'_, R> {}
+
+impl<R: Read> Basis<'_, R> {
+    /// The entity that a keyword names.
+    pub(crate) fn ident(&self, ident: &Keyword) -> Result<Option<u64>, Error> {
+        if let Some(attribute) = self.schema.attribute_named(ident) {
+            return Ok(Some(attribute.id));
+        }
+        match self.find(&Value::Keyword(ident.clone()))? {
+            Some(word) => self.owner(builtin::IDENT, word),
+            None => Ok(None),
+        }
+    }
+
+    /// The word of a value, if it was ever stored.
+    pub(crate) fn find(&self, value: &Value) -> Result<Option<Word>, Error> {
+        dictionary::find(self.memory, &self.record.dictionary, value)
+    }
+
+    /// The value of a word.
+    pub(crate) fn value(&self, word: Word) -> Result<Value, Error> {
+        dictionary::value(self.memory, &self.record.dictionary, word)
+    }
+
+    /// The entity that has a value of a unique attribute now.
+    pub(crate) fn owner(&self, attribute: u64, value: Word) -> Result<Option<u64>, Error> {
+        let avet = self.record.current(Index::Avet);
+        let key = avet.prefix(self.memory, &[attribute, value.raw()]).next().transpose()?;
+        Ok(key.map(|key| Index::Avet.datom(key).e))
+    }
+
+    /// The entity that a value names: an id, an ident or a lookup ref.
+    pub(crate) fn entity(&self, name: &Value) -> Result<Option<u64>, Error> {
+        self.entity_within(name, LOOKUP_DEPTH_MAX)
+    }
+
+    /// The value as the attribute stores it: names of entities become references, also within
+    /// composite tuples. `None`: a name in it names nothing.
+    pub(crate) fn coerce(
+        &self,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Option<Value>, Error> {
+        self.coerce_within(attribute, value, LOOKUP_DEPTH_MAX)
+    }
+
+    fn entity_within(&self, name: &Value, depth: u32) -> Result<Option<u64>, Error> {
+        match name {
+            Value::Ref(id) => Ok(Some(*id)),
+            Value::Int(id) => match u64::try_from(*id) {
+                Ok(id) if id < Word::PAYLOAD_LIMIT => Ok(Some(id)),
+                _ => Err(Error::lookup(name.clone(), "entity ids run from 0 to 2^60 - 1")),
+            },
+            Value::Keyword(ident) => self.ident(ident),
+            Value::Vector(parts) | Value::List(parts) => self.lookup_ref(name, parts, depth),
+            other => Err(Error::lookup(
+                other.clone(),
+                format!("{} names no entity; use an id, an ident or a lookup ref", other.kind()),
+            )),
+        }
+    }
+
+    fn lookup_ref(&self, name: &Value, parts: &[Value], depth: u32) -> Result<Option<u64>, Error> {
+        let refuse = |why: String| Error::lookup(name.clone(), why);
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(refuse(format!("lookup refs nest at most {LOOKUP_DEPTH_MAX} deep")));
+        };
+        let [Value::Keyword(ident), value] = parts else {
+            return Err(refuse("a lookup ref is [:attribute value]".into()));
+        };
+        let attribute = self
+            .schema
+            .attribute_named(ident)
+            .ok_or_else(|| refuse(format!("there is no attribute {ident}; install it first")))?;
+        if attribute.unique.is_none() {
+            return Err(refuse(format!(
+                "{ident} is not unique, so a value of it names no entity; use an attribute with \
+                 :db/unique, or query for it"
+            )));
+        }
+        let Some(value) = self.coerce_within(attribute, value, depth)? else { return Ok(None) };
+        match self.find(&value)? {
+            Some(word) => self.owner(attribute.id, word),
+            None => Ok(None),
+        }
+    }
+
+    fn coerce_within(
+        &self,
+        attribute: &Attribute,
+        value: &Value,
+        depth: u32,
+    ) -> Result<Option<Value>, Error> {
+        if attribute.is_ref() {
+            return Ok(self.entity_within(value, depth)?.map(Value::Ref));
+        }
+        let (Some(parts), Some(values)) = (&attribute.tuple, value.as_slice()) else {
+            return Ok(Some(value.clone()));
+        };
+        let mut coerced = Vec::with_capacity(values.len());
+        for (place, value) in values.iter().enumerate() {
+            let part = parts.get(place).and_then(|&part| self.schema.attribute(part));
+            if *value == Value::Nil || !part.is_some_and(Attribute::is_ref) {
+                coerced.push(value.clone());
+                continue;
+            }
+            match self.entity_within(value, depth)? {
+                Some(entity) => coerced.push(Value::Ref(entity)),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Value::Vector(coerced)))
+    }
+
+    /// Whether an entity may be stated facts about, or referred to, by a transaction `t`.
+    pub(crate) fn refuse_id(&self, entity: u64, t: u64) -> Option<String> {
+        match entity {
+            0..builtin::MIN => Some(format!("entity {entity} is reserved")),
+            builtin::MIN..id::TX_BASE => None,
+            _ => match entity - id::TX_BASE {
+                0 => Some("transactions are counted from 1".into()),
+                number if number > t => {
+                    Some(format!("entity {entity} is transaction {number}, which is not made yet"))
+                }
+                _ => None,
+            },
+        }
+    }
+}

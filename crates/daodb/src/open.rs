@@ -1,0 +1,203 @@
+//! Opening a world: finding the newest state, or making it again from the log.
+//!
+//! What is found decides:
+//!
+//! | region | state | log ends | what is done |
+//! | --- | --- | --- | --- |
+//! | none | | anywhere | made, and the whole log replayed |
+//! | unreadable, or of another layout | | anywhere | put aside, made, and the whole log replayed |
+//! | readable | before the log's end | | the rest of the log replayed |
+//! | readable | at or after the log's end | | nothing: what is missing in the log is still in the region |
+//! | readable | of another history | | put aside, made, and the whole log replayed |
+//!
+//! 1. A killed process loses nothing: the kernel keeps the region's pages, and what it committed is
+//!    drained by whoever comes next.
+//! 2. After a power cut the region is that of its last checkpoint, or empty; the log has the rest.
+//! 3. Only a process that is alone repairs. One that is not finds a state that others work on.
+
+use std::path::{Path, PathBuf};
+
+use eve::{Region, Slab};
+
+use crate::error::{Error, WorldError};
+use crate::log::{Frames, Link, Torn, Writer};
+use crate::options::{Options, Progress};
+use crate::pending;
+use crate::record::Record;
+use crate::store::Store;
+use crate::trace::trace;
+use crate::world::World;
+
+/// How many datoms a rebuild applies at a time.
+const BATCH_DATOMS: usize = 1 << 16;
+
+/// What opening a world found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opening {
+    /// There was no world, and one was made.
+    pub created: bool,
+    /// The region was made anew from the log, and why.
+    pub rebuilt: Option<String>,
+    /// Where the old region file was put.
+    pub set_aside: Option<PathBuf>,
+    /// How many transactions of the log were replayed.
+    pub replayed: u64,
+    /// What was cut off the end of the log.
+    pub torn: Option<Torn>,
+}
+
+/// Opens the world: its store, its log, and what was done.
+pub(crate) fn open(world: &World, options: &Options) -> Result<(Store, Writer, Opening), Error> {
+    let gate = world.open()?;
+    let writer = Writer::open(&world.log(), options.segment_bytes_max)?;
+    let mut opening = Opening::default();
+    if !gate.alone {
+        let slab = Slab::open(Region::open(world.region())?)?;
+        return Ok((Store::new(slab, false)?, writer, opening));
+    }
+    let store = match find(world, &writer, options, &mut opening) {
+        Ok(store) => store,
+        Err(Unusable::Region(why)) => {
+            opening.set_aside = Some(world.set_region_aside()?);
+            opening.rebuilt = Some(why);
+            let store = make(world, options)?;
+            catch_up(&store, &writer, options, &mut opening).map_err(|error| match error {
+                Unusable::World(error) => error,
+                Unusable::Region(why) => Error::corrupt(why),
+            })?;
+            store
+        }
+        Err(Unusable::World(error)) => return Err(error),
+    };
+    Ok((store, writer, opening))
+}
+
+/// Why a region does not do.
+enum Unusable {
+    /// It can be made again from the log.
+    Region(String),
+    /// Nothing can be done about it here.
+    World(Error),
+}
+
+impl From<Error> for Unusable {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Memory(error) => error.into(),
+            Error::Corrupt { what } => Unusable::Region(what),
+            other => Unusable::World(other),
+        }
+    }
+}
+
+impl From<eve::Error> for Unusable {
+    fn from(error: eve::Error) -> Self {
+        use eve::Error as Memory;
+        match error {
+            Memory::NotARegion { .. }
+            | Memory::Version { .. }
+            | Memory::Header { .. }
+            | Memory::Corrupt { .. } => Unusable::Region(error.to_string()),
+            other => Unusable::World(other.into()),
+        }
+    }
+}
+
+fn make(world: &World, options: &Options) -> Result<Store, Error> {
+    let limit = eve::Options { limit_bytes: options.region_bytes_max, ..eve::Options::default() };
+    let store = Store::new(Slab::create(Region::create(world.region(), &limit)?)?, false)?;
+    world.sync_folder()?;
+    Ok(store)
+}
+
+/// The region as it is, brought up to the end of the log.
+fn find(
+    world: &World,
+    writer: &Writer,
+    options: &Options,
+    opening: &mut Opening,
+) -> Result<Store, Unusable> {
+    let path = world.region();
+    let there = path.try_exists();
+    let there = there.map_err(|source| Error::from(WorldError::io(&path, "look for", source)))?;
+    let store = if there {
+        Store::new(Slab::open_with(Region::open(&path)?, trace)?, false)?
+    } else {
+        make(world, options)?
+    };
+    // The state must be readable before anything else is decided.
+    store.db()?;
+    catch_up(&store, writer, options, opening)?;
+    if !there && opening.replayed > 0 {
+        opening.rebuilt = Some("the region file was missing".into());
+    }
+    opening.created = !there && opening.replayed == 0;
+    Ok(store)
+}
+
+/// Replays what the log has and the state has not.
+fn catch_up(
+    store: &Store,
+    writer: &Writer,
+    options: &Options,
+    opening: &mut Opening,
+) -> Result<(), Unusable> {
+    let (lead, torn) = writer.lead(store).map_err(Error::from)?;
+    let end = lead.end();
+    opening.torn = torn;
+    drop(lead);
+    check_history(store, writer.folder(), end)?;
+    let snapshot = store.slab().snapshot()?;
+    let mut t = Record::read(&snapshot, snapshot.root())?.t;
+    drop(snapshot);
+    if t >= end.t {
+        return Ok(());
+    }
+    let (from, total) = (t, end.t - t);
+    let mut frames = Frames::new(writer.folder(), t + 1, end.t);
+    while t < end.t {
+        t = store.replay(&mut frames, BATCH_DATOMS)?;
+        if let Some(progress) = &options.progress {
+            progress(Progress { done: t - from, total });
+        }
+    }
+    opening.replayed = total;
+    Ok(())
+}
+
+/// Whether log and state are of one history.
+fn check_history(store: &Store, log: &Path, end: Link) -> Result<(), Unusable> {
+    let snapshot = store.slab().snapshot()?;
+    let record = Record::read(&snapshot, snapshot.root())?;
+    let other = || Unusable::Region("the region is of another history than the log".into());
+    if record.t <= end.t {
+        // Where the state stands in the log: the frame behind it must name its hash.
+        let hash = match record.t {
+            t if t == end.t => end.hash,
+            t => match Frames::new(log, t + 1, t + 1).next() {
+                Some(frame) => frame.map_err(Error::from)?.previous,
+                None => return Err(other()),
+            },
+        };
+        return if hash == record.hash { Ok(()) } else { Err(other()) };
+    }
+    if end.t < record.floor {
+        // Frames that the state gave up as durable are not in the log: the log is short, and what
+        // the region still has must not be thrown away.
+        return Err(Unusable::World(
+            crate::error::LogError::Short {
+                path: log.to_path_buf(),
+                log_t: end.t,
+                state_t: record.floor,
+            }
+            .into(),
+        ));
+    }
+    let pending = pending::list(&snapshot, &record, end.t)?;
+    let first = pending.first().map(|frame| datom::frame::Header::decode(frame.bytes));
+    match first {
+        Some(Ok(header)) if header.previous == end.hash => Ok(()),
+        _ => Err(other()),
+    }
+}

@@ -1,0 +1,261 @@
+//! One state in shared memory: reading the newest, and publishing the next.
+//!
+//! 1. One root swap is one commit; `t` grows by one with each, in any process.
+//! 2. What loses the race has changed nothing and is worked out again on the new state, so
+//!    comparisons, upserts and uniqueness are always judged on the state they are applied to.
+//! 3. Writers of a process that lose queue up behind a lock, so none of them starves the others.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datom::frame::Header;
+use datom::{Frame, Value};
+use eve::{CommitError, Slab, Snapshot};
+
+use crate::apply::{self, Applier};
+use crate::db::{Db, State};
+use crate::error::Error;
+use crate::log::{Link, Mark, Position};
+use crate::lookup::Basis;
+use crate::pending;
+use crate::record::Record;
+use crate::report::Report;
+use crate::schema::Schema;
+use crate::transact;
+
+/// A slab with a database in it.
+pub(crate) struct Store {
+    slab: Slab,
+    /// Frames stay in memory for good: there is no log.
+    keeps_frames: bool,
+    /// The schema that was used last, by the `t` that made it.
+    schema: Mutex<Option<(u64, Arc<Schema>)>>,
+    /// Writers that lost a race wait here for each other.
+    queue: Mutex<()>,
+}
+
+impl Store {
+    /// The database of a slab, which is made if the slab is empty.
+    pub(crate) fn new(slab: Slab, keeps_frames: bool) -> Result<Self, Error> {
+        let store = Self { slab, keeps_frames, schema: Mutex::new(None), queue: Mutex::new(()) };
+        while store.slab.snapshot()?.root().is_none() {
+            let mut txn = store.slab.begin()?;
+            let record = apply::genesis(&mut txn)?.record;
+            let root = record.write(&mut txn)?;
+            match txn.commit(root) {
+                Ok(_) | Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => return Err(error.into()),
+                Err(other) => return Err(Error::corrupt(other.to_string())),
+            }
+        }
+        Ok(store)
+    }
+
+    pub(crate) fn slab(&self) -> &Slab {
+        &self.slab
+    }
+
+    /// The newest state.
+    pub(crate) fn db(&self) -> Result<Db, Error> {
+        self.state(self.slab.snapshot()?).map(Db::new)
+    }
+
+    fn state(&self, snapshot: Snapshot) -> Result<Arc<State>, Error> {
+        let record = Record::read(&snapshot, snapshot.root())?;
+        let schema = self.schema(&snapshot, &record)?;
+        Ok(Arc::new(State { snapshot, record, schema }))
+    }
+
+    fn schema(&self, snapshot: &Snapshot, record: &Record) -> Result<Arc<Schema>, Error> {
+        let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*cached {
+            Some((t, schema)) if *t == record.schema_t => Ok(schema.clone()),
+            _ => {
+                let schema = Arc::new(Schema::load(snapshot, record)?);
+                *cached = Some((record.schema_t, schema.clone()));
+                Ok(schema)
+            }
+        }
+    }
+
+    /// Works out a transaction and publishes it.
+    pub(crate) fn transact(
+        &self,
+        data: &[Value],
+        metadata: Option<&Value>,
+        durable: impl Fn() -> u64,
+        now: impl Fn() -> i64,
+    ) -> Result<Report, Error> {
+        let mut queued = None;
+        loop {
+            let txn = self.slab.begin()?;
+            let before = self.state(txn.snapshot().clone())?;
+            if let Some(report) = self.attempt(txn, before, data, metadata, durable(), now())? {
+                return Ok(report);
+            }
+            if queued.is_none() {
+                queued = Some(self.queue.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+        }
+    }
+
+    /// One try; `None` when another commit came first.
+    fn attempt(
+        &self,
+        mut txn: eve::Txn,
+        before: Arc<State>,
+        data: &[Value],
+        metadata: Option<&Value>,
+        durable_t: u64,
+        now: i64,
+    ) -> Result<Option<Report>, Error> {
+        let State { snapshot, record, schema } = &*before;
+        let basis = Basis { memory: snapshot, record, schema };
+        let proposal = transact::prepare(basis, data, metadata, now)?;
+        let bytes = proposal.frame.encode();
+        let mut record = *record;
+        if !self.keeps_frames {
+            pending::drop_durable(&mut txn, &mut record, durable_t)?;
+        }
+        let mut next = Applier::new(record, schema.clone());
+        let datoms =
+            next.apply(&mut txn, &proposal.frame, &proposal.known, proposal.schema.clone())?;
+        next.flush(&mut txn)?;
+        let mut record = next.record;
+        record.hash = hash_of(&bytes)?;
+        pending::push(&mut txn, &mut record, proposal.frame.t, &bytes)?;
+        let root = record.write(&mut txn)?;
+        eve::Write::retire(&mut txn, snapshot.root());
+        match txn.commit(root) {
+            Ok(_) => {}
+            Err(CommitError::Conflict) => return Ok(None),
+            Err(CommitError::Failed(error)) => return Err(error.into()),
+            Err(other) => return Err(Error::corrupt(other.to_string())),
+        }
+        if let Some(schema) = proposal.schema {
+            let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
+            *cached = Some((proposal.frame.t, schema));
+        }
+        let after = self.db()?;
+        let after =
+            if after.basis() == proposal.frame.t { after } else { after.as_of(proposal.frame.t) };
+        Ok(Some(Report {
+            db_before: Db::new(before.clone()),
+            db_after: after,
+            t: proposal.frame.t,
+            instant: proposal.frame.instant,
+            datoms,
+            tempids: proposal.tempids,
+        }))
+    }
+
+    /// Applies frames of the log to the state they go on behind, as one commit, until `frames` ends
+    /// or `batch_datoms` are applied. Answers the new `t`.
+    pub(crate) fn replay<E>(
+        &self,
+        frames: &mut impl Iterator<Item = Result<Frame, E>>,
+        batch_datoms: usize,
+    ) -> Result<u64, Error>
+    where
+        Error: From<E>,
+    {
+        let mut txn = self.slab.begin()?;
+        let base = txn.snapshot().clone();
+        let record = Record::read(&base, base.root())?;
+        let schema = Arc::new(Schema::load(&base, &record)?);
+        let stale: Vec<_> =
+            pending::list(&base, &record, record.floor)?.iter().map(|frame| frame.at).collect();
+        let mut next = Applier::new(record, schema);
+        let mut datoms = 0;
+        while datoms < batch_datoms {
+            let Some(frame) = frames.next() else { break };
+            let frame = frame?;
+            if (frame.t, frame.previous) != (next.record.t + 1, next.record.hash) {
+                return Err(Error::corrupt(format!(
+                    "frame {} of the log does not go on where the state ends, at {}",
+                    frame.t, next.record.t
+                )));
+            }
+            datoms += next.apply(&mut txn, &frame, &[], None)?.len();
+            next.record.hash = frame.hash();
+        }
+        next.flush(&mut txn)?;
+        let mut record = next.record;
+        for at in stale {
+            eve::Write::retire(&mut txn, at);
+        }
+        record.frame = eve::Addr::NONE;
+        record.floor = record.t;
+        let root = record.write(&mut txn)?;
+        eve::Write::retire(&mut txn, base.root());
+        match txn.commit(root) {
+            Ok(_) => Ok(record.t),
+            Err(CommitError::Failed(error)) => Err(error.into()),
+            Err(other) => Err(Error::corrupt(format!("somebody wrote during a rebuild: {other}"))),
+        }
+    }
+}
+
+fn hash_of(frame: &[u8]) -> Result<[u8; 32], Error> {
+    let header = Header::decode(frame);
+    header.map(|header| header.hash).map_err(|error| Error::corrupt(error.to_string()))
+}
+
+/// The words of the region that hold the end of the log.
+mod word {
+    pub(super) const DURABLE_T: usize = 0;
+    pub(super) const SEGMENT: usize = 1;
+    pub(super) const OFFSET: usize = 2;
+    pub(super) const HASH: usize = 3;
+    pub(super) const CHECK: usize = 7;
+}
+
+impl Store {
+    /// The last transaction that is on the disk.
+    pub(crate) fn durable_t(&self) -> u64 {
+        // Pairs with the release in `Mark::store`: who sees the number may rely on the file.
+        self.word(word::DURABLE_T).load(Ordering::Acquire)
+    }
+
+    fn word(&self, index: usize) -> &AtomicU64 {
+        self.slab.user_word(index)
+    }
+}
+
+fn check(position: &Position) -> u64 {
+    let mut bytes = Vec::with_capacity(56);
+    for word in [position.segment, position.offset, position.end.t] {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    bytes.extend_from_slice(&position.end.hash);
+    let hash = blake3::hash(&bytes);
+    hash.as_bytes().first_chunk().map_or(1, |first| u64::from_le_bytes(*first))
+}
+
+/// Only the holder of the log's lease calls these, and the lease orders them.
+impl Mark for Store {
+    fn load(&self) -> Option<Position> {
+        let load = |index| self.word(index).load(Ordering::Relaxed);
+        let mut hash = [0; 32];
+        for (place, bytes) in hash.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            *bytes = load(word::HASH + place).to_le_bytes();
+        }
+        let end = Link { t: load(word::DURABLE_T), hash };
+        let position = Position { segment: load(word::SEGMENT), offset: load(word::OFFSET), end };
+        (load(word::CHECK) == check(&position)).then_some(position)
+    }
+
+    fn store(&self, position: &Position) {
+        let store = |index, value| self.word(index).store(value, Ordering::Relaxed);
+        // Whoever dies in between leaves a check that does not fit, and the log is read again.
+        store(word::CHECK, 0);
+        store(word::SEGMENT, position.segment);
+        store(word::OFFSET, position.offset);
+        for (place, bytes) in position.end.hash.as_chunks::<8>().0.iter().enumerate() {
+            store(word::HASH + place, u64::from_le_bytes(*bytes));
+        }
+        // Pairs with the acquire in `Store::durable_t`.
+        self.word(word::DURABLE_T).store(position.end.t, Ordering::Release);
+        self.word(word::CHECK).store(check(position), Ordering::Release);
+    }
+}

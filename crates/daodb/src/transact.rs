@@ -1,0 +1,132 @@
+//! Transactions: from data to the frame that is committed.
+//!
+//! Each stage is its own type, and what one proves the next relies on:
+//!
+//! | stage | from | to | proves |
+//! | --- | --- | --- | --- |
+//! | [`forms`] | `&[Value]` | forms | each has a known operation and the right parts |
+//! | [`claims`] | forms | claims | attributes exist, names are entities or tempids, types fit |
+//! | [`identity`] | claims | steps | tempids are entities; upserts found theirs |
+//! | [`changes`] | steps | changes | nothing redundant, contradictory or doubly owned |
+//! | [`alter`] | changes | schema | the schema after stays one |
+//! | [`tuples`] | changes | changes | composite tuples follow their parts |
+//! | [`prepare`] | changes | [`Proposal`] | a frame that can be applied to exactly this basis |
+//!
+//! 1. Nothing here writes. A transaction that is refused has done nothing; one that loses the race
+//!    is worked out again on the new state.
+//! 2. The frame is all there is: applying it to the basis, now or in a rebuild, gives the same
+//!    state.
+
+mod alter;
+mod changes;
+mod claims;
+mod forms;
+mod identity;
+mod tuples;
+mod words;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use datom::{Datom, Frame, Value, Word, id};
+use eve::Read;
+
+use crate::builtin;
+use crate::error::{Category, Error};
+use crate::lookup::Basis;
+use crate::schema::Schema;
+use changes::Changes;
+use words::{Words, is_provisional};
+
+/// A transaction that can be applied to the basis it was worked out on.
+pub(crate) struct Proposal {
+    pub(crate) frame: Frame,
+    /// The words of the frame's values, as far as the basis has them.
+    pub(crate) known: Vec<Option<Word>>,
+    /// What the named tempids became.
+    pub(crate) tempids: BTreeMap<Value, u64>,
+    /// The schema after the transaction, if it changes.
+    pub(crate) schema: Option<Arc<Schema>>,
+}
+
+/// Works out a transaction.
+pub(crate) fn prepare<R: Read>(
+    basis: Basis<'_, R>,
+    data: &[Value],
+    metadata: Option<&Value>,
+    now: i64,
+) -> Result<Proposal, Error> {
+    let forms = forms::parse(data)?;
+    let mut words = Words::new(basis);
+    let claims = claims::expand(basis, &mut words, &forms, metadata)?;
+    let identified = identity::identify(basis, &mut words, claims)?;
+    let mut changes = Changes::work_out(basis, &mut words, &identified.steps)?;
+    let after = alter::alter(&mut changes)?.map(Arc::new);
+    tuples::derive(&mut changes, after.as_deref().unwrap_or(basis.schema))?;
+    let instant = instant(&changes, now)?;
+    let (frame, known) = frame(&changes, instant, identified.metadata)?;
+    Ok(Proposal { frame, known, tempids: identified.tempids, schema: after })
+}
+
+/// When the transaction happens: now, but always after the one before, unless it says itself.
+fn instant<R: Read>(changes: &Changes<'_, '_, '_, R>, now: i64) -> Result<i64, Error> {
+    let before = changes.basis.record.instant;
+    let Some((origin, word)) = changes.instant else { return Ok(now.max(before + 1)) };
+    let Some(instant) = word.as_instant() else {
+        return Err(origin.reject(Category::Type, ":db/txInstant holds an instant").into());
+    };
+    let wrong = match instant {
+        _ if instant < before => "before that of the previous transaction",
+        _ if instant > now.max(before) => "in the future",
+        _ => return Ok(instant),
+    };
+    let message = format!("the transaction's instant is {wrong}; time only goes on");
+    Err(origin.reject(Category::Instant, message).into())
+}
+
+/// The frame of the changes, and the words of its values that the basis has.
+fn frame<R: Read>(
+    changes: &Changes<'_, '_, '_, R>,
+    instant: i64,
+    metadata: Option<u64>,
+) -> Result<(Frame, Vec<Option<Word>>), Error> {
+    let record = changes.basis.record;
+    let t = record.t + 1;
+    let reason = metadata.unwrap_or(0) << 1;
+    let mut frame = Frame {
+        t,
+        instant,
+        previous: record.hash,
+        datoms: Vec::with_capacity(changes.order.len() + 1),
+        values: Vec::new(),
+    };
+    let mut known = Vec::new();
+    let mut places: HashMap<Word, usize> = HashMap::new();
+    let stamp =
+        Word::instant(instant).ok_or_else(|| Error::corrupt("the clock is out of range"))?;
+    let entity = id::transaction(t);
+    frame
+        .datoms
+        .push(Datom { m: reason | 1, ..Datom::assert(entity, builtin::TX_INSTANT, stamp, t) });
+    for change in &changes.order {
+        let (e, a, word) = change.fact;
+        let tag = word.tag();
+        let v = if tag.is_heap() || tag.is_name() {
+            let place = match places.get(&word) {
+                Some(&place) => place,
+                None => {
+                    let place = frame.values.len();
+                    frame.values.push(changes.words.value(word)?);
+                    known.push((!is_provisional(word)).then_some(word));
+                    places.insert(word, place);
+                    place
+                }
+            };
+            Word::new(tag, place as u64)
+        } else {
+            word
+        };
+        frame.datoms.push(Datom { e, a, v, t, m: reason | u64::from(change.added) });
+    }
+    Ok((frame, known))
+}
