@@ -27,7 +27,7 @@ pub use key::Key;
 use std::{fmt, marker::PhantomData};
 
 use crate::{Addr, Error, Read};
-use node::{LEVELS, Node, collision_entries, slot};
+use node::{LEVELS, Node, Slot, collision_entries, peek, slot};
 
 /// A persistent map from byte strings to words.
 ///
@@ -116,14 +116,12 @@ impl<K: Key + ?Sized> Hamt<K> {
         let hash = key.hash(reader.seed());
         let mut at = self.root;
         for level in 0..LEVELS {
-            let node = Node::read::<K, R>(reader, at, level)?;
-            let slot = slot(hash, level);
-            if let Some([word, value]) = node.entry(slot) {
-                return Ok(key.is_stored(reader, word)?.then_some(value));
-            }
-            match node.child(slot) {
-                Some(child) => at = child,
-                None => return Ok(None),
+            match peek::<K, R>(reader, at, level, slot(hash, level))? {
+                Slot::Child(child) => at = child,
+                Slot::Entry([word, value]) => {
+                    return Ok(key.is_stored(reader, word)?.then_some(value));
+                }
+                Slot::Empty => return Ok(None),
             }
         }
         for [word, value] in collision_entries::<K, R>(reader, at)? {

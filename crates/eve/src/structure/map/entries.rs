@@ -22,7 +22,6 @@ pub struct Entries<'r, K: Key + ?Sized, R: Read + ?Sized> {
     /// The children still to visit, of each node between the root and the one at hand.
     levels: [slice::Iter<'r, u64>; LEVELS],
     level: usize,
-    left: u64,
     key: std::marker::PhantomData<fn(&K)>,
 }
 
@@ -35,7 +34,6 @@ impl<'r, K: Key + ?Sized, R: Read + ?Sized> Entries<'r, K, R> {
             entries: [].iter(),
             levels: [const { [].as_slice() }; LEVELS].map(|none| none.iter()),
             level: 0,
-            left: 0,
             key: std::marker::PhantomData,
         }
     }
@@ -44,58 +42,34 @@ impl<'r, K: Key + ?Sized, R: Read + ?Sized> Entries<'r, K, R> {
     fn load(&mut self) -> Result<bool, Error> {
         if !self.started {
             self.started = true;
-            let node = Node::read::<K, R>(self.reader, self.at, 0)?;
-            self.left = node.count;
-            self.enter(node.entries(), node.children(), self.at)?;
-            self.levels[0] = node.children().iter();
+            self.enter(self.at, 0)?;
         }
         while self.entries.as_slice().is_empty() {
-            let Some(child) = self.levels[self.level].next() else {
-                if self.level == 0 {
-                    return match std::mem::take(&mut self.left) {
-                        0 => Ok(false),
-                        _ => Err(Error::corrupt("map with fewer entries than it counts", self.at)),
-                    };
-                }
-                self.level -= 1;
-                continue;
-            };
-            let (at, level) = (Addr::from_raw(*child), self.level + 1);
-            if level == LEVELS {
-                let entries = collision_entries::<K, R>(self.reader, at)?;
-                self.enter(entries, &[], at)?;
-                continue;
+            match self.levels[self.level].next() {
+                Some(child) => self.enter(Addr::from_raw(*child), self.level + 1)?,
+                None if self.level == 0 => return Ok(false),
+                None => self.level -= 1,
             }
-            let node = Node::read::<K, R>(self.reader, at, level)?;
-            // A node counts at least two, so a walk over a damaged map ends as well.
-            if node.count < 2 || node.count > self.left {
-                return Err(Error::corrupt("map node with a count that cannot be", at));
-            }
-            self.enter(node.entries(), node.children(), at)?;
-            self.level = level;
-            self.levels[level] = node.children().iter();
         }
         Ok(true)
     }
 
-    fn enter(
-        &mut self,
-        entries: &'r [[u64; 2]],
-        children: &'r [u64],
-        at: Addr,
-    ) -> Result<(), Error> {
-        let least = entries.len() as u64 + 2 * children.len() as u64;
-        if least > self.left || least == 0 {
-            return Err(Error::corrupt("map node with more entries than its parents count", at));
+    fn enter(&mut self, at: Addr, level: usize) -> Result<(), Error> {
+        if level == LEVELS {
+            self.entries = collision_entries::<K, R>(self.reader, at)?.iter();
+            return Ok(());
         }
-        self.left -= entries.len() as u64;
-        self.entries = entries.iter();
+        let node = Node::read::<K, R>(self.reader, at, level)?;
+        node.check_children::<K, R>(self.reader, level)?;
+        self.level = level;
+        self.entries = node.entries().iter();
+        self.levels[level] = node.children().iter();
         Ok(())
     }
 
     fn stop(&mut self) {
         self.entries = [].iter();
-        (self.level, self.left) = (0, 0);
+        self.level = 0;
         self.levels[0] = [].iter();
     }
 }

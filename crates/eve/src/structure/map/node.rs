@@ -99,6 +99,28 @@ impl<'r> Node<'r> {
         self.split().1
     }
 
+    /// Checks that the children count what this node says they do, and at least two each. So
+    /// a walk that checks each node gives as many entries as the root counts, on whatever
+    /// memory. All heads are fetched at once: the walk then need not wait for one after the other.
+    pub(super) fn check_children<K: Code + ?Sized, R: Read + ?Sized>(
+        &self,
+        reader: &R,
+        level: usize,
+    ) -> Result<(), Error> {
+        let mut sum = self.entries().len() as u64;
+        let mut sound = self.count > 0;
+        for child in self.children() {
+            let head = reader.words(Addr::from_raw(*child))?.get(1).copied().unwrap_or(0);
+            let count = head & COUNT_MAX;
+            sound &= head & !COUNT_MAX == tag::<K>(level + 1) && count >= 2;
+            sum = sum.wrapping_add(count);
+        }
+        match sound && sum == self.count {
+            true => Ok(()),
+            false => Err(Error::corrupt("map node that miscounts its entries", self.at)),
+        }
+    }
+
     /// Slots with an entry, ascending.
     pub(super) fn entry_slots(&self) -> impl Iterator<Item = u32> + use<> {
         let map = self.entry_map;
@@ -110,6 +132,43 @@ impl<'r> Node<'r> {
         let map = self.child_map;
         (0..SLOTS as u32).filter(move |slot| map & 1 << slot != 0)
     }
+}
+
+/// What a slot holds.
+pub(super) enum Slot {
+    Empty,
+    Entry([u64; 2]),
+    Child(Addr),
+}
+
+/// Looks at one slot of a node: no more of it is read, counted or checked than that takes.
+#[inline]
+pub(super) fn peek<K: Code + ?Sized, R: Read + ?Sized>(
+    reader: &R,
+    at: Addr,
+    level: usize,
+    slot: u32,
+) -> Result<Slot, Error> {
+    let &[maps, head, ref body @ ..] = reader.words(at)? else {
+        return Err(Error::corrupt("map node without a header", at));
+    };
+    if head & !COUNT_MAX != tag::<K>(level) {
+        return Err(Error::corrupt("not a map node of this level and kind of key", at));
+    }
+    let (entry_map, child_map) = (maps as u32, (maps >> 32) as u32);
+    let bit = 1 << slot;
+    let found = if entry_map & bit != 0 {
+        body.get(2 * below(entry_map, slot)..)
+            .and_then(|rest| rest.first_chunk())
+            .copied()
+            .map(Slot::Entry)
+    } else if child_map & bit != 0 {
+        let before = 2 * entry_map.count_ones() as usize + below(child_map, slot);
+        body.get(before).map(|child| Slot::Child(Addr::from_raw(*child)))
+    } else {
+        Some(Slot::Empty)
+    };
+    found.ok_or(Error::corrupt("map node whose slots cannot be", at))
 }
 
 /// The entries of a collision node.
