@@ -24,13 +24,13 @@
 //! | `#keyword "two words"`, `#symbol "2nd"` | a name that cannot be written plainly |
 //! | `#tagged ["2nd" 1]` | a tag that cannot be written plainly |
 //!
-//! Any other tag gives a [`Value::Tagged`](crate::Value::Tagged). A map or set that has a key or
+//! Any other tag gives a [`Value::Tagged`]. A map or set that has a key or
 //! element twice is refused.
 //!
 //! # Bounds
 //!
 //! 1. No text overflows the stack: the reader does not recurse, and forms nested deeper than
-//!    [`Value::DEPTH_MAX`](crate::Value::DEPTH_MAX) are refused, which bounds whatever recurses
+//!    [`Value::DEPTH_MAX`] are refused, which bounds whatever recurses
 //!    over a value later.
 //! 2. Memory is proportional to the text.
 //! 3. What prints reads back equal, references excepted: they print as integers.
@@ -74,12 +74,12 @@ const EXCERPT_CHARS_MAX: usize = 40;
 /// If the text is no EDN, or holds no value, or more than one.
 pub fn read(text: &str) -> Result<Value, Error> {
     let mut reader = Reader::new(text);
-    let whole = Span { start: 0, end: text.len() };
-    let Some(form) = reader.next().transpose()? else {
+    let Some((_, value)) = reader.next_both().transpose()? else {
+        let whole = Span { start: 0, end: text.len() };
         return Err(Error::unfinished(text, whole, "there is no value in this text".into()));
     };
     match reader.next().transpose()? {
-        None => Ok(form.to_value()),
+        None => Ok(value),
         Some(second) => {
             let message = "one value is wanted, and here begins a second";
             Err(Error::new(text, second.span, message.into()))
@@ -96,7 +96,8 @@ pub fn read(text: &str) -> Result<Value, Error> {
 /// # Errors
 /// If the text is no EDN.
 pub fn read_all(text: &str) -> Result<Vec<Value>, Error> {
-    Reader::new(text).map(|form| form.map(|form| form.to_value())).collect()
+    let mut reader = Reader::new(text);
+    core::iter::from_fn(|| reader.next_both()).map(|read| read.map(|(_, value)| value)).collect()
 }
 
 /// Reads all forms of a text, with their places. Here as in [`read`] `'x` is refused.

@@ -9,6 +9,14 @@ use crate::Word;
 /// above names an entity whose own datoms say why the fact was stated.
 ///
 /// The order of the fields is the order EAVT.
+///
+/// ```
+/// use datom::{Datom, Word};
+///
+/// let fact = Datom::assert(4096, 20, Word::int(36).unwrap(), 7);
+/// assert!(fact.added());
+/// assert_eq!(Datom::from_bytes(&fact.to_bytes()), fact);
+/// ```
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Datom {

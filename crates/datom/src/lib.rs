@@ -35,3 +35,7 @@ pub use fact::Datom;
 pub use frame::Frame;
 pub use value::{Keyword, Symbol, Value};
 pub use word::{ShortText, Tag, Word};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

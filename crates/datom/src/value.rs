@@ -2,8 +2,10 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -46,15 +48,40 @@ macro_rules! name {
                 Self(name.into())
             }
         }
+
+        impl From<String> for $name {
+            fn from(name: String) -> Self {
+                Self(name.into())
+            }
+        }
+
+        /// Maps keyed by names are asked with plain text.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
     };
 }
 
 name! {
-    /// A keyword's name, without the colon.
+    /// A keyword's name, without the colon. Cloning shares it.
+    ///
+    /// ```
+    /// let keyword = datom::Keyword::from("person/name");
+    /// assert_eq!((keyword.namespace(), keyword.name()), (Some("person"), "name"));
+    /// assert_eq!(keyword.to_string(), ":person/name");
+    /// ```
     Keyword
 }
 name! {
-    /// A symbol's name.
+    /// A symbol's name. Cloning shares it.
+    ///
+    /// ```
+    /// let symbol = datom::Symbol::from("str/join");
+    /// assert_eq!((symbol.namespace(), symbol.name()), (Some("str"), "join"));
+    /// assert_eq!(symbol.to_string(), "str/join");
+    /// ```
     Symbol
 }
 
@@ -88,6 +115,15 @@ impl fmt::Debug for Symbol {
 /// NaN, which equals itself and is greatest; values of different kinds order by kind, so `1` and
 /// `1.0` differ. An integer that fits `i64` is always [`Value::Int`] (see [`Value::integer`]).
 /// `Display` prints EDN.
+///
+/// ```
+/// use datom::Value;
+///
+/// let ada = Value::map([("name", "Ada")]);
+/// assert_eq!(ada.to_string(), "{\"name\" \"Ada\"}");
+/// assert_ne!(Value::Int(1), Value::Float(1.0));
+/// assert_eq!(Value::Float(f64::NAN), Value::Float(f64::NAN));
+/// ```
 #[derive(Clone, Debug)]
 pub enum Value {
     /// nil.
@@ -409,6 +445,7 @@ from! {
     BigInt => Value::integer;
     f64 => Value::Float;
     &str => Value::text;
+    String => |text| Value::Text(text.into());
     Keyword => Value::Keyword;
     Symbol => Value::Symbol;
     Vec<Value> => Value::Vector;

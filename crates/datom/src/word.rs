@@ -113,7 +113,20 @@ impl Tag {
     }
 }
 
-/// One self-describing value in 64 bits. See the module for its order and equality.
+/// One self-describing value in 64 bits: a 4-bit [`Tag`] above a 60-bit payload.
+///
+/// Inline words of one tag order as their values, and equal values have equal words. So an index
+/// key or a register is a plain u64, and comparing two of them asks no store.
+///
+/// ```
+/// use datom::{Tag, Word};
+///
+/// let ada = Word::short_text("Ada").unwrap();
+/// assert_eq!(ada.tag(), Tag::ShortText);
+/// assert_eq!(ada.as_short_text().unwrap().as_str(), "Ada");
+/// assert!(ada < Word::short_text("Bob").unwrap());
+/// assert_eq!(Word::int(i64::MAX), None); // beyond 60 bits: such an integer lives on a heap
+/// ```
 #[repr(transparent)]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Word(u64);
@@ -192,7 +205,7 @@ impl Word {
         Some(Self::new(Tag::Instant, (micros + BIAS) as u64))
     }
 
-    /// An entity.
+    /// An entity. Ids are below [`Word::PAYLOAD_LIMIT`]; of a greater one the upper bits are lost.
     #[must_use]
     pub const fn entity(id: u64) -> Self {
         Self::new(Tag::Ref, id)
@@ -329,7 +342,7 @@ impl Word {
 }
 
 /// The text of a [`Tag::ShortText`] word, by value.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct ShortText {
     bytes: [u8; 8],
     length: usize,

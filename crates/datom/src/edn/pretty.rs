@@ -64,7 +64,9 @@ impl Page {
         self.column += text.chars().count();
     }
 
+    /// Begins a line. Beyond the width alignment helps nobody, and would multiply what is deep.
     fn line(&mut self, indent: usize) {
+        let indent = indent.min(self.width);
         self.out.push('\n');
         self.out.extend(core::iter::repeat_n(' ', indent));
         self.column = indent;

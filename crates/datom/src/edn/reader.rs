@@ -107,6 +107,19 @@ impl<'t> Reader<'t> {
         self.text.len() - self.rest.len()
     }
 
+    /// The next form, and the value that it denotes, for that must be made to find duplicates.
+    pub(super) fn next_both(&mut self) -> Option<Result<(Form, Value), Error>> {
+        let read = self.read().and_then(|form| match form {
+            Some(form) => checked(self.text, &form).map(|value| Some((form, value))),
+            None => Ok(None),
+        });
+        if read.is_err() {
+            self.rest = "";
+            self.open.clear();
+        }
+        read.transpose()
+    }
+
     fn read(&mut self) -> Result<Option<Form>, Error> {
         loop {
             self.skip_blanks();
@@ -126,7 +139,6 @@ impl<'t> Reader<'t> {
             if let Some(done) = done
                 && let Some(form) = self.deliver(done)?
             {
-                check(self.text, &form)?;
                 return Ok(Some(form));
             }
             debug_assert!(self.offset() > start, "each turn reads something");
@@ -422,12 +434,7 @@ impl Iterator for Reader<'_> {
     type Item = Result<Form, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let read = self.read();
-        if read.is_err() {
-            self.rest = "";
-            self.open.clear();
-        }
-        read.transpose()
+        self.next_both().map(|read| read.map(|(form, _)| form))
     }
 }
 
@@ -491,26 +498,16 @@ fn qualify(key: Form, namespace: &str) -> Form {
     Form { node, span }
 }
 
-/// Refuses duplicate keys and elements.
-fn check(text: &str, form: &Form) -> Result<(), Error> {
-    if !matches!(
-        form.node,
-        Node::Vector(_) | Node::List(_) | Node::Map(_) | Node::Set(_) | Node::Tagged(..)
-    ) {
-        return Ok(());
-    }
+/// The value of a form, unless it has duplicate keys or elements.
+fn checked(text: &str, form: &Form) -> Result<Value, Error> {
     let mut repeated = None;
-    form.value(&mut repeated);
-    match repeated {
-        None => Ok(()),
-        Some(again) => {
-            let message = format!(
-                "`{}` is here twice; a map has each key once and a set each element once",
-                shown(again)
-            );
-            Err(Error::new(text, again.span, message))
-        }
-    }
+    let value = form.value(&mut repeated);
+    let Some(again) = repeated else { return Ok(value) };
+    let message = format!(
+        "`{}` is here twice; a map has each key once and a set each element once",
+        shown(again)
+    );
+    Err(Error::new(text, again.span, message))
 }
 
 fn shown(form: &Form) -> String {

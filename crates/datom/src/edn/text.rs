@@ -16,6 +16,9 @@ const NAMED: [(char, &str); 6] = [
     ('\u{8}', "backspace"),
 ];
 
+/// Most bytes of text that are written at once, but for one character.
+const PIECE_BYTES: usize = 256;
+
 /// What is wrong within a text literal, and where, relative to its body.
 pub(super) type Wrong = (String, Span);
 
@@ -118,7 +121,14 @@ pub(super) fn write(text: &str, out: &mut dyn fmt::Write) -> fmt::Result {
             '\t' => "\\t",
             '\r' => "\\r",
             c if is_invisible(c) => "",
-            _ => continue,
+            // In pieces, so that who measures a long text can stop early.
+            _ if at - plain < PIECE_BYTES => continue,
+            c => {
+                let end = at + c.len_utf8();
+                out.write_str(text.get(plain..end).unwrap_or(""))?;
+                plain = end;
+                continue;
+            }
         };
         out.write_str(text.get(plain..at).unwrap_or(""))?;
         if escape.is_empty() {
