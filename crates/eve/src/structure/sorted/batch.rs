@@ -88,7 +88,7 @@ struct Pieces<const N: usize> {
 
 impl<const N: usize> Pieces<N> {
     fn new(height: usize) -> Self {
-        let most = rows_fill(height) + rows_min(height);
+        let most = rows_fill::<N>(height) + rows_min::<N>(height);
         Pieces { height, rows: Vec::with_capacity(most * stride::<N>(height)), done: Vec::new() }
     }
 
@@ -96,7 +96,7 @@ impl<const N: usize> Pieces<N> {
     fn push<W: Write + ?Sized>(&mut self, memory: &mut W, row: &[u64]) -> Result<(), Error> {
         self.rows.extend_from_slice(row);
         let stride = stride::<N>(self.height);
-        let (fill, min) = (rows_fill(self.height), rows_min(self.height));
+        let (fill, min) = (rows_fill::<N>(self.height), rows_min::<N>(self.height));
         if self.rows.len() < (fill + min) * stride {
             return Ok(());
         }
@@ -119,7 +119,7 @@ impl<const N: usize> Pieces<N> {
 
     fn finish<W: Write + ?Sized>(mut self, memory: &mut W) -> Result<Vec<Child<N>>, Error> {
         let rows = self.rows.len() / stride::<N>(self.height);
-        if rows > rows_max(self.height) {
+        if rows > rows_max::<N>(self.height) {
             self.write(memory, rows / 2)?;
         }
         let rows = self.rows.len() / stride::<N>(self.height);
@@ -247,7 +247,8 @@ fn replace<const N: usize, W: Write + ?Sized>(
 ) -> Result<(), Error> {
     let (height, stride) = (node.height, stride::<N>(node.height));
     let count = rows.len() / stride;
-    let pieces = if count <= rows_max(height) { 1 } else { count.div_ceil(rows_fill(height)) };
+    let pieces =
+        if count <= rows_max::<N>(height) { 1 } else { count.div_ceil(rows_fill::<N>(height)) };
     let cut = |piece: usize| count * piece / pieces;
     let total = count_rows::<N>(height, &rows[..cut(1) * stride]);
     let first = splice::<N, W>(memory, node, 0..node.rows, &rows[..cut(1) * stride], total)?;

@@ -151,7 +151,7 @@ fn add_row<const N: usize, W: Write + ?Sized>(
     row: &[u64],
     total: u64,
 ) -> Result<Grown<N>, Error> {
-    if node.rows < rows_max(node.height) {
+    if node.rows < rows_max::<N>(node.height) {
         let node = splice::<N, W>(memory, node, position..position, row, total)?;
         return Ok(Grown { node, right: None });
     }
@@ -204,7 +204,7 @@ fn shrink_child<const N: usize, W: Write + ?Sized>(
         memory.retire(child.at);
         return splice::<N, W>(memory, parent, 0..1, &[], total);
     }
-    if child.rows >= rows_min(child.height) || parent.rows == 1 {
+    if child.rows >= rows_min::<N>(child.height) || parent.rows == 1 {
         return relink::<N, W>(memory, parent, index, child, total);
     }
     let first = if index + 1 < parent.rows { index } else { index - 1 };
@@ -246,7 +246,7 @@ fn level<const N: usize, W: Write + ?Sized>(
     let mut replaced = Vec::with_capacity(2 * (N + 2));
     let total = left.total.wrapping_add(right.total);
     // Joined nodes keep some room, lest the next insertion split them again.
-    if left.rows + right.rows <= rows_max(height) - rows_max(height) / 4 {
+    if left.rows + right.rows <= rows_max::<N>(height) - rows_max::<N>(height) / 4 {
         let joined = splice::<N, W>(memory, left, left.rows..left.rows, &rows[seam..], total)?;
         memory.retire(right.at);
         joined.child(left_bound).push_to(&mut replaced);

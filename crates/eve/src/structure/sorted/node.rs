@@ -14,14 +14,12 @@ use std::ops::Range;
 use super::search::{guess, less, near, partition};
 use crate::{Addr, Error, Read, Write};
 
-/// Keys in a leaf, rows in an inner node: at most, and at least after a removal beside a sibling.
-pub(super) const LEAF_MAX: usize = if cfg!(any(test, miri)) { 6 } else { 96 };
-pub(super) const INNER_MAX: usize = if cfg!(any(test, miri)) { 5 } else { 64 };
-const LEAF_MIN: usize = if cfg!(any(test, miri)) { 2 } else { LEAF_MAX / 4 };
-const INNER_MIN: usize = if cfg!(any(test, miri)) { 2 } else { INNER_MAX / 4 };
-/// Rows per node in bulk: some room stays for later insertions.
-pub(super) const LEAF_FILL: usize = LEAF_MAX - LEAF_MAX / 8;
-pub(super) const INNER_FILL: usize = INNER_MAX - INNER_MAX / 8;
+/// Bytes of a node, at most; and when it is one of many written at once, with room left for later
+/// insertions. Both are sizes of which the slab has blocks, so that next to nothing is wasted.
+const BYTES_MAX: usize = 3072;
+const BYTES_FILL: usize = 2560;
+/// Under test nodes are so small that a few keys make a tree.
+const SMALL: bool = cfg!(any(test, miri));
 /// Levels above the leaves, at most: far more than the fill of nodes can ever need.
 pub(super) const HEIGHT_MAX: usize = 16;
 /// Words in a key, at most.
@@ -35,16 +33,31 @@ pub(super) const fn stride<const N: usize>(height: usize) -> usize {
     if height == 0 { N } else { N + 2 }
 }
 
-pub(super) const fn rows_max(height: usize) -> usize {
-    if height == 0 { LEAF_MAX } else { INNER_MAX }
+const fn rows_in<const N: usize>(bytes: usize, height: usize) -> usize {
+    (bytes / 8 - HEAD_WORDS) / stride::<N>(height)
 }
 
-pub(super) const fn rows_min(height: usize) -> usize {
-    if height == 0 { LEAF_MIN } else { INNER_MIN }
+/// Rows in a node, at most.
+pub(super) const fn rows_max<const N: usize>(height: usize) -> usize {
+    match (SMALL, height) {
+        (true, 0) => 6,
+        (true, _) => 5,
+        _ => rows_in::<N>(BYTES_MAX, height),
+    }
 }
 
-pub(super) const fn rows_fill(height: usize) -> usize {
-    if height == 0 { LEAF_FILL } else { INNER_FILL }
+/// Rows that a removal leaves in a node that has a sibling to take some from, at least.
+pub(super) const fn rows_min<const N: usize>(height: usize) -> usize {
+    if SMALL { 2 } else { rows_max::<N>(height) / 4 }
+}
+
+/// Rows in a node that is one of many written at once.
+pub(super) const fn rows_fill<const N: usize>(height: usize) -> usize {
+    match (SMALL, height) {
+        (true, 0) => 5,
+        (true, _) => 4,
+        _ => rows_in::<N>(BYTES_FILL, height),
+    }
 }
 
 const fn header<const N: usize>(height: usize, rows: usize) -> u64 {
@@ -289,7 +302,7 @@ pub(super) fn splice<const N: usize, W: Write + ?Sized>(
     };
     // A node that grows twice in one transaction will grow again; one that does not stays exact.
     let spare = if fresh && rows > node.rows { (rows / 8).max(1) } else { 0 };
-    let room = (rows + spare).min(rows_max(node.height).max(rows));
+    let room = (rows + spare).min(rows_max::<N>(node.height).max(rows));
     let at = memory.alloc(word(room) * 8)?;
     memory.copy(node.at, HEAD_WORDS..start, at, HEAD_WORDS)?;
     memory.copy(node.at, end..old_end, at, middle)?;
