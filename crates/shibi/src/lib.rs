@@ -39,6 +39,8 @@
 mod block;
 mod decode;
 mod folder;
+#[cfg(test)]
+mod format;
 mod grant;
 mod key;
 pub mod ledger;

@@ -136,3 +136,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_document_names_the_same_entities() {
+    let document = include_str!("../../../../docs/format.md");
+    for (entity, name) in super::IDENTS {
+        assert!(document.contains(&format!("| {entity}, `:{name}` |")), "{name}");
+    }
+}

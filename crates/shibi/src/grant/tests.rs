@@ -132,7 +132,7 @@ fn permitted(grant: &Grant) -> Vec<(String, String, i64, i64)> {
                 continue;
             }
             for value in 0i64..3 {
-                let values = grant.arguments.get(&"n".into());
+                let values = grant.arguments.get("n");
                 if values.is_some_and(|values| !values.contains(&Value::Int(value))) {
                     continue;
                 }
