@@ -66,7 +66,8 @@ impl Datom {
         [self.e, self.a, self.v.raw(), self.t, self.m]
     }
 
-    /// A datom from its five words. Any words are a datom; what they mean is for the store to check.
+    /// A datom from its five words. Any words are a datom; what they mean is for the store to
+    /// check.
     #[must_use]
     pub const fn from_words([e, a, v, t, m]: [u64; 5]) -> Self {
         Self { e, a, v: Word::from_raw(v), t, m }

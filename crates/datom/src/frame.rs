@@ -72,7 +72,11 @@ pub enum Error {
         at: usize,
     },
     /// A sound frame of a format that this program does not know.
-    #[error("the frame has format version {found}, this program reads version {known}; use a newer program", known = Frame::VERSION)]
+    #[error(
+        "the frame has format version {found}, and this program reads version {known}; \
+         use a newer program",
+        known = Frame::VERSION
+    )]
     Version {
         /// The version of the frame.
         found: u16,

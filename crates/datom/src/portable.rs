@@ -3,8 +3,8 @@
 //! 1. Equal values have equal bytes, and only equal values have: the decoder refuses whatever the
 //!    encoder would not have written.
 //! 2. The bytes say where they end, so values can follow each other.
-//! 3. The decoder never panics, does not recurse, accepts values at most [`Value::DEPTH_MAX`](crate::Value::DEPTH_MAX) deep,
-//!    and takes memory only for parts that it has read.
+//! 3. The decoder never panics, does not recurse, accepts values at most [`Value::DEPTH_MAX`]
+//!    deep, and takes memory only for parts that it has read.
 //!
 //! One byte says the kind; numbers and lengths are LEB128 varints, signed ones zigzag. The byte map
 //! is in `docs/format.md`.
@@ -17,6 +17,8 @@
 //! portable::encode(&value, &mut bytes);
 //! assert_eq!(portable::decode(&bytes).unwrap(), (value, bytes.len()));
 //! ```
+//!
+//! [`Value::DEPTH_MAX`]: crate::Value::DEPTH_MAX
 
 mod decode;
 mod encode;

@@ -4,7 +4,8 @@
 //! that cannot be written plainly (they can come from anywhere: JSON keys, say) print with a tag
 //! instead: `#keyword "two words"`.
 
-/// Ends a token. Everything else belongs to it, so that `a'b` is one wrong name and not two good ones.
+/// Ends a token. Everything else belongs to it, so that `a'b` is one wrong name and not two good
+/// ones.
 pub(super) fn is_delimiter(c: char) -> bool {
     is_blank(c) || matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | '"' | ';' | '\\')
 }

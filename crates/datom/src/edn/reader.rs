@@ -213,6 +213,7 @@ impl<'t> Reader<'t> {
         let Some(open) = self.open.last() else { return Ok(None) };
         let message = match &open.kind {
             Kind::Tag(tag) => {
+                let tag = excerpt(tag.as_str());
                 format!("the text ends where the form of the tag #{tag} should stand")
             }
             Kind::Discard => "the text ends where the form to discard with #_ should stand".into(),
@@ -241,7 +242,8 @@ impl<'t> Reader<'t> {
             Some(expected) => {
                 let (line, column) = Span { start: open.start, end: at }.line_and_column(self.text);
                 let message = format!(
-                    "`{closer}` where `{expected}` should close the {} of line {line}, column {column}",
+                    "`{closer}` where `{expected}` should close the {} \
+                     of line {line}, column {column}",
                     kind_name(&open.kind)
                 );
                 return Err(self.error(here, message));
@@ -394,7 +396,8 @@ impl<'t> Reader<'t> {
         let span = self.span_from(start);
         if !name::is_namespace(namespace) {
             let message = if namespace.starts_with(':') {
-                "`#::` needs the namespace of a program, and data have none; write it out as #:name{…}"
+                "`#::` needs the namespace of a program, and data have none; \
+                 write it out as #:name{…}"
             } else {
                 "a namespace without `/` must follow `#:`, as in #:person{:name \"Ada\"}"
             };
@@ -402,6 +405,7 @@ impl<'t> Reader<'t> {
         }
         self.skip_blanks();
         if self.rest.is_empty() {
+            let namespace = excerpt(namespace);
             let message = format!("the text ends where the map of `#:{namespace}` should stand");
             return Err(Error::unfinished(self.text, span, message));
         }
@@ -458,7 +462,8 @@ fn keyword(name: &str) -> Result<Node, String> {
     let shown = excerpt(name);
     if name.starts_with(':') {
         return Err(format!(
-            "`:{shown}` needs the namespace of a program, and data have none; write it out as :namespace/name"
+            "`:{shown}` needs the namespace of a program, and data have none; \
+             write it out as :namespace/name"
         ));
     }
     Err(format!(
@@ -477,7 +482,8 @@ fn symbol(name: &str) -> Result<Node, String> {
         }
         Some(c @ ('@' | '`' | '~' | '^')) => Err(format!("`{c}` is Clojure and not EDN")),
         _ => Err(format!(
-            "`{shown}` is no symbol: letters, digits, one `/` and . * + ! - _ ? $ % & = < > : # make one"
+            "`{shown}` is no symbol: letters, digits, one `/` \
+             and . * + ! - _ ? $ % & = < > : # make one"
         )),
     }
 }

@@ -59,7 +59,8 @@ pub(super) fn read(rest: &str) -> Result<Option<(String, usize)>, Wrong> {
             },
             _ => {
                 let what = format!(
-                    "there is no escape `\\{escape}` in text; there are \\n \\t \\r \\b \\f \\\\ \\\" \\u0041"
+                    "there is no escape `\\{escape}` in text; \
+                     there are \\n \\t \\r \\b \\f \\\\ \\\" \\u0041"
                 );
                 return Err((what, Span { start: at, end: at + length }));
             }
@@ -158,7 +159,8 @@ pub(super) fn write_char(c: char, out: &mut dyn fmt::Write) -> fmt::Result {
 /// Controls, and what could reorder or hide the text around it on a terminal.
 fn is_invisible(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 fn write_units(c: char, out: &mut dyn fmt::Write) -> fmt::Result {

@@ -158,7 +158,8 @@ impl<S: Subject> Pair<S> {
         let wrong = |law: &str| {
             let (appended, closed) = (self.appended, self.closed);
             Err(format!(
-                "law {law}: {found:?} moved {before:?} to {after:?} with {appended} appended, closed: {closed}"
+                "law {law}: {found:?} moved {before:?} to {after:?} \
+                 with {appended} appended, closed: {closed}"
             ))
         };
         match &found {

@@ -217,7 +217,8 @@ impl<T: Clone> Space<T> {
 pub enum OpenError {
     /// The value does not describe a stream in memory.
     #[error(
-        "{descriptor} describes no stream in memory, which is {{:stream/kind :stream.kind/memory, :stream/name \"…\"}}"
+        "{descriptor} describes no stream in memory, which looks like \
+         {{:stream/kind :stream.kind/memory, :stream/name \"…\"}}"
     )]
     Descriptor {
         /// The value.
