@@ -50,9 +50,11 @@ impl Facts for ProgramFacts {
     }
 
     fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
-        let answer = daodb::Query::from_value(query)
-            .and_then(|query| self.database.db()?.query(&query, inputs));
-        answer.map(daodb::Answer::into_value).map_err(|error| refusal(&error))
+        let db = self.database.db().map_err(|error| refusal(&error))?;
+        let answer = daodb::Query::from_value(query).and_then(|query| db.query(&query, inputs));
+        answer
+            .map(|answer| answer.to_value())
+            .map_err(|error| Refusal::new("query/refused", error.to_string()))
     }
 
     fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {
@@ -72,7 +74,6 @@ impl Facts for ProgramFacts {
 fn refusal(error: &daodb::Error) -> Refusal {
     let kind = match error {
         daodb::Error::Rejected(rejection) => rejection.category.keyword().as_str().to_owned(),
-        daodb::Error::Query(_) => "query/refused".to_owned(),
         daodb::Error::Lookup { .. } => "query/lookup".to_owned(),
         _ => "db/failed".to_owned(),
     };

@@ -60,10 +60,9 @@ impl Fault {
 
     /// A query that was refused or given up.
     #[must_use]
-    pub fn in_query(error: &daodb::Error, text: &str) -> Self {
-        let daodb::Error::Query(query) = error else { return Self::of_database(error) };
-        let fault = Self::new(query.kind());
-        let Some(place) = query.place() else { return fault };
+    pub fn in_query(error: &daodb::QueryError, text: &str) -> Self {
+        let fault = Self::new(error.kind());
+        let Some(place) = error.place() else { return fault };
         let Some(start) = place.position.and_then(|position| offset(text, position)) else {
             return fault.help(place);
         };

@@ -12,7 +12,7 @@ use daodb::Database;
 use datom::{Keyword, Value};
 use eve::ring::Heap;
 use shibi::{Expiry, Rights, Token};
-use yin::{Machine, Outcome, Program};
+use yin::{Limits, Machine, Outcome, Program};
 
 use crate::clock;
 use crate::command::token::grant;
@@ -73,7 +73,7 @@ impl Runner {
         }
         let (port, dock) = bridge::link(RING_SLOTS, Shelf::shared()).map_err(Fault::new)?;
         let facts = ProgramFacts::new(&database, reporter, by, program, trail.clone());
-        Ok(Self { machine: Machine::new(facts), bridge, port, dock, database, trail })
+        Ok(Self { machine: Machine::new(facts, Limits::default()), bridge, port, dock, database, trail })
     }
 
     /// The flag that stops the machine at its next safepoint.

@@ -19,10 +19,15 @@ pub(crate) fn entity(db: &Db, entity: u64) -> Result<Value, Box<Fault>> {
     Ok(db.ident_of(entity)?.map_or(Value::Ref(entity), Value::Keyword))
 }
 
-/// An answer as it is shown.
+/// An answer as it is shown. Rows that have no order of their own are shown in that of their values.
 pub(crate) fn of_answer(answer: Answer) -> Output {
     match answer {
-        Answer::Relation { columns, rows } => Output::Table { columns, rows },
-        other => Output::Value(other.into_value()),
+        Answer::Relation { columns, mut rows, ordered, .. } => {
+            if !ordered {
+                rows.sort();
+            }
+            Output::Table { columns, rows }
+        }
+        other => Output::from_value(other.to_value()),
     }
 }

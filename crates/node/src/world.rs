@@ -6,12 +6,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use daodb::{Database, Options};
+use daodb::{Database, Opening, Options};
 use datom::Value;
 use shibi::{Keypair, Trust};
 
 use crate::fault::Fault;
 use crate::progress;
+use crate::reporter::Reporter;
 use crate::schema;
 
 const KEY_FILE: &str = "node.key";
@@ -57,7 +58,8 @@ impl World {
     pub fn open_or_create(dir: &Path) -> Result<Self, Box<Fault>> {
         fs::create_dir_all(dir).map_err(|error| cannot("make the folder", dir, &error))?;
         let key = key(dir)?;
-        let database = Database::open(dir, progress::showing(Options::create()))?;
+        let database = Database::open(dir, progress::showing(Options::new()))?;
+        tell_opening(database.opening());
         let world = Self { dir: dir.to_path_buf(), database, key };
         world.state_schema()?;
         Ok(world)
@@ -102,6 +104,31 @@ impl World {
             self.database.transact(&data)?;
         }
         Ok(())
+    }
+}
+
+/// What opening had to mend is said, whatever the command.
+fn tell_opening(opening: &Opening) {
+    let tell = Reporter::telling();
+    if let Some(torn) = &opening.torn {
+        tell.tell(
+            "torn",
+            format_args!(
+                "the last {} bytes of {} were no whole transaction ({}); they are kept in {}, and \
+                 transactions up to {} are whole",
+                torn.bytes,
+                torn.segment.display(),
+                torn.what,
+                torn.kept.display(),
+                torn.good_through
+            ),
+        );
+    }
+    if let Some(why) = &opening.rebuilt {
+        let kept = opening.set_aside.as_ref().map(|path| path.display().to_string());
+        let kept = kept.map_or_else(String::new, |path| format!("; the old file is {path}"));
+        let replayed = opening.replayed;
+        tell.tell("rebuilt", format_args!("the region, from {replayed} transactions of the log: {why}{kept}"));
     }
 }
 

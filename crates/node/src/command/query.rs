@@ -1,5 +1,6 @@
 //! `datom q`: a Datalog query.
 
+use daodb::Explanation;
 use datom::{Value, edn};
 
 use super::Outcome;
@@ -17,12 +18,27 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
     let db = sight::look(&world.database().db()?, arguments.view);
     let output = if arguments.explain {
         let plan = db.explain(&query, &inputs);
-        Output::from_value(plan.map_err(|error| Fault::in_query(&error, &arguments.query))?)
+        of_plan(&plan.map_err(|error| Fault::in_query(&error, &arguments.query))?)
     } else {
         let answer = db.query(&query, &inputs);
         sight::of_answer(answer.map_err(|error| Fault::in_query(&error, &arguments.query))?)
     };
     Ok(output.print(arguments.format)?)
+}
+
+/// The plan with what it did, a step a row, the steps inside another indented below it.
+fn of_plan(plan: &Explanation) -> Output {
+    let columns = ["step", "clauses", "indexes", "estimate", "rows"].map(str::to_owned).to_vec();
+    let rows = plan.steps.iter().map(|step| {
+        vec![
+            Value::text(&format!("{}{}", "  ".repeat(step.depth), step.action)),
+            Value::text(&step.clauses.join(" ")),
+            Value::text(&step.indexes.join(" ")),
+            Value::Float(step.estimate.round()),
+            Value::Int(step.rows as i64),
+        ]
+    });
+    Output::Table { columns, rows: rows.collect() }
 }
 
 fn inputs(texts: &[String]) -> Result<Vec<Value>, Box<Fault>> {

@@ -1,1 +1,173 @@
 //! `datom repl`: expressions and queries as they are typed.
+//!
+//! 1. Ctrl-C ends the expression that is being typed or run, never the session.
+//! 2. What an expression defined stays defined, also when a later one fails.
+
+use std::io::{self, IsTerminal, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datom::edn::{self, Form, Node};
+use datom::{Keyword, Value};
+use reedline::{
+    DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, ValidationResult,
+    Validator,
+};
+use yin::Program;
+
+use super::{Outcome, run::folders};
+use crate::cli::{self, Format};
+use crate::fault::Fault;
+use crate::render::Output;
+use crate::reporter::Reporter;
+use crate::runner::{Grants, Runner};
+use crate::sight;
+use crate::world::World;
+
+/// Entries that the history file keeps.
+const HISTORY_ENTRIES: usize = 10_000;
+const HISTORY_FILE: &str = "repl.history";
+
+const HELP: &str = "\
+An expression of the language, or a query:
+  (+ 1 2)
+  (def double (fn [x] (* 2 x)))
+  (perform :time/now)
+  [:find ?n :where [_ :package/name ?n]]
+An entry goes on over several lines until its brackets are closed.
+Ctrl-C cancels the entry or stops what runs; Ctrl-D or :quit ends the session.";
+
+pub(super) fn repl(arguments: &cli::World) -> Outcome {
+    let world = World::open_or_create(&arguments.dir)?;
+    let mut session = Session::new(&world)?;
+    if io::stdin().is_terminal() {
+        session.converse()
+    } else {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        session.recite(&text)
+    }
+}
+
+struct Session<'w> {
+    world: &'w World,
+    runner: Runner,
+    interrupt: Arc<AtomicBool>,
+    entries: usize,
+}
+
+impl<'w> Session<'w> {
+    fn new(world: &'w World) -> Result<Self, Box<Fault>> {
+        let grants = Grants { mint: session_operations(), folders: folders(&[]), ..Grants::default() };
+        let mut runner = Runner::new(world, Reporter::silent(), "datom repl", None, &grants)?;
+        runner.define("args", &Value::Vector(Vec::new()))?;
+        let interrupt = runner.interrupt();
+        let flag = interrupt.clone();
+        ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
+        Ok(Self { world, runner, interrupt, entries: 0 })
+    }
+
+    /// A person types.
+    fn converse(&mut self) -> Outcome {
+        let history = FileBackedHistory::with_file(HISTORY_ENTRIES, self.world.dir().join(HISTORY_FILE))
+            .map_err(|error| Fault::new(format!("the history cannot be kept: {error}")))?;
+        let mut editor = Reedline::create()
+            .with_history(Box::new(history))
+            .with_validator(Box::new(Brackets));
+        eprintln!("datom {}; :help helps", env!("CARGO_PKG_VERSION"));
+        loop {
+            let t = self.world.database().db()?.basis();
+            let prompt = DefaultPrompt::new(
+                DefaultPromptSegment::Basic(format!("t {t}")),
+                DefaultPromptSegment::Empty,
+            );
+            match editor.read_line(&prompt)? {
+                Signal::Success(entry) => match entry.trim() {
+                    "" => {}
+                    ":quit" | ":exit" => return Ok(()),
+                    ":help" => println!("{HELP}"),
+                    entry => self.answer(entry, Format::Auto)?,
+                },
+                Signal::CtrlD => return Ok(()),
+                // Ctrl-C drops what was typed; whatever else the editor reports changes nothing.
+                _ => {}
+            }
+        }
+    }
+
+    /// A pipe: every form is an entry; the first failure ends the session.
+    fn recite(&mut self, text: &str) -> Outcome {
+        let forms = edn::read_program(text)
+            .map_err(|error| Fault::in_edn(&error, "standard input", text))?;
+        for form in &forms {
+            self.evaluate(form, form.span.of(text).unwrap_or(""))?.print(Format::Auto)?;
+        }
+        Ok(())
+    }
+
+    /// Prints what an entry gives; a failure is printed too and changes nothing.
+    fn answer(&mut self, entry: &str, format: Format) -> Outcome {
+        let forms = match edn::read_program(entry) {
+            Ok(forms) => forms,
+            Err(error) => {
+                report(Fault::in_edn(&error, "entry", entry));
+                return Ok(());
+            }
+        };
+        for form in &forms {
+            match self.evaluate(form, form.span.of(entry).unwrap_or("")) {
+                Ok(output) => output.print(format)?,
+                Err(fault) => {
+                    report(*fault);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, form: &Form, text: &str) -> Result<Output, Box<Fault>> {
+        self.interrupt.store(false, Ordering::Relaxed);
+        self.entries += 1;
+        if is_query(form) {
+            let query = daodb::Query::parse(text).map_err(|error| Fault::in_query(&error, text))?;
+            let db = self.world.database().db()?;
+            let answer = db.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
+            return Ok(sight::of_answer(answer));
+        }
+        let program = Program::read(&format!("entry {}", self.entries), text)?;
+        Ok(Output::from_value(self.runner.run(&program, u64::MAX)?))
+    }
+}
+
+fn report(fault: Fault) {
+    eprintln!("{:?}", miette::Report::new(fault));
+}
+
+/// A vector that begins with `:find`, or a map that has it.
+fn is_query(form: &Form) -> bool {
+    let find = Value::keyword("find");
+    match &form.node {
+        Node::Vector(items) => items.first().is_some_and(|first| first.to_value() == find),
+        Node::Map(pairs) => pairs.iter().any(|(key, _)| key.to_value() == find),
+        _ => false,
+    }
+}
+
+/// What a session may do without being granted it: everything but writing files.
+fn session_operations() -> Vec<Keyword> {
+    let names = bridge::handlers::builtin(std::path::Path::new("/")).into_iter();
+    names.map(|(name, _)| name).filter(|name| name.as_str() != "fs/write").collect()
+}
+
+/// An entry is complete when nothing is open any more.
+struct Brackets;
+
+impl Validator for Brackets {
+    fn validate(&self, entry: &str) -> ValidationResult {
+        match edn::read_program(entry) {
+            Err(error) if error.unfinished => ValidationResult::Incomplete,
+            _ => ValidationResult::Complete,
+        }
+    }
+}

@@ -57,7 +57,7 @@ fn grants(arguments: &cli::Run, program: &yin::Program) -> Result<Grants, Box<Fa
 }
 
 /// The current folder, and the folders of the files that the arguments name.
-fn folders(args: &[String]) -> Vec<PathBuf> {
+pub(super) fn folders(args: &[String]) -> Vec<PathBuf> {
     let folder = |arg: &String| {
         let path = Path::new(arg).canonicalize().ok()?;
         if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }

@@ -1,14 +1,29 @@
 //! `datom verify`: is everything as it must be?
 
+use datom::Value;
+
 use super::Outcome;
-use crate::cli;
+use crate::cli::{self, Format};
 use crate::fault::Fault;
+use crate::render::Output;
 use crate::world::World;
 
 pub(super) fn verify(arguments: &cli::World) -> Outcome {
     let world = World::open(&arguments.dir)?;
     let verification = world.database().verify()?;
-    println!("{verification}");
+    for problem in &verification.problems {
+        eprintln!("problem   {problem}");
+    }
+    let count = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let shown = Value::map([
+        (Value::keyword("t"), count(verification.t)),
+        (Value::keyword("transactions"), count(verification.transactions)),
+        (Value::keyword("facts"), count(verification.current)),
+        (Value::keyword("past-facts"), count(verification.history)),
+        (Value::keyword("blocks"), count(verification.blocks)),
+        (Value::keyword("problems"), count(verification.problems.len() as u64)),
+    ]);
+    Output::Value(shown).print(Format::Auto)?;
     if verification.is_clean() {
         return Ok(());
     }
