@@ -16,6 +16,8 @@
 //!    endless loop: every descent is bounded by the height, every walk by the counts on its way.
 //! 5. An edit that fails has done half its work: drop the transaction.
 
+#[cfg(all(test, not(loom)))]
+mod format;
 mod map;
 mod sorted;
 

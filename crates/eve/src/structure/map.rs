@@ -17,12 +17,14 @@ mod edit;
 mod entries;
 mod key;
 mod node;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 mod walk;
 
 pub use entries::Entries;
 pub use key::Key;
+#[cfg(all(test, not(loom)))]
+pub(super) use {key::hash_word, node::LEVELS as LEVELS_OF_HASH};
 
 use std::{fmt, marker::PhantomData};
 

@@ -10,12 +10,14 @@ mod edit;
 mod keys;
 mod node;
 mod search;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 mod walk;
 
 pub use cursor::Cursor;
 pub use keys::Keys;
+#[cfg(all(test, not(loom)))]
+pub(super) use node::{HEIGHT_MAX, KEY_WORDS_MAX};
 
 use std::ops::{Bound, RangeBounds};
 

@@ -128,7 +128,7 @@ impl Code for [u8] {
 
 /// Mixes a word under a secret. Every step can be undone, so distinct words have distinct hashes.
 #[inline]
-pub(super) fn hash_word(word: u64, seed: u64) -> u64 {
+pub(in crate::structure) fn hash_word(word: u64, seed: u64) -> u64 {
     let mut h = word ^ seed;
     h = (h ^ h >> 32).wrapping_mul(0x0e98_46af_9b1a_615d);
     h ^= seed.rotate_left(32);

@@ -10,7 +10,7 @@ use super::key::Code;
 use crate::{Addr, Error, Read, Write};
 
 /// Levels that take bits of the hash: twelve of five bits, one of the four that are left.
-pub(super) const LEVELS: usize = 13;
+pub(in crate::structure) const LEVELS: usize = 13;
 const SLOT_BITS: usize = 5;
 const SLOTS: usize = 1 << SLOT_BITS;
 const HEAD_WORDS: usize = 2;

@@ -21,9 +21,9 @@ const BYTES_FILL: usize = 2560;
 /// Under test nodes are so small that a few keys make a tree.
 const SMALL: bool = cfg!(any(test, miri));
 /// Levels above the leaves, at most: far more than the fill of nodes can ever need.
-pub(super) const HEIGHT_MAX: usize = 16;
+pub(in crate::structure) const HEIGHT_MAX: usize = 16;
 /// Words in a key, at most.
-pub(super) const KEY_WORDS_MAX: usize = 16;
+pub(in crate::structure) const KEY_WORDS_MAX: usize = 16;
 
 /// Words before the rows.
 pub(super) const HEAD_WORDS: usize = 2;

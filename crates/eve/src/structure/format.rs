@@ -1,0 +1,137 @@
+//! `docs/format.md` against the code: nodes are read here as the document says, not as the code does.
+
+use super::{Map, SortedSet, WordMap, map, sorted};
+use crate::{Addr, Read, memory::Arena};
+
+const DOCUMENT: &str = include_str!("../../../../docs/format.md");
+
+fn section() -> &'static str {
+    let start = DOCUMENT.find("\n## Map and sorted set nodes\n").expect("the section");
+    let body = &DOCUMENT[start + 1..];
+    body[1..].find("\n## ").map_or(body, |end| &body[..=end])
+}
+
+/// What the document's table says about a field.
+fn says(field: &str) -> &'static str {
+    let head = format!("| {field} | ");
+    let row = section().lines().find_map(|line| line.strip_prefix(&head));
+    row.and_then(|row| row.strip_suffix(" |")).unwrap_or_else(|| panic!("no field {field:?}"))
+}
+
+/// Byte offset of a field, from the byte map it stands in: the `nth` map of the section.
+fn offset(nth: usize, field: &str) -> usize {
+    let map = section().split("            0    1    2    3").nth(nth + 1).expect("a byte map");
+    for line in map.lines().filter(|line| line.contains('|')) {
+        let Some(row) = line.split('|').next().and_then(|row| row.trim().parse::<usize>().ok())
+        else {
+            continue;
+        };
+        let mut column = line.find('|').expect("a cell");
+        let first = column;
+        for cell in line[column + 1..].split('|') {
+            if cell.trim() == field {
+                return row + (column - first) / 5;
+            }
+            column += cell.chars().count() + 1;
+        }
+    }
+    panic!("no field {field:?} in byte map {nth}");
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[test]
+fn a_sorted_set_lies_as_the_document_says() {
+    let mut memory = Arena::new();
+    let keys = (1..=20).map(|n| [n, n * n]);
+    let set = SortedSet::<2>::from_sorted(&mut memory, keys.clone()).unwrap();
+    let (rows, keys_below, first) = (offset(0, "rows"), offset(0, "keys"), offset(0, "row …"));
+    let node = |at: u64| memory.bytes(Addr::from_raw(at)).unwrap();
+    let root = node(set.root().raw());
+    assert_eq!(root[offset(0, "h")], 1);
+    assert_eq!(root[offset(0, "w")], 2);
+    assert_eq!(number(&root[keys_below..keys_below + 8]), 20);
+    let magic = offset(0, "magic");
+    assert_eq!(format!("`{}`", String::from_utf8_lossy(&root[magic..magic + 4])), says("magic"));
+
+    let (mut found, mut total) = (Vec::new(), 0);
+    for row in 0..number(&root[rows..rows + 2]) as usize {
+        let words: Vec<u64> =
+            (0..4).map(|i| first + row * 32 + i * 8).map(|at| number(&root[at..at + 8])).collect();
+        let leaf = node(words[2]);
+        assert_eq!((leaf[offset(0, "h")], leaf[offset(0, "w")]), (0, 2));
+        assert_eq!(number(&leaf[keys_below..keys_below + 8]), words[3]);
+        for key in 0..number(&leaf[rows..rows + 2]) as usize {
+            let word = |i: usize| number(&leaf[first + key * 16 + i * 8..][..8]);
+            assert!([word(0), word(1)] >= [words[0], words[1]]);
+            found.push([word(0), word(1)]);
+        }
+        assert!(row > 0 || words[..2] == [0, 0]);
+        total += words[3];
+    }
+    assert_eq!(total, 20);
+    assert_eq!(found, keys.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_map_lies_as_the_document_says() {
+    let mut memory = Arena::new();
+    let mut words = WordMap::empty();
+    for key in 0..40_u64 {
+        words = words.insert(&mut memory, &key, key + 1_000).unwrap().0;
+    }
+    let seed = memory.seed();
+    let mut found = 0;
+    for key in 0..40_u64 {
+        let hash = map::hash_word(key, seed);
+        let (mut at, mut level) = (words.root(), 0);
+        loop {
+            let node = memory.bytes(at).unwrap();
+            let field = |name: &str, len: usize| number(&node[offset(1, name)..][..len]);
+            assert_eq!(field("l", 1), level);
+            assert!(says("k").contains(&format!("`{}` word", field("k", 1) as u8 as char)));
+            let (entries, children) = (field("entry slots", 4), field("child slots", 4));
+            let slot = hash >> (5 * level) & 31;
+            let before = |slots: u64| (slots & ((1 << slot) - 1)).count_ones() as usize;
+            let first = offset(1, "key");
+            assert_eq!(offset(1, "value"), first + 8);
+            if entries >> slot & 1 == 1 {
+                let entry = first + 16 * before(entries);
+                assert_eq!(number(&node[entry..][..8]), key);
+                assert_eq!(number(&node[entry + 8..][..8]), key + 1_000);
+                found += 1;
+                break;
+            }
+            assert_eq!(children >> slot & 1, 1);
+            let child = first + 16 * entries.count_ones() as usize + 8 * before(children);
+            (at, level) = (Addr::from_raw(number(&node[child..][..8])), level + 1);
+        }
+    }
+    assert_eq!(found, 40);
+    let root = memory.bytes(words.root()).unwrap();
+    assert_eq!(number(&root[offset(1, "entries")..][..6]), 40);
+}
+
+#[test]
+fn a_byte_key_lies_as_the_document_says() {
+    let mut memory = Arena::new();
+    let (map, _) = Map::empty().insert(&mut memory, b"hello", 1).unwrap();
+    let root = memory.words(map.root()).unwrap();
+    assert!(says("k").contains(&format!("`{}` bytes", (root[1] >> 56) as u8 as char)));
+    let key = memory.bytes(Addr::from_raw(root[2])).unwrap();
+    assert_eq!(number(&key[..8]), 0x6b << 56 | 5);
+    assert!(section().contains("u64, 0x6b above 56\nbits of length"));
+    assert_eq!(&key[8..13], b"hello");
+}
+
+#[test]
+fn the_limits_are_the_documents() {
+    assert!(says("h").ends_with(&format!("at most {}", sorted::HEIGHT_MAX)));
+    assert!(says("w").ends_with(&format!("1 to {}", sorted::KEY_WORDS_MAX)));
+    assert!(
+        section().contains(&format!("On level {} the hash has no more bits", map::LEVELS_OF_HASH))
+    );
+    assert!(section().contains("`c` = 0x0e9846af9b1a615d"));
+}
