@@ -1,1 +1,185 @@
+use std::fs;
+use std::os::unix::fs::FileExt;
 
+use super::*;
+use crate::structure::WordMap;
+use crate::{Addr, Marks, Slab, Snapshot};
+
+fn small() -> Options {
+    Options { limit_bytes: 64 << 20, ..Options::default() }
+}
+
+/// A file with a map of a hundred entries in it.
+fn sample(path: &Path) {
+    let slab = Slab::create(Region::create(path, &small()).unwrap()).unwrap();
+    for key in 0..100 {
+        let made = slab.swap(|txn| {
+            let map = WordMap::from_root(txn.base()).insert(txn, &key, key * key)?.0;
+            Ok::<_, Error>((map.root(), ()))
+        });
+        made.unwrap();
+    }
+}
+
+/// A folder whose files are in memory, if the system has one: this needs thousands of flushes.
+fn quick_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
+    let mut failed = None;
+    let traced = WordMap::from_root(root).trace(snapshot, &mut |at| {
+        marks.mark(at).unwrap_or_else(|error| {
+            failed = Some(error);
+            false
+        })
+    });
+    failed.map_or(traced, Err)
+}
+
+/// Opens the file and does everything with it that can be done.
+fn use_all(path: &Path) -> Result<(), Error> {
+    let slab = Slab::open_with(Region::open(path)?, trace)?;
+    let snapshot = slab.snapshot()?;
+    let map = WordMap::from_root(snapshot.root());
+    for key in 0..100 {
+        map.get(&snapshot, &key)?;
+    }
+    map.verify(&snapshot)?;
+    let _ = slab.stats();
+    for key in 0..20 {
+        slab.swap(|txn| {
+            let map = WordMap::from_root(txn.base()).insert(txn, &key, 0)?.0;
+            Ok::<_, Error>((map.root(), ()))
+        })?;
+    }
+    drop(slab.allocate(100)?);
+    slab.verify(trace)?;
+    slab.sync()?;
+    Ok(())
+}
+
+#[test]
+fn what_is_no_region_is_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.eve");
+    assert!(matches!(Region::open(&path), Err(Error::Missing { .. })));
+    assert!(matches!(
+        Region::open(folder.path()),
+        Err(Error::Io { .. } | Error::NotARegion { .. })
+    ));
+    for content in [&b""[..], b"eve slab", &[0; 4096], b"PK\x03\x04"] {
+        fs::write(&path, content).unwrap();
+        let refused = Region::open(&path);
+        assert!(matches!(refused, Err(Error::NotARegion { .. })), "{refused:?}");
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("a.eve") && message.contains("check the path"), "{message}");
+        assert_eq!(fs::read(&path).unwrap(), content, "left as it was");
+    }
+    assert!(matches!(Region::create(&path, &small()), Err(Error::Exists { .. })));
+    let nowhere = folder.path().join("no/such/folder.eve");
+    assert!(Region::create(nowhere, &small()).is_err());
+}
+
+#[test]
+fn another_layout_version_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.eve");
+    sample(&path);
+    let mut image = fs::read(&path).unwrap();
+    image[page::VERSION as usize] = 99;
+    let words: Vec<u64> =
+        image[..56].chunks(8).map(|b| u64::from_le_bytes(b.try_into().unwrap())).collect();
+    image[56..64].copy_from_slice(&header::check(&words).to_le_bytes());
+    fs::write(&path, image).unwrap();
+    let refused = Region::open(&path).unwrap_err();
+    assert!(matches!(refused, Error::Version { found: 99, known: 1, .. }), "{refused}");
+}
+
+#[test]
+fn a_truncated_file_is_refused_whatever_is_left() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    sample(&path);
+    let len = fs::metadata(&path).unwrap().len();
+    for left in [0, 1, 63, 64, 511, 512, 4095, 4096, 65_536, 900_000, len - 4096, len - 1] {
+        fs::File::options().write(true).open(&path).unwrap().set_len(left).unwrap();
+        let refused = Region::open(&path);
+        assert!(
+            matches!(refused, Err(Error::Header { .. } | Error::NotARegion { .. })),
+            "{left}: {refused:?}"
+        );
+        fs::remove_file(&path).unwrap();
+        sample(&path);
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_the_unchanging_header_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.eve");
+    sample(&path);
+    let file = fs::File::options().read(true).write(true).open(&path).unwrap();
+    for bit in 0..64 * 8 {
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, bit / 8).unwrap();
+        file.write_all_at(&[byte[0] ^ 1 << (bit % 8)], bit / 8).unwrap();
+        assert!(Region::open(&path).is_err(), "bit {bit}");
+        file.write_all_at(&byte, bit / 8).unwrap();
+    }
+    drop(Region::open(&path).unwrap());
+}
+
+/// Whatever is flipped, using the region ends in an answer or in an error.
+#[test]
+fn a_flipped_bit_anywhere_is_an_answer_or_an_error() {
+    let folder = quick_folder();
+    let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
+    sample(&path);
+    let image = fs::read(&path).unwrap();
+    // Most of the file is zero, so look where something is, and at some of the rest.
+    let places = (0..image.len()).step_by(8).filter(|at| {
+        image[*at..*at + 8].iter().any(|byte| *byte != 0) || at.is_multiple_of(24_576 + 64)
+    });
+    let mut refused = 0;
+    let mut tried = 0;
+    for (at, turn) in places.step_by(5).zip(0_usize..) {
+        let mut damaged = image.clone();
+        damaged[at + turn % 8] ^= 1 << (turn / 8 % 8);
+        damaged[page::CLEAN as usize] ^= (turn % 2) as u8;
+        fs::write(&copy, &damaged).unwrap();
+        tried += 1;
+        refused += u64::from(use_all(&copy).is_err());
+    }
+    assert!(tried > 300, "{tried} flips tried");
+    assert!(refused > tried / 50, "{refused} of {tried} refused");
+}
+
+#[test]
+fn a_region_grows_in_extents_up_to_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.eve");
+    let region = Region::create(&path, &small()).unwrap();
+    let before = region.allocated();
+    region.grow_to(before + 1).unwrap();
+    assert!(region.allocated() >= before + EXTENT_MIN);
+    assert_eq!(fs::metadata(&path).unwrap().len(), region.allocated());
+    let other = Region::open(&path).unwrap();
+    region.grow_to(40 << 20).unwrap();
+    assert!(other.allocated() >= 40 << 20, "seen through the other mapping");
+    assert!(matches!(region.grow_to((64 << 20) + 1), Err(Error::RegionFull { .. })));
+}
+
+#[test]
+fn two_creators_of_one_name_make_one_region() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.eve");
+    let made = std::thread::scope(|scope| {
+        let tries: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| Region::create(&path, &small()).is_ok())).collect();
+        tries.into_iter().map(|t| t.join().unwrap()).filter(|ok| *ok).count()
+    });
+    assert_eq!(made, 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    drop(Region::open(&path).unwrap());
+}
