@@ -352,6 +352,10 @@ fn pretty_breaks_what_does_not_fit() {
     assert_eq!(pretty(&value, 24), expected);
     assert_eq!(pretty(&value, 1000), value.to_string());
     assert_eq!(pretty(&Value::Vector(Vec::new()), 0), "[]");
+    // What closes behind the last element counts: with it the second vector is nine characters.
+    assert_eq!(pretty(&read("[[aa bb] [cc dd]]").unwrap(), 9), "[[aa bb]\n [cc dd]]");
+    assert_eq!(pretty(&read("[[aa bb] [cc dd]]").unwrap(), 8), "[[aa bb]\n [cc\n  dd]]");
+    assert_eq!(pretty(&read("{a [b c]}").unwrap(), 8), "{a [b\n    c]}");
 }
 
 /// The pieces of EDN, for texts that are nearly right.
