@@ -31,10 +31,11 @@ pub(crate) struct Attachment {
     free_pin: AtomicUsize,
     /// The pin that was taken last: the next snapshot is probably of the same epoch.
     last_pin: AtomicUsize,
-    /// Lanes of this attachment that no transaction uses at the moment.
-    idle: Mutex<Vec<Lane>>,
+    /// Lanes of this attachment that no transaction uses at the moment; boxed, since a lane is a
+    /// kilobyte and every transaction takes one.
+    idle: Mutex<Vec<Box<Lane>>>,
     /// The lane that payloads come from, once there was one.
-    pub(crate) payloads: Mutex<Option<Lane>>,
+    pub(crate) payloads: Mutex<Option<Box<Lane>>>,
     /// Locks of the same file are one for the threads of this process: this tells them apart.
     sweeping: Mutex<()>,
 }
@@ -227,7 +228,7 @@ impl Attachment {
 
     /// A lane for one transaction: one of this attachment's, or one that nobody owns.
     #[inline]
-    pub(crate) fn take_lane(&self) -> Result<Lane, Error> {
+    pub(crate) fn take_lane(&self) -> Result<Box<Lane>, Error> {
         if let Some(lane) = lock(&self.idle).pop() {
             return Ok(lane);
         }
@@ -235,7 +236,7 @@ impl Attachment {
     }
 
     #[cold]
-    fn claim_lane(&self) -> Result<Lane, Error> {
+    fn claim_lane(&self) -> Result<Box<Lane>, Error> {
         for attempt in 0..2 {
             for number in 0..LANES as u8 {
                 let owner = self.region().word(layout::lane_at(number) + layout::lane::OWNER);
@@ -244,7 +245,7 @@ impl Attachment {
                 if free
                     && owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
                 {
-                    return Ok(Lane::adopt(&self.blocks, number));
+                    return Ok(Box::new(Lane::adopt(&self.blocks, number)));
                 }
             }
             if attempt == 0 && self.sweep() == 0 {
@@ -256,7 +257,7 @@ impl Attachment {
 
     /// Gives a lane back for the next transaction of this process.
     #[inline]
-    pub(crate) fn return_lane(&self, lane: Lane) {
+    pub(crate) fn return_lane(&self, lane: Box<Lane>) {
         lock(&self.idle).push(lane);
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct Lane {
     active: [Active; CLASSES],
     /// Blocks of the running transaction; may name one twice if it was freed and taken again.
     born: Vec<Addr>,
+    /// What the running transaction makes unreachable.
+    pub(crate) retired: Vec<(Addr, Birth)>,
     /// Retire records that no scan has looked at yet.
     pub(crate) fresh: VecDeque<Addr>,
     /// Retire records that wait for the end of a pin, by its epoch.
@@ -70,6 +72,7 @@ impl Lane {
             number,
             active,
             born: Vec::new(),
+            retired: Vec::new(),
             fresh: VecDeque::new(),
             held: BTreeMap::new(),
             fresh_blocks: 0,
@@ -97,6 +100,7 @@ impl Lane {
     /// Ends a transaction whose blocks are published.
     pub(crate) fn keep_all(&mut self, blocks: &Blocks) {
         self.born.clear();
+        self.retired.clear();
         self.word(blocks, lane::RUNNING).store(0, Ordering::Release);
     }
 
@@ -105,6 +109,7 @@ impl Lane {
         for at in self.born.drain(..) {
             blocks.free_if(at, birth);
         }
+        self.retired.clear();
         self.word(blocks, lane::RUNNING).store(0, Ordering::Release);
     }
 

@@ -45,9 +45,9 @@ impl Lane {
         blocks: &Blocks,
         own: Birth,
         death: u64,
-        retired: &[(Addr, Birth)],
     ) -> Result<Addr, Error> {
         let mut next = self.word(blocks, lane::RETIRED).load(Ordering::Relaxed);
+        let retired = std::mem::take(&mut self.retired);
         for entries in retired.chunks(ENTRIES_MAX) {
             let bytes = ENTRIES + entries.len() as u64 * ENTRY;
             let record = self.alloc(blocks, bytes, own)?;
@@ -62,11 +62,12 @@ impl Lane {
             }
             next = at;
         }
-        Ok(if retired.is_empty() { Addr::NONE } else { Addr::from_raw(next) })
+        self.retired = retired;
+        Ok(if self.retired.is_empty() { Addr::NONE } else { Addr::from_raw(next) })
     }
 
     /// Puts the records that begin with `first` into the list: their commit has happened.
-    pub(crate) fn link_records(&mut self, blocks: &Blocks, first: Addr, retired: u64) {
+    pub(crate) fn link_records(&mut self, blocks: &Blocks, first: Addr) {
         if first.is_none() {
             return;
         }
@@ -83,6 +84,7 @@ impl Lane {
         if old != 0 {
             blocks.region().word(old + PREVIOUS).store(previous, Ordering::Relaxed);
         }
+        let retired = self.retired.len() as u64;
         self.fresh_blocks += retired;
         self.word(blocks, lane::PENDING).fetch_add(retired, Ordering::Relaxed);
     }

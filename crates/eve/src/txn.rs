@@ -27,9 +27,8 @@ use crate::{Addr, Commit, CommitError, Error, Read, Snapshot, Write};
 pub struct Txn {
     base: Snapshot,
     /// Always there, but for the end of `commit` and `drop`.
-    lane: Option<Lane>,
+    lane: Option<Box<Lane>>,
     birth: Birth,
-    retired: Vec<(Addr, Birth)>,
 }
 
 impl Txn {
@@ -40,7 +39,7 @@ impl Txn {
         match Snapshot::new(inner) {
             Ok(base) => {
                 let birth = lane.begin(inner.blocks(), base.word);
-                Ok(Txn { base, lane: Some(lane), birth, retired: Vec::new() })
+                Ok(Txn { base, lane: Some(lane), birth })
             }
             Err(error) => {
                 inner.attachment.return_lane(lane);
@@ -85,7 +84,7 @@ impl Txn {
         let blocks = inner.blocks();
         let (base, epoch) = (self.base.word, self.epoch());
         let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
-        let records = lane.write_records(blocks, self.birth, epoch, &self.retired)?;
+        let records = lane.write_records(blocks, self.birth, epoch)?;
         let cell = lane.spare_cell(base);
         epoch::write_cell(blocks.region(), cell, epoch, root, records);
         let base_committed = blocks.region().word(lane_at(base.lane()) + lane::COMMITTED);
@@ -94,10 +93,9 @@ impl Txn {
             return Err(CommitError::Conflict);
         }
         lane.word(blocks, lane::COMMITTED).store(epoch, Ordering::Release);
-        lane.link_records(blocks, records, self.retired.len() as u64);
+        lane.link_records(blocks, records);
         lane.keep_all(blocks);
         inner.announce(epoch);
-        self.retired.clear();
         let lane = self.lane.take();
         drop(self); // and with it the base's pin, which would hold what was just retired
         if let Some(mut lane) = lane {
@@ -170,7 +168,9 @@ impl Write for Txn {
         if birth == self.birth {
             blocks.free(&place);
         } else if birth.epoch().is_some_and(|epoch| epoch <= self.base.epoch()) {
-            self.retired.push((at, birth));
+            if let Some(lane) = self.lane.as_mut() {
+                lane.retired.push((at, birth));
+            }
         }
     }
 
@@ -214,8 +214,6 @@ impl Drop for Txn {
 
 impl fmt::Debug for Txn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("Txn");
-        out.field("epoch", &self.epoch()).field("retired", &self.retired.len());
-        out.finish_non_exhaustive()
+        f.debug_struct("Txn").field("epoch", &self.epoch()).finish_non_exhaustive()
     }
 }
