@@ -17,14 +17,8 @@ mod lookup;
 mod open;
 mod options;
 mod pending;
-mod query {
-    //! Only the errors so far: the rest stands beside, in `query.rs`.
-    #[allow(dead_code, reason = "used by the query engine")]
-    mod error;
-    #[allow(dead_code, reason = "used by the query engine")]
-    mod syntax;
-    pub use error::QueryError;
-}
+mod pull;
+mod query;
 mod record;
 mod report;
 mod schema;
@@ -45,6 +39,9 @@ pub use index::{Index, Key};
 pub use log::Torn;
 pub use open::Opening;
 pub use options::{Create, Durability, OnProgress, Options, Progress, TransactOptions};
-pub use query::QueryError;
+pub use query::{
+    Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Input, Limits, Place, Query, QueryError,
+    query,
+};
 pub use report::Report;
 pub use verify::Verification;

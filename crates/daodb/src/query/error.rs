@@ -168,10 +168,7 @@ impl std::error::Error for QueryError {}
 pub(crate) type Error = QueryError;
 
 /// The name nearest to `name` by edits, if one is near enough to be what was meant.
-pub(crate) fn nearest<'n>(
-    name: &str,
-    among: impl IntoIterator<Item = &'n str>,
-) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(name: &str, among: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let allowed = (name.chars().count() / 3).clamp(1, 4);
     among
         .into_iter()

@@ -107,7 +107,9 @@ impl Watch {
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             let allowed = self.limits.timeout.unwrap_or_default().as_millis();
-            return Err(Error::new(ErrorKind::TimedOut(u64::try_from(allowed).unwrap_or(u64::MAX))));
+            return Err(Error::new(ErrorKind::TimedOut(
+                u64::try_from(allowed).unwrap_or(u64::MAX),
+            )));
         }
         Ok(())
     }

@@ -1,0 +1,1 @@
+//! Pull on a small world.

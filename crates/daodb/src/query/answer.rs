@@ -1,0 +1,308 @@
+//! From the rows of a plan to the answer: distinct rows, aggregates, order, limit, form.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use datom::Value;
+
+use super::ast::{Find, Shape};
+use super::env::Env;
+use super::error::Error;
+use super::parse::Parsed;
+use crate::pull::Pattern;
+
+/// The answer to a query.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// `:find ?x ?y`: rows. Distinct; in no promised order unless `ordered`.
+    Relation {
+        /// The names of the columns, as written in `:find`.
+        columns: Vec<String>,
+        /// The rows.
+        rows: Vec<Vec<Value>>,
+        /// The keys of `:keys`, `:strs` or `:syms`.
+        keys: Option<Vec<Value>>,
+        /// Whether rows are a sequence and not a set: aggregates, pulls, `:order-by`, `:limit`.
+        ordered: bool,
+    },
+    /// `:find [?x ...]`.
+    Collection(Vec<Value>),
+    /// `:find [?x ?y]`: one row, or none.
+    Tuple {
+        /// The row.
+        row: Option<Vec<Value>>,
+        /// The keys of `:keys`, `:strs` or `:syms`.
+        keys: Option<Vec<Value>>,
+    },
+    /// `:find ?x .`: one value, or none.
+    Scalar(Option<Value>),
+}
+
+impl Answer {
+    /// The answer as one value: a set of vectors (a vector of vectors where rows are a sequence), a
+    /// vector, a vector or nil, a value or nil. With `:keys` rows are maps.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let shaped = |row: &[Value], keys: &Option<Vec<Value>>| match keys {
+            Some(keys) => Value::Map(keys.iter().cloned().zip(row.iter().cloned()).collect()),
+            None => Value::Vector(row.to_vec()),
+        };
+        match self {
+            Answer::Relation { rows, keys, ordered, .. } => {
+                let rows = rows.iter().map(|row| shaped(row, keys));
+                if *ordered {
+                    Value::Vector(rows.collect())
+                } else {
+                    Value::Set(rows.collect::<BTreeSet<_>>())
+                }
+            }
+            Answer::Collection(values) => Value::Vector(values.clone()),
+            Answer::Tuple { row, keys } => row.as_ref().map_or(Value::Nil, |row| shaped(row, keys)),
+            Answer::Scalar(value) => value.clone().unwrap_or(Value::Nil),
+        }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Answer::Relation { rows, .. } => rows.len(),
+            Answer::Collection(values) => values.len(),
+            Answer::Tuple { row, .. } => usize::from(row.is_some()),
+            Answer::Scalar(value) => usize::from(value.is_some()),
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Collects rows of words and keeps the distinct ones.
+pub(crate) struct Distinct {
+    width: usize,
+    words: Vec<u64>,
+    /// Words at which duplicates are thrown out next.
+    next: usize,
+}
+
+/// Words held before duplicates are thrown out for the first time.
+const HELD_MIN: usize = if cfg!(test) { 8 } else { 1 << 16 };
+
+impl Distinct {
+    pub(crate) fn new(width: usize) -> Self {
+        Self { width: width.max(1), words: Vec::new(), next: HELD_MIN }
+    }
+
+    pub(crate) fn push(&mut self, row: impl Iterator<Item = u64>) {
+        let base = self.words.len();
+        self.words.extend(row);
+        self.words.resize(base + self.width, 0);
+        if self.words.len() >= self.next {
+            self.sort();
+            self.next = (2 * self.words.len()).max(HELD_MIN);
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.words.len() / self.width
+    }
+
+    fn sort(&mut self) {
+        macro_rules! widths {
+            ($($n:literal)*) => {
+                match self.width {
+                    $($n => {
+                        let mut rows = self.words.as_chunks::<$n>().0.to_vec();
+                        rows.sort_unstable();
+                        rows.dedup();
+                        self.words = rows.into_flattened();
+                    })*
+                    width => {
+                        let mut rows: Vec<&[u64]> = self.words.chunks_exact(width).collect();
+                        rows.sort_unstable();
+                        rows.dedup();
+                        self.words = rows.concat();
+                    }
+                }
+            };
+        }
+        widths!(1 2 3 4 5 6 7 8);
+    }
+
+    /// The distinct rows, in the order of their words.
+    pub(crate) fn finish(mut self) -> Vec<u64> {
+        self.sort();
+        self.words
+    }
+}
+
+/// Makes the answer of distinct rows of the `:find` and then the `:with` variables.
+pub(crate) fn answer(
+    env: &Env<'_>,
+    parsed: &Parsed,
+    patterns: &[Option<(usize, Pattern)>],
+    words: Vec<u64>,
+) -> Result<Answer, Error> {
+    let columns = parsed.find.len();
+    let width = (columns + parsed.with.len()).max(1);
+    let aggregated = parsed.find.iter().any(|find| matches!(find, Find::Aggregate { .. }));
+    let pulled = parsed.find.iter().any(|find| matches!(find, Find::Pull { .. }));
+    let mut rows = if aggregated {
+        grouped(env, parsed, patterns, &words, width)?
+    } else {
+        let rows: Vec<&[u64]> = words.chunks_exact(width).collect();
+        plain(env, parsed, patterns, rows)?
+    };
+    let limited = parsed.limit.is_some() || parsed.offset > 0;
+    if aggregated || pulled {
+        order_values(parsed, &mut rows, limited);
+    }
+    if limited && (aggregated || pulled) {
+        rows =
+            rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX)).collect();
+    }
+    let one = |rows: Vec<Vec<Value>>| rows.into_iter().next();
+    Ok(match parsed.shape {
+        Shape::Relation => Answer::Relation {
+            columns: parsed.find.iter().map(|find| column(parsed, find)).collect(),
+            rows,
+            keys: parsed.keys.clone(),
+            ordered: aggregated || pulled || limited || !parsed.order.is_empty(),
+        },
+        Shape::Collection => {
+            Answer::Collection(rows.into_iter().filter_map(|row| row.into_iter().next()).collect())
+        }
+        Shape::Tuple => Answer::Tuple { row: one(rows), keys: parsed.keys.clone() },
+        Shape::Scalar => Answer::Scalar(one(rows).and_then(|row| row.into_iter().next())),
+    })
+}
+
+fn column(parsed: &Parsed, find: &Find) -> String {
+    let name = parsed.names.get(find.var());
+    match find {
+        Find::Var(_) => name.to_owned(),
+        Find::Aggregate { aggregate, .. } => format!("({} {name})", aggregate.name()),
+        Find::Pull { .. } => format!("(pull {name})"),
+    }
+}
+
+/// Rows without aggregates: words are ordered and limited before any value is made.
+fn plain(
+    env: &Env<'_>,
+    parsed: &Parsed,
+    patterns: &[Option<(usize, Pattern)>],
+    mut rows: Vec<&[u64]>,
+) -> Result<Vec<Vec<Value>>, Error> {
+    let pulled = patterns.iter().any(Option::is_some);
+    let limited = parsed.limit.is_some() || parsed.offset > 0;
+    if !pulled && (limited || !parsed.order.is_empty()) {
+        let mut failed = None;
+        rows.sort_by(|a, b| {
+            order_words(env, parsed, a, b).unwrap_or_else(|error| {
+                failed.get_or_insert(error);
+                Ordering::Equal
+            })
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let kept = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
+        rows = kept.collect();
+    }
+    rows.into_iter().map(|row| values(env, parsed, patterns, row)).collect()
+}
+
+/// By the keys of `:order-by`, then by all columns: the order of rows never depends on the plan.
+fn order_words(env: &Env<'_>, parsed: &Parsed, a: &[u64], b: &[u64]) -> Result<Ordering, Error> {
+    let at = |row: &[u64], column: usize| row.get(column).copied().unwrap_or(0);
+    for key in &parsed.order {
+        let ordering = env.space.compare(at(a, key.column), at(b, key.column))?;
+        if ordering.is_ne() {
+            return Ok(if key.descending { ordering.reverse() } else { ordering });
+        }
+    }
+    for column in 0..parsed.find.len() {
+        let ordering = env.space.compare(at(a, column), at(b, column))?;
+        if ordering.is_ne() {
+            return Ok(ordering);
+        }
+    }
+    Ok(a.cmp(b))
+}
+
+fn order_values(parsed: &Parsed, rows: &mut [Vec<Value>], limited: bool) {
+    if parsed.order.is_empty() && !limited {
+        return;
+    }
+    rows.sort_by(|a, b| {
+        for key in &parsed.order {
+            let (Some(x), Some(y)) = (a.get(key.column), b.get(key.column)) else { continue };
+            let ordering = super::function::compare(x, y);
+            if ordering.is_ne() {
+                return if key.descending { ordering.reverse() } else { ordering };
+            }
+        }
+        a.cmp(b)
+    });
+}
+
+fn values(
+    env: &Env<'_>,
+    parsed: &Parsed,
+    patterns: &[Option<(usize, Pattern)>],
+    row: &[u64],
+) -> Result<Vec<Value>, Error> {
+    let mut values = Vec::with_capacity(parsed.find.len());
+    for (at, find) in parsed.find.iter().enumerate() {
+        let word = row.get(at).copied().unwrap_or(0);
+        values.push(match (find, patterns.get(at)) {
+            (Find::Pull { .. }, Some(Some((source, pattern)))) => {
+                let entity = datom::Word::from_raw(env.entity(*source, word)?).as_entity();
+                let facts = env.facts(*source);
+                match (entity, facts) {
+                    (Some(entity), Some(facts)) => pattern.pull(facts, entity, &env.watch)?,
+                    _ => Value::Nil,
+                }
+            }
+            _ => env.space.value(word)?,
+        });
+    }
+    Ok(values)
+}
+
+/// One row for each distinct combination of the columns that are no aggregates.
+fn grouped(
+    env: &Env<'_>,
+    parsed: &Parsed,
+    patterns: &[Option<(usize, Pattern)>],
+    words: &[u64],
+    width: usize,
+) -> Result<Vec<Vec<Value>>, Error> {
+    let plain: Vec<usize> = (0..parsed.find.len())
+        .filter(|at| !matches!(parsed.find.get(*at), Some(Find::Aggregate { .. })))
+        .collect();
+    let key =
+        |row: &[u64]| -> Vec<u64> { plain.iter().filter_map(|at| row.get(*at).copied()).collect() };
+    let mut rows: Vec<&[u64]> = words.chunks_exact(width).collect();
+    rows.sort_by_cached_key(|row| key(row));
+    let mut answers = Vec::new();
+    for group in rows.chunk_by(|a, b| plain.iter().all(|at| a.get(*at) == b.get(*at))) {
+        env.watch.tick()?;
+        let Some(first) = group.first() else { continue };
+        let mut answer = values(env, parsed, patterns, first)?;
+        for (at, find) in parsed.find.iter().enumerate() {
+            let Find::Aggregate { aggregate, .. } = find else { continue };
+            let bag: Vec<u64> = group.iter().filter_map(|row| row.get(at).copied()).collect();
+            let value = aggregate.of(&bag, &|word| env.space.value(word))?;
+            if let Some(place) = answer.get_mut(at) {
+                *place = value;
+            }
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
+}

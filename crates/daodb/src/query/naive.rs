@@ -1,0 +1,1 @@
+//! A naive evaluator: what queries mean, without regard for time.

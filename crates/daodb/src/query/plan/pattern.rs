@@ -1,0 +1,409 @@
+//! Patterns: what they cost, and the steps they become.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use datom::{Value, Word, id};
+
+use super::super::ast::{Term, Var};
+use super::super::env::Data;
+use super::super::error::{Error, ErrorKind, nearest};
+use super::super::leap::{IndexLeaper, Leapers};
+use super::super::source::Source;
+use super::super::step::{Action, Cell, Find, Part, Scan, Take, parts};
+use super::access::Bound;
+use super::{Planner, repeats};
+use crate::attribute::{Attribute, Cardinality};
+use crate::index::Index;
+
+/// A pattern's position, resolved against its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Free(Var),
+    Blank,
+    Fixed(Cell),
+    /// A constant that the source does not have: nothing matches.
+    Absent,
+}
+
+/// A pattern over a database, resolved.
+struct Facts<'s> {
+    at: usize,
+    source: &'s dyn Source,
+    foreign: bool,
+    slots: [Slot; 5],
+    attribute: Option<&'s Attribute>,
+    /// Whether the value is an entity wherever the pattern matches.
+    reference: bool,
+}
+
+impl Facts<'_> {
+    fn slot(&self, part: Part) -> Slot {
+        self.slots.get(part as usize).copied().unwrap_or(Slot::Blank)
+    }
+
+    fn cell(&self, part: Part) -> Option<Cell> {
+        match self.slot(part) {
+            Slot::Fixed(cell) => Some(cell),
+            _ => None,
+        }
+    }
+
+    fn bound(&self) -> Bound<'_> {
+        Bound {
+            entity: self.cell(Part::Entity).is_some(),
+            attribute: self.cell(Part::Attribute).is_some(),
+            value: self.cell(Part::Value).is_some(),
+            constant_entity: matches!(self.cell(Part::Entity), Some(Cell::Const(_))),
+            known: self.attribute,
+            reference: self.reference,
+        }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.slots.contains(&Slot::Absent)
+    }
+
+    /// The cells of an index's first `length` parts.
+    fn cells(&self, index: Index, from: usize, length: usize) -> Vec<(Part, Cell)> {
+        let order = parts(index);
+        let parts = order.iter().skip(from).take(length);
+        parts.filter_map(|part| Some((*part, self.cell(*part)?))).collect()
+    }
+
+    /// Whether the only free variable is `var`, in one position, and that position.
+    fn only(&self, var: Var) -> Option<Part> {
+        let mut found = None;
+        for part in Part::ALL {
+            match self.slot(part) {
+                Slot::Free(other) if other == var && found.is_none() => found = Some(part),
+                Slot::Free(_) => return None,
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+impl<'s> Planner<'_, '_, 's> {
+    pub(super) fn pattern_cost(&self, at: usize, terms: &[Term]) -> Result<f64, Error> {
+        let env = self.scope.env;
+        match env.data(at)? {
+            Data::Rows(table) => Ok(self.rows_cost(table.len() as f64, terms)),
+            Data::Facts { .. } => {
+                let facts = self.facts(at, terms)?;
+                if facts.is_absent() {
+                    return Ok(0.0);
+                }
+                self.fan_out(&facts)
+            }
+        }
+    }
+
+    fn facts(&self, at: usize, terms: &[Term]) -> Result<Facts<'s>, Error> {
+        let env = self.scope.env;
+        let Data::Facts { source, foreign } = env.data(at)? else {
+            return Err(Error::syntax("needs a database"));
+        };
+        let (source, foreign) = (*source, *foreign);
+        let mut facts = Facts {
+            at,
+            source,
+            foreign,
+            slots: [Slot::Blank; 5],
+            attribute: None,
+            reference: false,
+        };
+        if let Some(Term::Const(name)) = terms.get(1) {
+            facts.attribute = Some(known(source, name)?);
+        } else if let Some(Term::Var(var)) = terms.get(1)
+            && let Some(word) = self.scope.constants.get(var)
+        {
+            facts.attribute = Word::from_raw(*word).as_entity().and_then(|a| source.attribute(a));
+        }
+        facts.reference = facts.attribute.is_some_and(Attribute::is_ref);
+        for (part, term) in Part::ALL.into_iter().zip(terms) {
+            let slot = match term {
+                Term::Blank => Slot::Blank,
+                Term::Var(var) if self.bound.contains(var) => Slot::Fixed(self.var_cell(*var)),
+                Term::Var(var) => Slot::Free(*var),
+                Term::Const(value) => self.constant(&facts, part, value)?,
+            };
+            if let Some(place) = facts.slots.get_mut(part as usize) {
+                *place = slot;
+            }
+        }
+        Ok(facts)
+    }
+
+    fn constant(&self, facts: &Facts<'s>, part: Part, value: &Value) -> Result<Slot, Error> {
+        let fixed = |word: Word| Slot::Fixed(Cell::Const(word.raw()));
+        Ok(match part {
+            Part::Attribute => facts.attribute.map_or(Slot::Absent, |a| fixed(Word::entity(a.id))),
+            Part::Entity => entity(facts.source, value)?,
+            Part::Value if facts.reference => entity(facts.source, value)?,
+            Part::Value => Slot::Fixed(Cell::Const(self.scope.env.space.word(value)?)),
+            Part::Tx => {
+                let number = match value {
+                    Value::Int(n) => u64::try_from(*n).ok(),
+                    Value::Ref(n) => Some(*n),
+                    _ => None,
+                };
+                number.map_or(Slot::Absent, |n| {
+                    fixed(Word::entity(if id::t_of(n).is_some() { n } else { id::transaction(n) }))
+                })
+            }
+            Part::Added => match value {
+                Value::Bool(added) => fixed(Word::bool(*added)),
+                _ => Slot::Absent,
+            },
+        })
+    }
+
+    /// How many facts match for each row.
+    fn fan_out(&self, facts: &Facts<'s>) -> Result<f64, Error> {
+        let bound = facts.bound();
+        let count = |index, prefix: &[u64]| facts.source.count(index, prefix).map(|n| n as f64);
+        let constant = |part| match facts.cell(part) {
+            Some(Cell::Const(word)) => part.key_word(word),
+            _ => None,
+        };
+        let (e, v) = (constant(Part::Entity), constant(Part::Value));
+        let Some(a) = facts.attribute.map(|attribute| attribute.id) else {
+            // Without a known attribute: an entity has few facts, the database has many.
+            return match (e, bound.entity, bound.value) {
+                (Some(e), ..) => count(Index::Eavt, &[e]),
+                (_, true, value) => Ok(if value { 0.9 } else { 12.0 }),
+                (_, _, true) => Ok((count(Index::Eavt, &[])? / 4.0).max(2.0)),
+                _ => Ok(count(Index::Eavt, &[])?.max(2.0)),
+            };
+        };
+        let one = facts.attribute.is_some_and(|a| a.cardinality == Cardinality::One);
+        let unique = facts.attribute.is_some_and(|a| a.unique.is_some());
+        Ok(match (e, v) {
+            (Some(e), None) if !bound.value => count(Index::Eavt, &[e, a])?,
+            _ if bound.entity && bound.value => 0.4,
+            _ if bound.entity && one => 0.95,
+            _ if bound.entity => self.scope.env.average(facts.at, a, Index::Aevt)?,
+            (None, Some(v))
+                if !facts.foreign && facts.attribute.is_some_and(Attribute::in_avet) =>
+            {
+                count(Index::Avet, &[a, v])?
+            }
+            (None, Some(v)) if facts.reference => count(Index::Vaet, &[v, a])?,
+            _ if bound.value && unique => 0.95,
+            _ if bound.value && facts.attribute.is_some_and(Attribute::in_avet) => {
+                self.scope.env.average(facts.at, a, Index::Avet)?
+            }
+            // An attribute with no value index: one in ten facts, by want of knowledge.
+            _ if bound.value => (count(Index::Aevt, &[a])? / 10.0).max(1.5),
+            _ => count(Index::Aevt, &[a])?,
+        })
+    }
+
+    pub(super) fn take_pattern(
+        &mut self,
+        at: usize,
+        source: usize,
+        terms: &[Term],
+        cost: f64,
+    ) -> Result<(), Error> {
+        let Some(&(_, clause)) = self.left.get(at) else { return Ok(()) };
+        let places = vec![clause.place.clone()];
+        if let Data::Rows(table) = self.scope.env.data(source)? {
+            let (columns, key, takes, once) = self.columns(at, terms)?;
+            let find = Find { table: table.clone(), columns, key, takes, once };
+            self.left.remove(at);
+            self.bound.extend(clause.produces());
+            self.push(Action::Find(find), cost, places);
+            return Ok(());
+        }
+        let facts = self.facts(source, terms)?;
+        if facts.is_absent() {
+            self.left.remove(at);
+            self.bound.extend(clause.produces());
+            self.push(Action::Nothing, 0.0, places);
+            return Ok(());
+        }
+        if self.leap(at, &facts, terms, cost)? {
+            return Ok(());
+        }
+        let action = self.scan(at, &facts, terms);
+        self.left.remove(at);
+        self.bound.extend(clause.produces());
+        self.push(action, cost, places);
+        Ok(())
+    }
+
+    fn scan(&self, at: usize, facts: &Facts<'s>, terms: &[Term]) -> Action<'s> {
+        let bound = facts.bound();
+        let mut index = bound.choose();
+        let mut by_value = None;
+        // A value is looked for and no index has it first: sort the column once.
+        let first = self.steps.is_empty();
+        if bound.value && !bound.entity && index == Index::Aevt && !first {
+            by_value = facts.attribute.map(|attribute| attribute.id);
+            index = Index::Avet;
+        }
+        let length = bound.prefix(index);
+        let prefix = facts.cells(index, 0, length);
+        let mut takes = Vec::new();
+        let mut filled = BTreeSet::new();
+        for part in Part::ALL {
+            if prefix.iter().any(|(known, _)| *known == part) {
+                continue;
+            }
+            let take = match facts.slot(part) {
+                Slot::Fixed(cell) => Take::Check { cell, entity: None },
+                Slot::Free(var) if !filled.insert(var) => {
+                    Take::Check { cell: Cell::Slot(var), entity: None }
+                }
+                Slot::Free(var) if self.is_read(var, at) || repeats(terms, var) => {
+                    Take::Fill { slot: var, entity: None }
+                }
+                _ => continue,
+            };
+            takes.push((part, take));
+        }
+        // Slots are filled before they are compared.
+        takes.sort_by_key(|(_, take)| matches!(take, Take::Check { .. }));
+        let once = !takes.iter().any(|(_, take)| matches!(take, Take::Fill { .. }));
+        Action::Scan(Box::new(Scan {
+            at: facts.at,
+            source: facts.source,
+            foreign: facts.foreign,
+            index,
+            reader: RefCell::new(facts.source.reader(index)),
+            prefix,
+            takes,
+            once,
+            by_value,
+            made: RefCell::new(None),
+        }))
+    }
+
+    /// Joins the pattern with all others that have the same variable free, if there are any and if
+    /// indexes have the variable next.
+    fn leap(
+        &mut self,
+        at: usize,
+        facts: &Facts<'s>,
+        terms: &[Term],
+        cost: f64,
+    ) -> Result<bool, Error> {
+        let mut free = terms.iter().filter_map(Term::var).filter(|var| !self.bound.contains(var));
+        let Some(var) = free.next() else { return Ok(false) };
+        let Some(first) = self.leaper(facts, var) else { return Ok(false) };
+        let entity_kind = |facts: &Facts<'_>, part| part == Part::Entity || facts.reference;
+        let mut kinds = vec![entity_kind(facts, first.0)];
+        let mut members = vec![(at, first)];
+        for other in (0..self.left.len()).filter(|other| *other != at) {
+            let Some((_, clause)) = self.left.get(other) else { continue };
+            let super::ClauseKind::Pattern { source, terms } = &clause.kind else { continue };
+            let source = source.resolve(self.scope.default);
+            if self.scope.env.facts(source).is_none() {
+                continue;
+            }
+            let facts = self.facts(source, terms).map_err(|error| error.at(&clause.place))?;
+            if facts.is_absent() {
+                continue;
+            }
+            if let Some(leaper) = self.leaper(&facts, var) {
+                kinds.push(entity_kind(&facts, leaper.0));
+                members.push((other, leaper));
+            }
+        }
+        // A variable that is an entity here and a plain value there is left to scans.
+        if members.len() < 2 || kinds.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Ok(false);
+        }
+        let entity = kinds.first().copied().unwrap_or(false);
+        let mut places = Vec::new();
+        let mut leapers = Vec::new();
+        for (member, (_, source, index, prefix, suffix)) in &members {
+            places.extend(self.left.get(*member).map(|(_, clause)| clause.place.clone()));
+            leapers.push(IndexLeaper::new(
+                *source,
+                *index,
+                prefix.clone(),
+                suffix.clone(),
+                entity,
+                self.scope.env.watch.clone(),
+            ));
+        }
+        let mut taken: Vec<usize> = members.iter().map(|(member, _)| *member).collect();
+        taken.sort_unstable();
+        for (done, member) in taken.into_iter().enumerate() {
+            let (number, _) = self.left.remove(member - done);
+            if done > 0 {
+                self.trace.push((number, self.bound.clone()));
+            }
+        }
+        self.bound.insert(var);
+        let leapers = RefCell::new(Leapers::new(leapers, entity));
+        self.push(Action::Leap { leapers, slot: var }, cost, places);
+        Ok(true)
+    }
+
+    /// A pattern as a leaper for `var`: the part, the index, what is fixed before and behind.
+    #[allow(clippy::type_complexity, reason = "the arguments of a leaper, made in one place")]
+    fn leaper(
+        &self,
+        facts: &Facts<'s>,
+        var: Var,
+    ) -> Option<(Part, &'s dyn Source, Index, Vec<(Part, Cell)>, Vec<(Part, Cell)>)> {
+        if facts.foreign || !facts.source.lends() {
+            return None;
+        }
+        let part = facts.only(var).filter(|part| matches!(part, Part::Entity | Part::Value))?;
+        if !matches!((facts.slot(Part::Tx), facts.slot(Part::Added)), (Slot::Blank, Slot::Blank)) {
+            return None;
+        }
+        let bound = facts.bound();
+        // An attribute in a variable may or may not be a reference.
+        facts.attribute?;
+        let index = bound.leap(part)?;
+        let length = bound.prefix(index);
+        let suffix = facts.cells(index, length + 1, 3);
+        // A gap between the variable and what is fixed behind it cannot be searched.
+        let behind = parts(index).iter().skip(length + 1).map_while(|p| facts.cell(*p)).count();
+        if behind != suffix.len() {
+            return None;
+        }
+        Some((part, facts.source, index, facts.cells(index, 0, length), suffix))
+    }
+}
+
+/// An entity that a constant names; nothing matches where it names none.
+fn entity(source: &dyn Source, value: &Value) -> Result<Slot, Error> {
+    match value {
+        Value::Int(n) if *n < 0 => Ok(Slot::Absent),
+        Value::Int(_) | Value::Ref(_) | Value::Keyword(_) => Ok(source
+            .entity_id(value)?
+            .map_or(Slot::Absent, |id| Slot::Fixed(Cell::Const(Word::entity(id).raw())))),
+        Value::Vector(_) | Value::List(_) => match source.entity_id(value)? {
+            Some(id) => Ok(Slot::Fixed(Cell::Const(Word::entity(id).raw()))),
+            None => Err(Error::new(ErrorKind::NoEntity(value.to_string()))),
+        },
+        _ => Ok(Slot::Absent),
+    }
+}
+
+/// The attribute a constant names, or an error with the nearest name.
+pub(super) fn known<'s>(source: &'s dyn Source, name: &Value) -> Result<&'s Attribute, Error> {
+    let found = match name {
+        Value::Keyword(name) => source.attribute_named(name),
+        Value::Ref(id) => source.attribute(*id),
+        Value::Int(id) => u64::try_from(*id).ok().and_then(|id| source.attribute(id)),
+        _ => None,
+    };
+    found.ok_or_else(|| unknown_attribute(name, source))
+}
+
+/// The error for an attribute that does not exist, with the nearest name.
+pub(crate) fn unknown_attribute(name: &Value, source: &dyn Source) -> Error {
+    let written = name.to_string();
+    let bare = written.trim_start_matches(':');
+    let nearest = nearest(bare, source.attribute_names()).map(|name| format!(":{name}"));
+    Error::new(ErrorKind::UnknownAttribute { name: written, nearest })
+}

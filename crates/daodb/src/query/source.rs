@@ -1,0 +1,157 @@
+//! What the query engine needs of a database, and nothing more.
+//!
+//! 1. Keys come as an [`Index`] orders them; entity and attribute words are bare ids, the value is
+//!    a whole word of the source's store, `t` counts transactions.
+//! 2. A [`Reader`] over the present lends keys for as long as the source is borrowed: nothing is
+//!    copied. Other views make the facts of one prefix at a time.
+
+use datom::{Keyword, Value, Word};
+
+use super::error::Error;
+use crate::attribute::Attribute;
+use crate::index::{Index, Key};
+
+/// One view of one database.
+pub(crate) trait Source {
+    /// Words of two sources of the same store mean the same.
+    fn store(&self) -> u64;
+
+    /// Of two sources of a store, the one of the greater basis knows every word of the other.
+    fn basis(&self) -> u64;
+
+    fn attribute(&self, id: u64) -> Option<&Attribute>;
+
+    fn attribute_named(&self, name: &Keyword) -> Option<&Attribute>;
+
+    /// Every attribute's name, for suggestions.
+    fn attribute_names(&self) -> Vec<&str>;
+
+    /// The word of a value that the store holds.
+    fn word(&self, value: &Value) -> Result<Option<Word>, Error>;
+
+    fn value(&self, word: Word) -> Result<Value, Error>;
+
+    /// The entity that an id, an ident or a lookup ref names.
+    fn entity_id(&self, name: &Value) -> Result<Option<u64>, Error>;
+
+    /// Whether readers lend keys.
+    fn lends(&self) -> bool;
+
+    /// Facts whose key begins with `prefix`: exact for the present, else the present's figure.
+    fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error>;
+
+    fn reader(&self, index: Index) -> Reader<'_>;
+}
+
+/// Makes the facts of one prefix, in order.
+pub(crate) type Make<'s> = Box<dyn Fn(&[u64]) -> Result<Vec<Key>, Error> + 's>;
+
+/// Reads one index of one source.
+pub(crate) enum Reader<'s> {
+    /// A sorted run in memory, and where it was read last.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the source of tests"))]
+    Run { rows: &'s [Key], at: usize },
+    /// A cursor over shared memory.
+    Tree(crate::facts::Cursor<'s>),
+    /// A view that is computed.
+    View(Make<'s>),
+}
+
+/// Whether reading goes on.
+pub(crate) type Go = Result<bool, Error>;
+
+impl<'s> Reader<'s> {
+    /// Lends each key that begins with `prefix`, in order, until told to stop. Nothing is lent by a
+    /// view that is computed.
+    pub(crate) fn lend(
+        &mut self,
+        prefix: &[u64],
+        mut take: impl FnMut(&'s Key) -> Go,
+    ) -> Result<(), Error> {
+        match self {
+            Reader::Run { rows, at } => {
+                *at = place(rows, *at, prefix);
+                for key in rows.get(*at..).unwrap_or_default() {
+                    if !key.starts_with(prefix) || !take(key)? {
+                        break;
+                    }
+                }
+            }
+            Reader::Tree(cursor) => {
+                seek(cursor, prefix)?;
+                while let Some(key) = cursor.next().map_err(Error::storage)? {
+                    if !key.starts_with(prefix) || !take(key)? {
+                        break;
+                    }
+                }
+            }
+            Reader::View(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Shows each key that begins with `prefix`, in order, until told to stop.
+    pub(crate) fn scan(
+        &mut self,
+        prefix: &[u64],
+        mut take: impl FnMut(&Key) -> Go,
+    ) -> Result<(), Error> {
+        match self {
+            Reader::View(make) => {
+                for key in &make(prefix)? {
+                    if !take(key)? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            _ => self.lend(prefix, |key| take(key)),
+        }
+    }
+
+    /// Moves forward to the first key at or above `target` and lends it.
+    pub(crate) fn advance(&mut self, target: &Key) -> Result<Option<&'s Key>, Error> {
+        match self {
+            Reader::Run { rows, at } => {
+                *at = place(rows, *at, target);
+                Ok(rows.get(*at))
+            }
+            Reader::Tree(cursor) => cursor.advance_to(target).map_err(Error::storage),
+            Reader::View(_) => Ok(None),
+        }
+    }
+
+    /// Moves to the first key at or above `prefix`, wherever the reader stands.
+    pub(crate) fn rewind(&mut self, prefix: &[u64]) -> Result<(), Error> {
+        match self {
+            Reader::Run { at, .. } => *at = 0,
+            Reader::Tree(cursor) => seek(cursor, prefix)?,
+            Reader::View(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Forward by galloping where the cursor stands before the prefix, else from the root.
+fn seek(cursor: &mut crate::facts::Cursor<'_>, prefix: &[u64]) -> Result<(), Error> {
+    cursor.seek(prefix).map_err(Error::storage)?;
+    Ok(())
+}
+
+/// The first place at or above `target` in sorted rows: galloping from `at` where that is before
+/// it, else by halves.
+fn place(rows: &[Key], at: usize, target: &[u64]) -> usize {
+    let below = |key: &Key| key.as_slice() < target;
+    match rows.get(at) {
+        Some(key) if below(key) => {
+            let (mut low, mut step) = (at, 1);
+            while rows.get(low + step).is_some_and(below) {
+                low += step;
+                step *= 2;
+            }
+            let high = (low + step).min(rows.len());
+            low + rows.get(low..high).unwrap_or_default().partition_point(below)
+        }
+        _ => rows.get(..at.min(rows.len())).unwrap_or_default().partition_point(below),
+    }
+}

@@ -1,0 +1,219 @@
+//! What a plan is made of.
+//!
+//! A plan runs over rows of words, one slot for each variable of its scope. Each step takes rows
+//! and makes rows in which more slots are filled; the meaning of the others is nothing.
+
+use std::cell::{Cell as Count, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datom::{Datom, Value, Word, id};
+
+use super::ast::Binding;
+use super::demand::Component;
+use super::error::{Error, Place};
+use super::function::{Builtin, Comparison, Lookup};
+use super::leap::Leapers;
+use super::relation::Relation;
+use super::source::{Reader, Source};
+use super::table::Table;
+use crate::index::{Index, Key};
+
+/// A position of a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Entity,
+    Attribute,
+    Value,
+    Tx,
+    Added,
+}
+
+impl Part {
+    pub(crate) const ALL: [Part; 5] =
+        [Part::Entity, Part::Attribute, Part::Value, Part::Tx, Part::Added];
+
+    /// The word that queries see.
+    pub(crate) fn word(self, fact: &Datom) -> u64 {
+        match self {
+            Part::Entity => Word::entity(fact.e).raw(),
+            Part::Attribute => Word::entity(fact.a).raw(),
+            Part::Value => fact.v.raw(),
+            Part::Tx => Word::entity(id::transaction(fact.t)).raw(),
+            Part::Added => Word::bool(fact.added()).raw(),
+        }
+    }
+
+    /// The word that keys hold, of one that queries see; `None` where no key can hold it.
+    pub(crate) fn key_word(self, word: u64) -> Option<u64> {
+        match self {
+            Part::Entity | Part::Attribute => Word::from_raw(word).as_entity(),
+            Part::Value => Some(word),
+            Part::Tx | Part::Added => None,
+        }
+    }
+}
+
+/// The parts of an index's key, in its order.
+pub(crate) const fn parts(index: Index) -> [Part; 3] {
+    match index {
+        Index::Eavt => [Part::Entity, Part::Attribute, Part::Value],
+        Index::Aevt => [Part::Attribute, Part::Entity, Part::Value],
+        Index::Avet => [Part::Attribute, Part::Value, Part::Entity],
+        Index::Vaet => [Part::Value, Part::Attribute, Part::Entity],
+    }
+}
+
+/// Where a word comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Slot(usize),
+    Const(u64),
+}
+
+impl Cell {
+    #[inline]
+    pub(crate) fn of(self, row: &[u64]) -> u64 {
+        match self {
+            Cell::Slot(slot) => row.get(slot).copied().unwrap_or(0),
+            Cell::Const(word) => word,
+        }
+    }
+}
+
+/// What a step does with one word of what it found: fill a slot, or compare.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Take {
+    /// Fill the slot. The source of which the variable is an entity, if it is one.
+    Fill { slot: usize, entity: Option<usize> },
+    /// Keep the row only if the words are equal. As above.
+    Check { cell: Cell, entity: Option<usize> },
+}
+
+/// Facts of one source by a prefix of one index.
+pub(crate) struct Scan<'s> {
+    pub(crate) at: usize,
+    pub(crate) source: &'s dyn Source,
+    pub(crate) foreign: bool,
+    pub(crate) index: Index,
+    pub(crate) reader: RefCell<Reader<'s>>,
+    pub(crate) prefix: Vec<(Part, Cell)>,
+    pub(crate) takes: Vec<(Part, Take)>,
+    /// Whether one fact is as good as many.
+    pub(crate) once: bool,
+    /// The facts of an attribute without the index AVET, in that order; read instead of the index.
+    pub(crate) by_value: Option<u64>,
+    pub(crate) made: RefCell<Option<Rc<Vec<Key>>>>,
+}
+
+/// Rows of a table by some of its columns.
+pub(crate) struct Find {
+    pub(crate) table: Rc<Table>,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) key: Vec<Cell>,
+    pub(crate) takes: Vec<(usize, Take)>,
+    pub(crate) once: bool,
+}
+
+/// Rows of a relation by the first columns of one of its orders.
+pub(crate) struct Probe {
+    pub(crate) relation: Rc<RefCell<Box<dyn Relation>>>,
+    pub(crate) order: usize,
+    pub(crate) prefix: Vec<Cell>,
+    pub(crate) takes: Vec<(usize, Take)>,
+    pub(crate) once: bool,
+}
+
+/// Rows of a rule of another component, computed for what is asked.
+pub(crate) struct Call<'s> {
+    pub(crate) component: Rc<RefCell<Component<'s>>>,
+    pub(crate) variant: usize,
+    pub(crate) demand: Vec<Cell>,
+    pub(crate) probe: Probe,
+}
+
+/// A function's value, kept if it is true or bound.
+pub(crate) struct Apply {
+    pub(crate) function: Builtin,
+    pub(crate) args: Vec<ArgCell>,
+    pub(crate) binding: Option<Binding>,
+    /// By variable of the binding: what becomes of its word.
+    pub(crate) takes: Vec<(usize, Take)>,
+}
+
+pub(crate) enum ArgCell {
+    Cell(Cell),
+    /// A constant, kept as the value it is.
+    Value(Value),
+}
+
+/// A function that reads a database.
+pub(crate) struct Consult<'s> {
+    pub(crate) source: &'s dyn Source,
+    pub(crate) at: usize,
+    pub(crate) lookup: Lookup,
+    pub(crate) entity: Cell,
+    pub(crate) attributes: Vec<(u64, Value)>,
+    pub(crate) default: Option<Cell>,
+    pub(crate) apply: Apply,
+}
+
+pub(crate) enum Action<'s> {
+    /// No row can match.
+    Nothing,
+    Scan(Box<Scan<'s>>),
+    /// One variable that several patterns restrict: a worst-case-optimal join.
+    Leap {
+        leapers: RefCell<Leapers<'s>>,
+        slot: usize,
+    },
+    Find(Find),
+    Probe(Probe),
+    Call(Call<'s>),
+    Compare {
+        comparison: Comparison,
+        left: Cell,
+        right: Cell,
+    },
+    Apply(Apply),
+    Consult(Consult<'s>),
+    /// Rows for which the plan finds nothing; `slot` numbers the rows.
+    Not {
+        plan: Plan<'s>,
+        slot: usize,
+    },
+    Or(Vec<Plan<'s>>),
+}
+
+/// One step, and what is known about it.
+pub(crate) struct Step<'s> {
+    pub(crate) action: Action<'s>,
+    /// Rows expected for each row that comes in.
+    pub(crate) estimate: f64,
+    /// Rows made so far.
+    pub(crate) rows: Count<u64>,
+    pub(crate) places: Vec<Arc<Place>>,
+}
+
+/// Steps, in order.
+pub(crate) struct Plan<'s> {
+    pub(crate) width: usize,
+    pub(crate) steps: Vec<Step<'s>>,
+}
+
+impl Plan<'_> {
+    /// Rows expected for each row that comes in.
+    pub(crate) fn estimate(&self) -> f64 {
+        self.steps.iter().map(|step| step.estimate).product()
+    }
+}
+
+impl Step<'_> {
+    /// The same error at the first clause of this step.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        match self.places.first() {
+            Some(place) => error.at(place),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The engine against the naive evaluator, and the cases that other engines get wrong.

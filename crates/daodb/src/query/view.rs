@@ -1,0 +1,244 @@
+//! Databases as sources of queries, and the calls that users make.
+
+use datom::{Datom, Keyword, Value, Word};
+use eve::Read;
+
+use super::error::{Error, QueryError};
+use super::source::{Reader, Source};
+use super::{Answer, Explanation, Given, Limits, Query, Watch};
+use crate::attribute::Attribute;
+use crate::db::Db;
+use crate::index::Index;
+use crate::pull::Pattern;
+
+/// What a place of `:in` is given.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// A database, for `$` or `$name`.
+    Db(Db),
+    /// A value, for anything else: also rules for `%`, and a relation in place of a database.
+    Value(Value),
+}
+
+impl From<Db> for Input {
+    fn from(db: Db) -> Self {
+        Input::Db(db)
+    }
+}
+
+impl<V: Into<Value>> From<V> for Input {
+    fn from(value: V) -> Self {
+        Input::Value(value.into())
+    }
+}
+
+impl Source for Db {
+    /// The hash seed of a region is drawn when it is made, and is never the same for two.
+    fn store(&self) -> u64 {
+        self.state().snapshot.seed()
+    }
+
+    fn basis(&self) -> u64 {
+        Db::basis(self)
+    }
+
+    fn attribute(&self, id: u64) -> Option<&Attribute> {
+        Db::attribute(self, id)
+    }
+
+    fn attribute_named(&self, name: &Keyword) -> Option<&Attribute> {
+        Db::attribute_named(self, name)
+    }
+
+    fn attribute_names(&self) -> Vec<&str> {
+        self.attributes().map(|attribute| attribute.ident.as_str()).collect()
+    }
+
+    fn word(&self, value: &Value) -> Result<Option<Word>, Error> {
+        Db::word(self, value).map_err(Error::storage)
+    }
+
+    fn value(&self, word: Word) -> Result<Value, Error> {
+        Db::value(self, word).map_err(Error::storage)
+    }
+
+    fn entity_id(&self, name: &Value) -> Result<Option<u64>, Error> {
+        Db::entity_id(self, name).map_err(|error| match error {
+            error @ crate::Error::Lookup { .. } => Error::syntax(error.to_string()),
+            error => Error::storage(error),
+        })
+    }
+
+    fn lends(&self) -> bool {
+        self.is_present()
+    }
+
+    fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error> {
+        let state = self.state();
+        let set = state.record.current(index);
+        set.count_prefix(&state.snapshot, prefix).map_err(Error::storage)
+    }
+
+    fn reader(&self, index: Index) -> Reader<'_> {
+        match self.cursor(index) {
+            Some(cursor) => Reader::Tree(cursor),
+            None => Reader::View(Box::new(move |prefix| {
+                let key = components(index, prefix);
+                let facts = self.datoms(index, &key).map_err(Error::storage)?;
+                facts
+                    .map(|fact| fact.map(|fact| index.key(&fact)).map_err(Error::storage))
+                    .collect()
+            })),
+        }
+    }
+}
+
+/// The words of a prefix: bare ids become references.
+fn components(index: Index, prefix: &[u64]) -> Vec<Word> {
+    let mut key = [0; 5];
+    for (slot, word) in key.iter_mut().zip(prefix) {
+        *slot = *word;
+    }
+    let Datom { e, a, v, .. } = index.datom(&key);
+    let words = match index {
+        Index::Eavt => [Word::entity(e), Word::entity(a), v],
+        Index::Aevt => [Word::entity(a), Word::entity(e), v],
+        Index::Avet => [Word::entity(a), v, Word::entity(e)],
+        Index::Vaet => [v, Word::entity(a), Word::entity(e)],
+    };
+    words.into_iter().take(prefix.len()).collect()
+}
+
+impl Db {
+    /// Runs a query. The inputs are those that `:in` names, in its order; this database is `$`, so
+    /// nothing is given for it. Other sources (`$old`) are given as [`Input::Db`] or as relations.
+    ///
+    /// # Errors
+    /// [`crate::Error::Query`] says what was wrong, and where in the query.
+    pub fn query(&self, query: &Query, inputs: &[Input]) -> Result<Answer, crate::Error> {
+        self.query_with(query, inputs, &Limits::default())
+    }
+
+    /// The same, within limits.
+    ///
+    /// # Errors
+    /// As [`Db::query`]; also when a limit is hit.
+    pub fn query_with(
+        &self,
+        query: &Query,
+        inputs: &[Input],
+        limits: &Limits,
+    ) -> Result<Answer, crate::Error> {
+        Ok(super::execute(query, &self.given(query, inputs), limits)?)
+    }
+
+    /// Runs a query given as text, with values as inputs, and returns the answer as one value.
+    ///
+    /// ```
+    /// use daodb::Database;
+    /// use datom::{Value, edn};
+    ///
+    /// let database = Database::memory()?;
+    /// database.transact(&edn::read_all(
+    ///     "{:db/ident :person/name, :db/valueType :db.type/string, :db/unique :db.unique/identity}
+    ///      {:db/ident :person/born, :db/valueType :db.type/long}",
+    /// )?)?;
+    /// database.transact(&edn::read_all(
+    ///     r#"{:person/name "Ada Lovelace" :person/born 1815} {:person/name "Alan" :person/born 1912}"#,
+    /// )?)?;
+    /// let names = database.db()?.q(
+    ///     "[:find ?name :in $ ?year :where [?p :person/name ?name] [?p :person/born ?b] [(< ?b ?year)]]",
+    ///     &[Value::Int(1900)],
+    /// )?;
+    /// assert_eq!(names, edn::read(r#"#{["Ada Lovelace"]}"#)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Query::parse`] and [`Db::query`].
+    pub fn q(&self, text: &str, inputs: &[Value]) -> Result<Value, crate::Error> {
+        let inputs: Vec<Input> = inputs.iter().cloned().map(Input::Value).collect();
+        Ok(self.query(&Query::parse(text)?, &inputs)?.to_value())
+    }
+
+    /// Runs a query and tells how it was done: steps, indexes, expected and actual rows.
+    ///
+    /// # Errors
+    /// As [`Db::query_with`].
+    pub fn explain(
+        &self,
+        query: &Query,
+        inputs: &[Input],
+        limits: &Limits,
+    ) -> Result<Explanation, crate::Error> {
+        Ok(super::explain(query, &self.given(query, inputs), limits)?)
+    }
+
+    /// The inputs with this database put where the query reads `$`.
+    fn given<'g>(&'g self, query: &Query, inputs: &'g [Input]) -> Vec<Given<'g>> {
+        let mut rest = inputs.iter();
+        let mut given: Vec<Given<'g>> = Vec::new();
+        for at in 0..query.inputs() {
+            if query.is_default_source(at) {
+                given.push(Given::Source(self));
+            } else if let Some(input) = rest.next() {
+                given.push(as_given(input));
+            }
+        }
+        given.extend(rest.map(as_given));
+        given
+    }
+
+    /// What a pull pattern shows of an entity: a map, or nil where it finds nothing.
+    ///
+    /// # Errors
+    /// [`crate::Error::Query`] for a pattern or entity that is not one.
+    pub fn pull(&self, pattern: &Value, entity: &Value) -> Result<Value, crate::Error> {
+        let pattern = Pattern::parse(pattern, self)?;
+        self.pull_one(&pattern, entity)
+    }
+
+    /// The same for several entities, in their order.
+    ///
+    /// # Errors
+    /// As [`Db::pull`].
+    pub fn pull_many(
+        &self,
+        pattern: &Value,
+        entities: &[Value],
+    ) -> Result<Vec<Value>, crate::Error> {
+        let pattern = Pattern::parse(pattern, self)?;
+        entities.iter().map(|entity| self.pull_one(&pattern, entity)).collect()
+    }
+
+    fn pull_one(&self, pattern: &Pattern, entity: &Value) -> Result<Value, crate::Error> {
+        let Some(entity) = self.entity_id(entity)? else { return Ok(Value::Nil) };
+        Ok(pattern.pull(self, entity, &Watch::start(&Limits::default()))?)
+    }
+
+    /// All facts of an entity as a map: values of attributes of cardinality many as sets, entities
+    /// as maps of their id. Nil where nothing is known.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn entity(&self, entity: u64) -> Result<Value, crate::Error> {
+        crate::pull::touch(self, entity, &Watch::start(&Limits::default())).map_err(Into::into)
+    }
+}
+
+fn as_given(input: &Input) -> Given<'_> {
+    match input {
+        Input::Db(db) => Given::Source(db),
+        Input::Value(value) => Given::Value(value),
+    }
+}
+
+/// Runs a query on inputs that are all given, `$` among them: the query names its sources itself.
+///
+/// # Errors
+/// As [`Db::query`].
+pub fn query(query: &Query, inputs: &[Input], limits: &Limits) -> Result<Answer, QueryError> {
+    let given: Vec<Given<'_>> = inputs.iter().map(as_given).collect();
+    super::execute(query, &given, limits)
+}
