@@ -1,1 +1,42 @@
 //! Programs stored as datoms, run by a CESK machine whose continuations are data.
+//!
+//! ```
+//! use yin::{Limits, Machine, NoFacts, Outcome, Program};
+//!
+//! let program = Program::read(
+//!     "fib.yin",
+//!     "(defn fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (map fib (range 10))",
+//! )
+//! .unwrap();
+//! let mut machine = Machine::new(NoFacts, Limits::default());
+//! machine.start(&program).unwrap();
+//! let Outcome::Done(value) = machine.run(10_000) else { panic!() };
+//! assert_eq!(value.to_string(), "[0 1 1 2 3 5 8 13 21 34]");
+//! ```
+//!
+//! A [`Program`] is read from EDN-style source, or loaded from the datoms that
+//! [`Program::transaction`] stored. A [`Machine`] runs it, bounded in fuel, memory and depth. What
+//! it asks of the world parks it ([`Outcome::Perform`]); what it asks of a database goes through
+//! [`Facts`].
+#![forbid(unsafe_code)]
+
+mod ast;
+mod builtin;
+mod error;
+mod facts;
+mod heap;
+mod machine;
+mod names;
+mod program;
+mod projection;
+mod reader;
+
+pub use ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree};
+pub use error::{CALLS_MAX, Call, Error, Kind, Position};
+pub use facts::{Facts, NoFacts, Refusal};
+pub use machine::{Level, Limits, Machine, Outcome};
+pub use program::{Code, Program, schema};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,222 @@
+//! The Universal AST: what a program is before it is datoms and after.
+//!
+//! A [`Tree`] holds the nodes of one program, one for each place in its source. Nodes of equal
+//! content have equal [hashes](Tree::hash), and are one entity in a database.
+//!
+//! 1. Children stand before their parents, so a tree has no cycles and is walked without a guard.
+//! 2. Nodes are nested no deeper than [`DEPTH_MAX`], so recursion over a tree is bounded.
+//! 3. `recur` stands only where a loop or function body ends, with as many operands as it binds.
+
+mod check;
+mod hash;
+
+use datom::edn::Span;
+use datom::{Keyword, Symbol, Value};
+
+pub(crate) use check::check;
+
+/// Nodes are nested no deeper than this.
+pub const DEPTH_MAX: usize = 200;
+/// A function has at most so many parameters, a call so many operands.
+pub const OPERANDS_MAX: usize = 100;
+
+/// A node of one [`Tree`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// The place of the node in its tree.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a node is: the vocabulary of `:yin/type`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Node {
+    /// A value that stands for itself. `quote` makes one too.
+    Literal(Value),
+    /// The value of a name.
+    Variable(Symbol),
+    /// A function.
+    Lambda {
+        /// What the function calls itself.
+        own: Option<Symbol>,
+        /// Names of the arguments, in order.
+        params: Vec<Symbol>,
+        /// The name of the vector of all further arguments.
+        rest: Option<Symbol>,
+        /// What it computes.
+        body: NodeId,
+    },
+    /// A call: operator first, then operands from left to right.
+    Application {
+        /// What is called.
+        operator: NodeId,
+        /// What it is given, in order.
+        operands: Vec<NodeId>,
+    },
+    /// A choice. Only nil and false are false.
+    If {
+        /// What decides.
+        test: NodeId,
+        /// What follows if it is true.
+        consequent: NodeId,
+        /// What follows if it is not.
+        alternate: NodeId,
+    },
+    /// Names for values, one after the other, each seeing those before it.
+    Let {
+        /// The names, in order.
+        names: Vec<Symbol>,
+        /// Their values, in order.
+        values: Vec<NodeId>,
+        /// Where the names hold.
+        body: NodeId,
+    },
+    /// As `let`, and `recur` in the body binds the names anew.
+    Loop {
+        /// The names, in order.
+        names: Vec<Symbol>,
+        /// Their first values, in order.
+        values: Vec<NodeId>,
+        /// Where the names hold.
+        body: NodeId,
+    },
+    /// The next turn of the innermost loop or function.
+    Recur {
+        /// The new values, in order.
+        operands: Vec<NodeId>,
+    },
+    /// One after the other; the value is the last one's.
+    Do {
+        /// What is done, in order.
+        operands: Vec<NodeId>,
+    },
+    /// A name for all of the program and those after it.
+    Definition {
+        /// The name.
+        name: Symbol,
+        /// What it stands for.
+        value: NodeId,
+    },
+    /// A request to the world. The program parks until it is answered.
+    Perform {
+        /// What is asked for.
+        op: Keyword,
+        /// What it is given, in order.
+        operands: Vec<NodeId>,
+    },
+}
+
+impl Node {
+    /// The name of `:yin/type`, without colon and namespace.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Node::Literal(_) => "literal",
+            Node::Variable(_) => "variable",
+            Node::Lambda { .. } => "lambda",
+            Node::Application { .. } => "application",
+            Node::If { .. } => "if",
+            Node::Let { .. } => "let",
+            Node::Loop { .. } => "loop",
+            Node::Recur { .. } => "recur",
+            Node::Do { .. } => "do",
+            Node::Definition { .. } => "definition",
+            Node::Perform { .. } => "perform",
+        }
+    }
+
+    /// The nodes this one is made of, in the order they are evaluated.
+    pub fn children(&self) -> impl Iterator<Item = NodeId> + '_ {
+        let (first, many, last): (&[NodeId], &[NodeId], &[NodeId]) = match self {
+            Node::Literal(_) | Node::Variable(_) => (&[], &[], &[]),
+            Node::Lambda { body, .. } => (&[], &[], std::slice::from_ref(body)),
+            Node::Application { operator, operands } => {
+                (std::slice::from_ref(operator), operands, &[])
+            }
+            Node::If { test, consequent, alternate } => (
+                std::slice::from_ref(test),
+                std::slice::from_ref(consequent),
+                std::slice::from_ref(alternate),
+            ),
+            Node::Let { values, body, .. } | Node::Loop { values, body, .. } => {
+                (&[], values, std::slice::from_ref(body))
+            }
+            Node::Recur { operands } | Node::Do { operands } | Node::Perform { operands, .. } => {
+                (&[], operands, &[])
+            }
+            Node::Definition { value, .. } => (&[], &[], std::slice::from_ref(value)),
+        };
+        first.iter().chain(many).chain(last).copied()
+    }
+}
+
+/// The nodes of one program.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    nodes: Vec<Node>,
+    spans: Vec<Span>,
+    hashes: Vec<[u8; 32]>,
+    depths: Vec<u16>,
+}
+
+impl Tree {
+    /// Adds a node whose children are in the tree already. `None` if it would be nested deeper
+    /// than [`DEPTH_MAX`].
+    pub(crate) fn add(&mut self, node: Node, span: Span) -> Option<NodeId> {
+        let below = node.children().map(|child| self.depth(child)).max().unwrap_or(0);
+        if below >= DEPTH_MAX {
+            return None;
+        }
+        let id = NodeId(u32::try_from(self.nodes.len()).ok()?);
+        self.hashes.push(hash::of(&node, self));
+        self.nodes.push(node);
+        self.spans.push(span);
+        self.depths.push(below as u16 + 1);
+        Some(id)
+    }
+
+    fn depth(&self, id: NodeId) -> usize {
+        self.depths.get(id.index()).copied().map_or(0, usize::from)
+    }
+
+    /// What a node is. A node of another tree is nil.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &Node {
+        const NIL: &Node = &Node::Literal(Value::Nil);
+        self.nodes.get(id.index()).unwrap_or(NIL)
+    }
+
+    /// Where a node stands in the source.
+    #[must_use]
+    pub fn span(&self, id: NodeId) -> Span {
+        self.spans.get(id.index()).copied().unwrap_or_default()
+    }
+
+    /// The BLAKE3 hash of a node's content: of what it says and of the hashes below it.
+    #[must_use]
+    pub fn hash(&self, id: NodeId) -> [u8; 32] {
+        self.hashes.get(id.index()).copied().unwrap_or_default()
+    }
+
+    /// How many nodes there are, one for each place in the source.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Every node, children before parents.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+}

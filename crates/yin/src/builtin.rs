@@ -1,0 +1,280 @@
+//! The functions that every program has: primitives in Rust, the rest in `prelude.yin`.
+//!
+//! 1. A primitive never runs code of a program: what takes functions is written in the prelude
+//!    and runs on the machine like any other code, with its fuel, its bounds and its frames.
+//! 2. A primitive has no effect but new objects, so the machine may run it again after a
+//!    collection. Verbs are run by the machine itself.
+
+mod arithmetic;
+mod collection;
+mod predicate;
+mod sequence;
+mod text;
+
+use datom::Word;
+
+use crate::error::{Kind, Trouble};
+use crate::heap::Heap;
+use crate::projection::Compare;
+
+/// The source of the part of the language that is written in itself.
+pub(crate) const PRELUDE_SOURCE: &str = include_str!("builtin/prelude.yin");
+
+type Run = fn(&mut Heap, &[Word]) -> Result<Word, Trouble>;
+
+/// What only the machine can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Transact,
+    Query,
+    Pull,
+    Entity,
+    /// Calls a function with the elements of a vector.
+    Apply,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    Plain(Run),
+    Verb(Verb),
+}
+
+/// Any number of arguments.
+const ANY: u8 = u8::MAX;
+
+/// A function of the machine.
+pub(crate) struct Primitive {
+    pub(crate) name: &'static str,
+    least: u8,
+    most: u8,
+    pub(crate) body: Body,
+}
+
+impl Primitive {
+    pub(crate) fn admits(&self, n: usize) -> bool {
+        n >= usize::from(self.least) && (self.most == ANY || n <= usize::from(self.most))
+    }
+
+    /// The fault of a call with a wrong number of arguments.
+    pub(crate) fn arity(&self, n: usize) -> Trouble {
+        let wanted = match (self.least, self.most) {
+            (least, ANY) => format!("at least {least}"),
+            (least, most) if least == most => format!("{least}"),
+            (least, most) => format!("{least} to {most}"),
+        };
+        Trouble::new(Kind::Arity, format!("`{}` takes {wanted} arguments, not {n}", self.name))
+    }
+}
+
+const fn plain(name: &'static str, least: u8, most: u8, run: Run) -> Primitive {
+    Primitive { name, least, most, body: Body::Plain(run) }
+}
+
+const fn verb(name: &'static str, least: u8, most: u8, verb: Verb) -> Primitive {
+    Primitive { name, least, most, body: Body::Verb(verb) }
+}
+
+// The primitives the compiler knows: their places in the table.
+pub(crate) const ADD: u32 = 0;
+pub(crate) const SUB: u32 = 1;
+pub(crate) const MUL: u32 = 2;
+pub(crate) const INC: u32 = 3;
+pub(crate) const DEC: u32 = 4;
+pub(crate) const NOT: u32 = 5;
+pub(crate) const GET: u32 = 6;
+const LT: u32 = 7;
+const LE: u32 = 8;
+const GT: u32 = 9;
+const GE: u32 = 10;
+const EQ: u32 = 11;
+const NE: u32 = 12;
+const MAKE_VECTOR: u32 = 13;
+const MAKE_SET: u32 = 14;
+const MAKE_MAP: u32 = 15;
+const CONJ: u32 = 16;
+const ASSOC: u32 = 17;
+
+/// The comparison that a primitive is.
+pub(crate) const fn compare(id: u32) -> Option<Compare> {
+    match id {
+        LT => Some(Compare::Lt),
+        LE => Some(Compare::Le),
+        GT => Some(Compare::Gt),
+        GE => Some(Compare::Ge),
+        EQ => Some(Compare::Eq),
+        NE => Some(Compare::Ne),
+        _ => None,
+    }
+}
+
+/// What adds to the collection that a primitive makes.
+pub(crate) const fn adder(id: u32) -> Option<u32> {
+    match id {
+        MAKE_VECTOR | MAKE_SET => Some(CONJ),
+        MAKE_MAP => Some(ASSOC),
+        _ => None,
+    }
+}
+
+pub(crate) fn primitive(id: u32) -> Option<&'static Primitive> {
+    TABLE.get(id as usize)
+}
+
+/// Whether a primitive is the call of a function with the elements of a vector.
+pub(crate) fn is_apply(id: u32) -> bool {
+    primitive(id).is_some_and(|p| matches!(p.body, Body::Verb(Verb::Apply)))
+}
+
+/// Whether a primitive is plain and takes so many arguments.
+pub(crate) fn is_plain(id: u32, n: usize) -> bool {
+    primitive(id).is_some_and(|p| matches!(p.body, Body::Plain(_)) && p.admits(n))
+}
+
+/// Every primitive.
+pub(crate) static TABLE: &[Primitive] = &[
+    plain("+", 0, ANY, arithmetic::add),
+    plain("-", 1, ANY, arithmetic::sub),
+    plain("*", 0, ANY, arithmetic::mul),
+    plain("inc", 1, 1, arithmetic::inc),
+    plain("dec", 1, 1, arithmetic::dec),
+    plain("not", 1, 1, predicate::not),
+    plain("get", 2, 3, collection::get),
+    plain("<", 1, ANY, arithmetic::lt),
+    plain("<=", 1, ANY, arithmetic::le),
+    plain(">", 1, ANY, arithmetic::gt),
+    plain(">=", 1, ANY, arithmetic::ge),
+    plain("=", 1, ANY, predicate::equal),
+    plain("not=", 1, ANY, predicate::not_equal),
+    plain("yin/vector", 0, ANY, collection::vector),
+    plain("yin/set", 0, ANY, collection::hash_set),
+    plain("yin/map", 0, ANY, collection::hash_map),
+    plain("conj", 1, ANY, collection::conj),
+    plain("assoc", 3, ANY, collection::assoc),
+    // Numbers.
+    plain("/", 1, ANY, arithmetic::div),
+    plain("quot", 2, 2, arithmetic::quot),
+    plain("rem", 2, 2, arithmetic::rem),
+    plain("mod", 2, 2, arithmetic::modulo),
+    plain("abs", 1, 1, arithmetic::abs),
+    plain("min", 1, ANY, arithmetic::min),
+    plain("max", 1, ANY, arithmetic::max),
+    plain("==", 1, ANY, arithmetic::numerically_equal),
+    plain("!=", 1, ANY, predicate::not_equal),
+    plain("zero?", 1, 1, arithmetic::is_zero),
+    plain("pos?", 1, 1, arithmetic::is_positive),
+    plain("neg?", 1, 1, arithmetic::is_negative),
+    plain("even?", 1, 1, arithmetic::is_even),
+    plain("odd?", 1, 1, arithmetic::is_odd),
+    plain("int", 1, 1, arithmetic::to_int),
+    plain("float", 1, 1, arithmetic::to_float),
+    plain("sqrt", 1, 1, arithmetic::sqrt),
+    plain("floor", 1, 1, arithmetic::floor),
+    plain("ceil", 1, 1, arithmetic::ceil),
+    plain("round", 1, 1, arithmetic::round),
+    plain("parse-int", 1, 1, arithmetic::parse_int),
+    plain("parse-float", 1, 1, arithmetic::parse_float),
+    plain("compare", 2, 2, predicate::compare),
+    // Predicates.
+    plain("nil?", 1, 1, predicate::is_nil),
+    plain("some?", 1, 1, predicate::is_some),
+    plain("true?", 1, 1, predicate::is_true),
+    plain("false?", 1, 1, predicate::is_false),
+    plain("boolean", 1, 1, predicate::boolean),
+    plain("boolean?", 1, 1, predicate::is_boolean),
+    plain("number?", 1, 1, predicate::is_number),
+    plain("int?", 1, 1, predicate::is_int),
+    plain("float?", 1, 1, predicate::is_float),
+    plain("text?", 1, 1, predicate::is_text),
+    plain("string?", 1, 1, predicate::is_text),
+    plain("char?", 1, 1, predicate::is_char),
+    plain("keyword?", 1, 1, predicate::is_keyword),
+    plain("symbol?", 1, 1, predicate::is_symbol),
+    plain("entity?", 1, 1, predicate::is_entity),
+    plain("inst?", 1, 1, predicate::is_instant),
+    plain("bytes?", 1, 1, predicate::is_bytes),
+    plain("vector?", 1, 1, predicate::is_vector),
+    plain("list?", 1, 1, predicate::is_list),
+    plain("map?", 1, 1, predicate::is_map),
+    plain("set?", 1, 1, predicate::is_set),
+    plain("coll?", 1, 1, predicate::is_collection),
+    plain("fn?", 1, 1, predicate::is_function),
+    plain("error?", 1, 1, predicate::is_error),
+    plain("type", 1, 1, predicate::type_of),
+    // Errors.
+    plain("error", 2, 2, predicate::error),
+    plain("error-message", 1, 1, predicate::error_message),
+    plain("error-kind", 1, 1, predicate::error_kind),
+    plain("fail", 1, 1, predicate::fail),
+    // Text.
+    plain("str", 0, ANY, text::str),
+    plain("pr-str", 0, ANY, text::pr_str),
+    plain("subs", 2, 3, text::subs),
+    plain("split", 2, 2, text::split),
+    plain("split-lines", 1, 1, text::split_lines),
+    plain("join", 1, 2, text::join),
+    plain("trim", 1, 1, text::trim),
+    plain("upper-case", 1, 1, text::upper_case),
+    plain("lower-case", 1, 1, text::lower_case),
+    plain("starts-with?", 2, 2, text::starts_with),
+    plain("ends-with?", 2, 2, text::ends_with),
+    plain("includes?", 2, 2, text::includes),
+    plain("index-of", 2, 2, text::index_of),
+    plain("replace", 3, 3, text::replace),
+    plain("blank?", 1, 1, text::is_blank),
+    plain("name", 1, 1, text::name),
+    plain("namespace", 1, 1, text::namespace),
+    plain("keyword", 1, 2, text::keyword),
+    plain("symbol", 1, 2, text::symbol),
+    plain("gensym", 0, 1, text::gensym),
+    // Collections.
+    plain("vector", 0, ANY, collection::vector),
+    plain("list", 0, ANY, collection::list),
+    plain("hash-map", 0, ANY, collection::hash_map),
+    plain("hash-set", 0, ANY, collection::hash_set),
+    plain("vec", 1, 1, collection::vec),
+    plain("set", 1, 1, collection::set),
+    plain("get-in", 2, 3, collection::get_in),
+    plain("dissoc", 1, ANY, collection::dissoc),
+    plain("disj", 1, ANY, collection::disj),
+    plain("contains?", 2, 2, collection::contains),
+    plain("count", 1, 1, collection::count),
+    plain("empty?", 1, 1, collection::is_empty),
+    plain("keys", 1, 1, collection::keys),
+    plain("vals", 1, 1, collection::vals),
+    plain("merge", 0, ANY, collection::merge),
+    plain("into", 2, 2, collection::into),
+    plain("zipmap", 2, 2, collection::zipmap),
+    plain("select-keys", 2, 2, collection::select_keys),
+    // Sequences.
+    plain("first", 1, 1, sequence::first),
+    plain("second", 1, 1, sequence::second),
+    plain("last", 1, 1, sequence::last),
+    plain("rest", 1, 1, sequence::rest),
+    plain("nth", 2, 3, sequence::nth),
+    plain("peek", 1, 1, sequence::last),
+    plain("pop", 1, 1, sequence::pop),
+    plain("cons", 2, 2, sequence::cons),
+    plain("take", 2, 2, sequence::take),
+    plain("drop", 2, 2, sequence::drop),
+    plain("subvec", 2, 3, sequence::subvec),
+    plain("reverse", 1, 1, sequence::reverse),
+    plain("concat", 0, ANY, sequence::concat),
+    plain("range", 1, 3, sequence::range),
+    plain("repeat", 2, 2, sequence::repeat),
+    plain("distinct", 1, 1, sequence::distinct),
+    plain("frequencies", 1, 1, sequence::frequencies),
+    plain("partition", 2, 2, sequence::partition),
+    plain("interpose", 2, 2, sequence::interpose),
+    plain("flatten", 1, 1, sequence::flatten),
+    plain("%sort", 1, 1, sequence::sort),
+    plain("%sort-pairs", 1, 1, sequence::sort_pairs),
+    // What only the machine can do.
+    verb("transact!", 1, 1, Verb::Transact),
+    verb("q", 1, ANY, Verb::Query),
+    verb("pull", 2, 2, Verb::Pull),
+    verb("entity", 1, 1, Verb::Entity),
+    verb("%apply", 2, 2, Verb::Apply),
+];
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Primitives that ask what a value is, compare values, and handle error values.
+
+use datom::{Value, Word};
+
+use super::arithmetic::arg;
+use crate::error::{Kind, Trouble};
+use crate::heap::{Heap, MAP, Sort};
+
+type Answer = Result<Word, Trouble>;
+
+pub(super) fn not(_: &mut Heap, args: &[Word]) -> Answer {
+    Ok(Word::bool(!arg(args, 0).is_truthy()))
+}
+
+pub(super) fn equal(heap: &mut Heap, args: &[Word]) -> Answer {
+    for pair in args.array_windows::<2>() {
+        let [a, b] = *pair;
+        if !heap.equal(a, b)? {
+            return Ok(Word::FALSE);
+        }
+    }
+    Ok(Word::TRUE)
+}
+
+pub(super) fn not_equal(heap: &mut Heap, args: &[Word]) -> Answer {
+    Ok(Word::bool(equal(heap, args)? == Word::FALSE))
+}
+
+/// −1, 0 or 1, in the order of all values.
+pub(super) fn compare(heap: &mut Heap, args: &[Word]) -> Answer {
+    let order = heap.compare(arg(args, 0), arg(args, 1))?;
+    heap.int(order as i64)
+}
+
+macro_rules! sorts {
+    ($($name:ident: $($sort:ident)|+;)*) => {
+        $(pub(super) fn $name(heap: &mut Heap, args: &[Word]) -> Answer {
+            Ok(Word::bool(matches!(heap.sort(arg(args, 0)), $(Sort::$sort)|+)))
+        })*
+    };
+}
+
+sorts! {
+    is_nil: Nil;
+    is_boolean: Bool;
+    is_number: Int | Float;
+    is_int: Int;
+    is_float: Float;
+    is_text: Text;
+    is_char: Char;
+    is_keyword: Keyword;
+    is_symbol: Symbol;
+    is_entity: Ref;
+    is_instant: Instant;
+    is_bytes: Bytes;
+    is_vector: Vector;
+    is_list: List;
+    is_map: Map;
+    is_set: Set;
+    is_collection: Vector | List | Map | Set;
+    is_function: Function;
+}
+
+pub(super) fn is_some(_: &mut Heap, args: &[Word]) -> Answer {
+    Ok(Word::bool(arg(args, 0) != Word::NIL))
+}
+
+pub(super) fn is_true(_: &mut Heap, args: &[Word]) -> Answer {
+    Ok(Word::bool(arg(args, 0) == Word::TRUE))
+}
+
+pub(super) fn is_false(_: &mut Heap, args: &[Word]) -> Answer {
+    Ok(Word::bool(arg(args, 0) == Word::FALSE))
+}
+
+pub(super) fn boolean(_: &mut Heap, args: &[Word]) -> Answer {
+    Ok(Word::bool(arg(args, 0).is_truthy()))
+}
+
+/// The kind of a value as a keyword.
+pub(super) fn type_of(heap: &mut Heap, args: &[Word]) -> Answer {
+    let word = arg(args, 0);
+    if heap.error_content(word).is_some() {
+        return heap.keyword("error");
+    }
+    let name = heap.sort(word).name();
+    let name = name.rsplit(' ').next().unwrap_or(name);
+    heap.keyword(name)
+}
+
+pub(super) fn is_error(heap: &mut Heap, args: &[Word]) -> Answer {
+    Ok(Word::bool(heap.error_content(arg(args, 0)).is_some()))
+}
+
+/// An error value: `(error :kind "message")`.
+pub(super) fn error(heap: &mut Heap, args: &[Word]) -> Answer {
+    let (kind, message) = (arg(args, 0), arg(args, 1));
+    if heap.sort(kind) != Sort::Keyword {
+        return Err(heap.wrong("error", "a keyword for its kind", kind));
+    }
+    if heap.sort(message) != Sort::Text {
+        return Err(heap.wrong("error", "a text for its message", message));
+    }
+    let entries = [(heap.keyword("kind")?, kind), (heap.keyword("message")?, message)];
+    let content = heap.tree_sorted(MAP, &entries)?;
+    heap.error_value(content)
+}
+
+pub(super) fn error_message(heap: &mut Heap, args: &[Word]) -> Answer {
+    match heap.error_message(arg(args, 0)) {
+        Some(message) => heap.text(&message),
+        None => Err(heap.wrong("error-message", "an error value", arg(args, 0))),
+    }
+}
+
+pub(super) fn error_kind(heap: &mut Heap, args: &[Word]) -> Answer {
+    let Some(content) = heap.error_content(arg(args, 0)) else {
+        return Err(heap.wrong("error-kind", "an error value", arg(args, 0)));
+    };
+    let key = heap.keyword("kind")?;
+    Ok(heap.tree_get(content, key)?.unwrap_or(Word::NIL))
+}
+
+/// Ends the program.
+pub(super) fn fail(heap: &mut Heap, args: &[Word]) -> Answer {
+    let word = arg(args, 0);
+    let message = match heap.error_message(word) {
+        Some(message) => message,
+        None => match heap.as_text(word) {
+            Some(text) => text.as_str().to_owned(),
+            None => heap.show(word)?,
+        },
+    };
+    let value = heap.value(word, &|_| "fn".to_owned()).unwrap_or(Value::Nil);
+    Err(Trouble::new(Kind::Failed, message).value(value))
+}

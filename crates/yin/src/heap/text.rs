@@ -1,0 +1,73 @@
+//! Text, bytes and other opaque bytes in the heap.
+
+use datom::Word;
+
+use super::{Form, Heap};
+use crate::error::Trouble;
+
+/// A borrowed text; short texts live in their word.
+pub(crate) enum Text<'h> {
+    Short([u8; 7], usize),
+    Long(&'h str),
+}
+
+impl Text<'_> {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Text::Short(bytes, length) => {
+                bytes.get(..*length).and_then(|b| str::from_utf8(b).ok()).unwrap_or("")
+            }
+            Text::Long(text) => text,
+        }
+    }
+}
+
+impl Heap {
+    /// A text: inline up to seven bytes, an object beyond.
+    pub(crate) fn text(&mut self, text: &str) -> Result<Word, Trouble> {
+        match Word::short_text(text) {
+            Some(word) => Ok(word),
+            None => self.byte_object(Form::Text, text.as_bytes()),
+        }
+    }
+
+    /// The text that a word is.
+    pub(crate) fn as_text(&self, word: Word) -> Option<Text<'_>> {
+        if let Some(short) = word.as_short_text() {
+            let text = short.as_str().as_bytes();
+            let mut bytes = [0; 7];
+            bytes.get_mut(..text.len())?.copy_from_slice(text);
+            return Some(Text::Short(bytes, text.len()));
+        }
+        str::from_utf8(self.bytes_of(word, Form::Text)?).ok().map(Text::Long)
+    }
+
+    /// Bytes with their length in front, padded to whole words.
+    pub(super) fn byte_object(&mut self, form: Form, bytes: &[u8]) -> Result<Word, Trouble> {
+        let at = self.words.len();
+        let units = bytes.len().div_ceil(8);
+        self.begin(form, units + 1)?;
+        self.words.push(bytes.len() as u64);
+        let (whole, rest) = bytes.as_chunks::<8>();
+        self.words.extend(whole.iter().map(|chunk| u64::from_ne_bytes(*chunk)));
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            for (to, from) in last.iter_mut().zip(rest) {
+                *to = *from;
+            }
+            self.words.push(u64::from_ne_bytes(last));
+        }
+        Ok(super::private(super::OBJECT, at as u64))
+    }
+
+    /// The bytes of an object of bytes.
+    pub(super) fn bytes_of(&self, word: Word, form: Form) -> Option<&[u8]> {
+        let (length, units) = self.raw_of(word, form)?.split_first()?;
+        bytemuck::cast_slice::<u64, u8>(units).get(..*length as usize)
+    }
+
+    /// The bytes that a word is, if it is bytes.
+    pub(crate) fn as_bytes(&self, word: Word) -> Option<&[u8]> {
+        self.bytes_of(word, Form::Bytes)
+    }
+}

@@ -1,0 +1,608 @@
+//! The machine: control, environment, store and continuation, as plain data.
+//!
+//! Between two instructions its whole state is an address, an array of words (the registers of
+//! all waiting calls, their environments), an array of frames of two integers (the
+//! continuation), and the heap (the store). Nothing of it lives on the host's stack.
+//!
+//! 1. No call of a program is a call of the host, so depth is bounded by [`Limits`], not by the
+//!    host's stack.
+//! 2. Every call and every turn of a loop costs fuel, and every large operation costs fuel for its
+//!    size, so every run ends.
+//! 3. Words above the running function's registers were written since the last collection, or
+//!    are nil: a collection clears them, so no register ever holds a word of an older heap.
+//! 4. A failed program leaves the machine idle, its definitions as they were at the failure.
+
+mod call;
+mod step;
+mod view;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use datom::{Keyword, Value, Word};
+
+use crate::ast::Node;
+use crate::builtin;
+use crate::error::{CALLS_MAX, Error, Fault, Kind, Trouble};
+use crate::facts::Facts;
+use crate::heap::{Heap, MAP, Sort, primitive_word};
+use crate::program::Program;
+use crate::projection::{PRELUDE, Projection, Unfit, WINDOW};
+
+use step::Exit;
+pub use view::Level;
+
+/// A run looks around (interrupts, fuel) at least every so many calls and turns.
+const POLL: u64 = 1 << 14;
+/// Steps inside of large operations that cost as much fuel as one call.
+const STEPS_PER_FUEL: u64 = 8;
+
+/// What a machine may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Words of 8 bytes on the heap.
+    pub heap_words: usize,
+    /// Calls that wait at one time.
+    pub calls: usize,
+}
+
+impl Default for Limits {
+    /// 256 MiB and a million calls.
+    fn default() -> Self {
+        Self { heap_words: 32 << 20, calls: 1_000_000 }
+    }
+}
+
+impl Limits {
+    /// With another bound for the heap, in words of 8 bytes.
+    #[must_use]
+    pub fn heap_words(self, heap_words: usize) -> Self {
+        Self { heap_words, ..self }
+    }
+
+    /// With another bound for waiting calls.
+    #[must_use]
+    pub fn calls(self, calls: usize) -> Self {
+        Self { calls, ..self }
+    }
+}
+
+/// How a run came to its end.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The program is done. This is the value of its last form.
+    Done(Value),
+    /// The program asks the world for something and is parked until it is
+    /// [resumed](Machine::resume) with the answer.
+    Perform {
+        /// Names the request in this machine.
+        id: u64,
+        /// What is asked for.
+        op: Keyword,
+        /// What it is given.
+        args: Vec<Value>,
+    },
+    /// The fuel is used up; another [`Machine::run`] goes on.
+    OutOfFuel,
+    /// The program ended in an error.
+    Failed(Error),
+}
+
+/// A waiting call: where it goes on, and where its registers begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pc: u32,
+    base: u32,
+}
+
+/// Which form of which program comes next.
+#[derive(Clone, Copy, Debug)]
+struct Queue {
+    program: u32,
+    next: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Idle,
+    /// Between two forms.
+    Between,
+    Running,
+    /// Waiting for the answer to a request, which goes to a register of the running function.
+    Parked {
+        id: u64,
+        at: u8,
+    },
+}
+
+/// Runs programs.
+///
+/// ```
+/// use yin::{Limits, Machine, NoFacts, Outcome, Program};
+///
+/// let program = Program::read("greet.yin", r#"(str "Hello, " (perform :user/name) "!")"#).unwrap();
+/// let mut machine = Machine::new(NoFacts, Limits::default());
+/// machine.start(&program).unwrap();
+/// let Outcome::Perform { id, .. } = machine.run(1_000) else { panic!() };
+/// machine.resume(id, Ok("Ada".into())).unwrap();
+/// assert_eq!(machine.run(1_000), Outcome::Done("Hello, Ada!".into()));
+/// ```
+pub struct Machine {
+    heap: Heap,
+    projection: Projection,
+    registers: Vec<Word>,
+    frames: Vec<Frame>,
+    pc: u32,
+    base: u32,
+    state: State,
+    queue: Option<Queue>,
+    facts: Box<dyn Facts + Send>,
+    limits: Limits,
+    fuel: u64,
+    requests: u64,
+    /// The instruction that last ran out of memory, and the fuel then: running out again without
+    /// any progress means that there is not enough.
+    starved: Option<(u32, u64)>,
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("state", &self.state)
+            .field("calls", &self.frames.len())
+            .field("heap_words", &self.heap.used())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The prelude, read once for all machines.
+fn prelude() -> Result<Arc<Program>, Error> {
+    static PRELUDE_PROGRAM: OnceLock<Result<Arc<Program>, Error>> = OnceLock::new();
+    PRELUDE_PROGRAM
+        .get_or_init(|| Program::read("prelude.yin", builtin::PRELUDE_SOURCE).map(Arc::new))
+        .clone()
+}
+
+impl Machine {
+    /// A machine over a database. Give [`NoFacts`](crate::NoFacts) for none.
+    #[must_use]
+    pub fn new(facts: impl Facts + Send + 'static, limits: Limits) -> Self {
+        let mut this = Self {
+            heap: Heap::new(limits.heap_words, Arc::new(AtomicBool::new(false))),
+            projection: Projection::new(),
+            registers: vec![Word::NIL; WINDOW],
+            frames: Vec::new(),
+            pc: 0,
+            base: 0,
+            state: State::Idle,
+            queue: None,
+            facts: Box::new(facts),
+            limits,
+            fuel: 0,
+            requests: 0,
+            starved: None,
+        };
+        this.add_builtins();
+        this
+    }
+
+    fn add_builtins(&mut self) {
+        for (id, primitive) in (0..).zip(builtin::TABLE) {
+            self.projection.builtins.insert(primitive.name.into(), primitive_word(id));
+        }
+        // The prelude is part of the crate, and a test reads it.
+        let Ok(program) = prelude() else { return };
+        let id = self.projection.add_program(program.clone());
+        debug_assert_eq!(id, PRELUDE);
+        for &form in program.forms() {
+            if let Node::Definition { name, value } = program.tree().node(form) {
+                let site = crate::projection::Site { program: id, node: *value };
+                if let Some(function) = self.projection.lambda(site, Vec::new(), Some(name)) {
+                    self.projection.builtins.insert(name.clone(), Projection::plain(function));
+                }
+            }
+        }
+    }
+
+    /// Defines a name for all programs to come, such as `args`.
+    ///
+    /// # Errors
+    /// [`Kind::Memory`] or [`Kind::Limit`] if the value does not fit the machine.
+    pub fn define(&mut self, name: &str, value: &Value) -> Result<(), Error> {
+        let word = self.adopt(value).map_err(|trouble| self.plain_error(trouble))?;
+        self.projection.shadow(&name.into());
+        let id = self.projection.global(&name.into());
+        if let Some(slot) = self.projection.values.get_mut(id as usize) {
+            *slot = word;
+        }
+        Ok(())
+    }
+
+    /// Makes a program the next to run. Definitions of earlier programs stay.
+    ///
+    /// # Errors
+    /// [`Kind::State`] if a program is running or parked; [`Machine::abandon`] ends it.
+    pub fn start(&mut self, program: &Program) -> Result<(), Error> {
+        if self.state != State::Idle {
+            return Err(Error::new(Kind::State, "another program is not done yet")
+                .help("run it to its end, or abandon it"));
+        }
+        for id in program.tree().ids() {
+            if let Node::Definition { name, .. } = program.tree().node(id) {
+                self.projection.shadow(name);
+            }
+        }
+        let program = self.projection.add_program(Arc::new(program.clone()));
+        self.queue = Some(Queue { program, next: 0 });
+        self.registers_nil();
+        self.state = State::Between;
+        Ok(())
+    }
+
+    /// The value of an empty program is nil.
+    fn registers_nil(&mut self) {
+        if let Some(first) = self.registers.first_mut() {
+            *first = Word::NIL;
+        }
+    }
+
+    /// Ends the program that is running or parked. Definitions stay.
+    pub fn abandon(&mut self) {
+        self.frames.clear();
+        self.queue = None;
+        self.state = State::Idle;
+        (self.pc, self.base) = (0, 0);
+    }
+
+    /// A flag that ends the running program at its next safepoint once it is set, from any
+    /// thread or signal handler.
+    #[must_use]
+    pub fn interrupt(&self) -> Arc<AtomicBool> {
+        self.heap.interrupt.clone()
+    }
+
+    /// The names that programs have defined, with their values.
+    pub fn definitions(&self) -> Vec<(datom::Symbol, Value)> {
+        let show = |word| self.show(word);
+        self.projection
+            .defined()
+            .filter_map(|(name, word)| Some((name.clone(), self.heap.value(word, &show).ok()?)))
+            .collect()
+    }
+
+    /// Words of 8 bytes the heap takes now, garbage included.
+    #[must_use]
+    pub fn heap_words(&self) -> usize {
+        self.heap.used()
+    }
+
+    /// How often the heap was collected.
+    #[must_use]
+    pub fn collections(&self) -> u64 {
+        self.heap.collections
+    }
+
+    /// Answers the request that the program is parked under; the next [`Machine::run`] goes on.
+    /// `Err` becomes an error value: a map with `:kind` and `:message`, or a text for the latter.
+    ///
+    /// # Errors
+    /// [`Kind::State`] if the program does not wait for this request, and what
+    /// [`Machine::define`] fails with if the answer does not fit, which ends the program.
+    pub fn resume(&mut self, id: u64, answer: Result<Value, Value>) -> Result<(), Error> {
+        let State::Parked { id: waiting, at } = self.state else {
+            return Err(Error::new(Kind::State, format!("nothing waits for request {id}")));
+        };
+        if waiting != id {
+            let message = format!("the program waits for request {waiting}, not for {id}");
+            return Err(Error::new(Kind::State, message));
+        }
+        let word = match &answer {
+            Ok(value) => self.adopt(value),
+            Err(value) => self.adopt_error(value),
+        };
+        match word {
+            Ok(word) => {
+                self.set(at, word);
+                self.pc += 1;
+                self.state = State::Running;
+                Ok(())
+            }
+            Err(trouble) => {
+                let error = self.error(trouble);
+                self.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs until the program is done, parked, out of fuel or failed. Fuel is counted in calls
+    /// and turns of loops.
+    pub fn run(&mut self, fuel: u64) -> Outcome {
+        self.fuel = fuel;
+        match self.run_inside() {
+            Ok(outcome) => outcome,
+            Err(trouble) => {
+                let error = self.error(trouble);
+                self.abandon();
+                Outcome::Failed(error)
+            }
+        }
+    }
+
+    fn run_inside(&mut self) -> Result<Outcome, Trouble> {
+        loop {
+            match self.state {
+                State::Idle => {
+                    return Err(Trouble::new(Kind::State, "there is no program to run"));
+                }
+                State::Parked { id, .. } => {
+                    let message = format!("the program waits for the answer to request {id}");
+                    return Ok(Outcome::Failed(Error::new(Kind::State, message)));
+                }
+                State::Between => {
+                    if !self.next_form()? {
+                        return self.done();
+                    }
+                }
+                State::Running => {
+                    if let Some(outcome) = self.advance()? {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins the next form; false if there is none.
+    fn next_form(&mut self) -> Result<bool, Trouble> {
+        let Some(queue) = &mut self.queue else { return Ok(false) };
+        let Some(program) = self.projection.program(queue.program).cloned() else {
+            return Ok(false);
+        };
+        let Some(&form) = program.forms().get(queue.next) else { return Ok(false) };
+        queue.next += 1;
+        let function = self.projection.form(queue.program, form, program.name());
+        self.compile(function)?;
+        self.frames.clear();
+        self.frames.push(Frame { pc: 0, base: 0 });
+        self.base = 0;
+        self.pc = self.projection.entries.get(function as usize).map_or(0, |entry| entry.pc);
+        self.set(0, Projection::plain(function));
+        self.state = State::Running;
+        Ok(true)
+    }
+
+    fn done(&mut self) -> Result<Outcome, Trouble> {
+        let word = self.get(0);
+        let value = self.value(word)?;
+        self.abandon();
+        Ok(Outcome::Done(value))
+    }
+
+    /// Runs instructions until one needs the machine, and does what it needs.
+    fn advance(&mut self) -> Result<Option<Outcome>, Trouble> {
+        let budget = self.fuel.min(POLL);
+        let (exit, left) = self.steps(budget);
+        let work = self.heap.take_work() / STEPS_PER_FUEL;
+        self.fuel = self.fuel.saturating_sub(budget - left).saturating_sub(work);
+        match exit {
+            Exit::Done => self.state = State::Between,
+            Exit::Poll => {
+                if self.heap.interrupt.load(Ordering::Relaxed) {
+                    return Err(Trouble::Interrupted);
+                }
+                if self.fuel == 0 {
+                    return Ok(Some(Outcome::OutOfFuel));
+                }
+            }
+            Exit::Collect => self.collect()?,
+            Exit::Compile(function) => self.compile(function)?,
+            Exit::Grow => self.grow()?,
+            Exit::Depth => return Err(self.too_deep()),
+            Exit::Perform { at, n } => return self.park(at, n).map(Some),
+            Exit::Call { at, n, tail } => {
+                let result = self.call(at, n, tail);
+                self.starving(result)?;
+            }
+            Exit::Apply { at, tail } => {
+                let result = self.apply(at, tail);
+                self.starving(result)?;
+            }
+            Exit::Verb { verb, at, n } => {
+                let args = self.arguments(at, n);
+                let word = self.verb(verb, &args)?;
+                self.set(at, word);
+                self.pc += 1;
+            }
+            Exit::Trouble(trouble) => self.starving(Err(trouble))?,
+        }
+        Ok(None)
+    }
+
+    /// Out of memory means: collect and run the instruction again, unless that was tried just now.
+    fn starving(&mut self, result: Result<(), Trouble>) -> Result<(), Trouble> {
+        match result {
+            Err(Trouble::Memory) if self.starved != Some((self.pc, self.fuel)) => {
+                self.collect()?;
+                self.starved = Some((self.pc, self.fuel));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn park(&mut self, at: u8, n: u8) -> Result<Outcome, Trouble> {
+        let site = self.projection.site(self.pc);
+        let Some(Node::Perform { op, .. }) = site.and_then(|site| self.projection.node(site))
+        else {
+            return Err(Trouble::new(Kind::State, "a request without an operation"));
+        };
+        let op = op.clone();
+        let args = self.arguments(at, n);
+        let args = args.into_iter().map(|word| self.value(word)).collect::<Result<_, _>>()?;
+        self.requests += 1;
+        let id = self.requests;
+        self.state = State::Parked { id, at };
+        Ok(Outcome::Perform { id, op, args })
+    }
+
+    /// A register of the running function.
+    fn get(&self, register: u8) -> Word {
+        self.registers.get(self.base as usize + usize::from(register)).copied().unwrap_or(Word::NIL)
+    }
+
+    fn set(&mut self, register: u8, word: Word) {
+        if let Some(slot) = self.registers.get_mut(self.base as usize + usize::from(register)) {
+            *slot = word;
+        }
+    }
+
+    fn arguments(&self, at: u8, n: u8) -> Vec<Word> {
+        let start = self.base as usize + usize::from(at);
+        self.registers.get(start..start + usize::from(n)).unwrap_or(&[]).to_vec()
+    }
+
+    fn value(&self, word: Word) -> Result<Value, Trouble> {
+        self.heap.value(word, &|word| self.show(word))
+    }
+
+    /// The word of a value, after a collection if need be.
+    fn adopt(&mut self, value: &Value) -> Result<Word, Trouble> {
+        match self.heap.word(value) {
+            Err(Trouble::Memory) => {
+                self.collect()?;
+                self.heap.word(value)
+            }
+            other => other,
+        }
+    }
+
+    /// The error value that a refusal of the world becomes.
+    fn adopt_error(&mut self, value: &Value) -> Result<Word, Trouble> {
+        let content = match value {
+            Value::Map(_) => value.clone(),
+            Value::Tagged(tag, inner) if tag.as_str() == "yin/error" => inner.as_ref().clone(),
+            Value::Text(_) => Value::map([(Value::keyword("message"), value.clone())]),
+            other => Value::map([(Value::keyword("message"), Value::text(&other.to_string()))]),
+        };
+        let word = self.adopt(&content)?;
+        let word = if self.heap.sort(word) == Sort::Map { self.with_kind(word)? } else { word };
+        self.heap.error_value(word)
+    }
+
+    /// Every error value has a kind.
+    fn with_kind(&mut self, map: Word) -> Result<Word, Trouble> {
+        let kind = self.heap.keyword("kind")?;
+        if self.heap.tree_get(map, kind)?.is_some() {
+            return Ok(map);
+        }
+        let unknown = self.heap.keyword("error")?;
+        self.heap.tree_insert(MAP, map, kind, unknown)
+    }
+
+    fn compile(&mut self, function: u32) -> Result<(), Trouble> {
+        let mut tried = self.projection.compile(function, &mut self.heap);
+        if let Err(Unfit::Trouble(Trouble::Memory)) = tried {
+            self.collect()?;
+            tried = self.projection.compile(function, &mut self.heap);
+        }
+        tried.map_err(|unfit| match unfit {
+            Unfit::Trouble(trouble) => trouble,
+            Unfit::TooLarge => {
+                let name = self.projection.function(function).map(|f| f.name.clone());
+                let name = name.unwrap_or_default();
+                Trouble::new(Kind::Limit, format!("the function `{name}` is too large to compile"))
+                    .help("move parts of it into functions of their own")
+            }
+        })
+    }
+
+    /// Forgets what nothing reaches. Fails if what is left does not leave the program room to
+    /// work in, for then it would do nothing but collect.
+    fn collect(&mut self) -> Result<(), Trouble> {
+        let running = match self.state {
+            State::Idle => 0,
+            State::Between => 1,
+            _ => self.projection.function_at(self.pc).map_or(WINDOW, |f| usize::from(f.registers)),
+        };
+        let top = (self.base as usize + running).min(self.registers.len());
+        let (live, dead) = self.registers.split_at_mut(top);
+        dead.fill(Word::NIL);
+        let Projection { constants, values, .. } = &mut self.projection;
+        self.heap.collect(live.iter_mut().chain(constants).chain(values));
+        if self.heap.used() > self.limits.heap_words - self.limits.heap_words / 8 {
+            return Err(self.too_much());
+        }
+        Ok(())
+    }
+
+    fn too_much(&self) -> Trouble {
+        let megabytes = self.limits.heap_words as f64 * 8.0 / f64::from(1 << 20);
+        Trouble::new(
+            Kind::Memory,
+            format!("the program needs more than its {megabytes:.1} MiB of memory"),
+        )
+        .help("keep less at a time, or give the machine a larger heap")
+    }
+
+    fn too_deep(&self) -> Trouble {
+        let message = format!("more than {} calls wait for each other", self.frames.len());
+        Trouble::new(Kind::Depth, message)
+            .help("make the recursive call the last thing the function does, or use loop and recur")
+    }
+
+    /// Makes room for the registers of the next call.
+    fn grow(&mut self) -> Result<(), Trouble> {
+        if self.registers.len() >= self.limits.heap_words.max(1 << 16) {
+            return Err(self.too_deep());
+        }
+        self.registers.resize(self.registers.len() * 2, Word::NIL);
+        Ok(())
+    }
+
+    /// The error without a place.
+    fn plain_error(&self, trouble: Trouble) -> Error {
+        let trouble = match trouble {
+            Trouble::Unbound(id) => self.unbound(id),
+            other => other,
+        };
+        let fault = match trouble {
+            Trouble::Fault(fault) => *fault,
+            Trouble::Memory | Trouble::Unbound(_) => match self.too_much() {
+                Trouble::Fault(fault) => *fault,
+                _ => Fault { kind: Kind::Memory, message: String::new(), help: None, value: None },
+            },
+            Trouble::Interrupted => {
+                self.heap.interrupt.store(false, Ordering::Relaxed);
+                let message = "the program was interrupted".to_owned();
+                Fault { kind: Kind::Interrupted, message, help: None, value: None }
+            }
+        };
+        let mut error = Error::new(fault.kind, fault.message);
+        error.help = fault.help;
+        error.value = fault.value;
+        error
+    }
+
+    /// The error at the instruction that runs now, in its calls.
+    fn error(&self, trouble: Trouble) -> Error {
+        let mut error = self.plain_error(trouble);
+        if !matches!(self.state, State::Running | State::Parked { .. }) {
+            return error;
+        }
+        let waiting = self.frames.iter().rev().map(|frame| frame.pc.saturating_sub(1));
+        let places = std::iter::once(self.pc).chain(waiting).filter(|&pc| pc > 0);
+        let calls: Vec<_> =
+            places.filter_map(|pc| self.projection.call(pc)).take(CALLS_MAX).collect();
+        // The prelude has no place a reader of the program could look at: blame its caller.
+        error.position = calls.iter().find_map(|call| call.position.clone());
+        error.calls = calls;
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests;

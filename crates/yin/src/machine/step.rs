@@ -1,0 +1,527 @@
+//! The loop that runs instructions.
+//!
+//! Registers are reached through a window of exactly 256 words, so an index of one byte needs
+//! no check. What is rare or large leaves the loop: it ends with an [`Exit`] that says what the
+//! machine must do, with the address of the instruction that needs it.
+
+use std::cmp::Ordering;
+
+use datom::{Tag, Word};
+
+use super::{Frame, Machine};
+use crate::builtin::{self, Body, Verb};
+use crate::error::{Kind, Trouble};
+use crate::heap::{
+    Arithmetic, FUNCTION, Heap, OBJECT, UNBOUND, function_word, primitive_word, sort,
+};
+use crate::projection::{ARITY_OTHER, Compare, Entry, Instruction as I, WINDOW};
+
+/// Why the loop ended. The machine's address is that of the instruction, to be run again or
+/// passed over by whoever serves it; after [`Exit::Collect`] it is the next one.
+pub(super) enum Exit {
+    Done,
+    Poll,
+    Collect,
+    Compile(u32),
+    Grow,
+    Depth,
+    Call { at: u8, n: u8, tail: bool },
+    Apply { at: u8, tail: bool },
+    Perform { at: u8, n: u8 },
+    Verb { verb: Verb, at: u8, n: u8 },
+    Trouble(Trouble),
+}
+
+const INT: u64 = 1 << 60;
+/// The word of the integer 0.
+const ZERO: u64 = INT | 1 << 59;
+
+#[inline(always)]
+fn is_int(raw: u64) -> bool {
+    raw >> 60 == 1
+}
+
+/// The sum of two inline integers, if it is one. A sum beyond 60 bits carries into the tag.
+#[inline(always)]
+fn add(a: Word, b: Word) -> Option<Word> {
+    let sum = a.raw().wrapping_add(b.raw()).wrapping_sub(ZERO);
+    (is_int(a.raw()) && is_int(b.raw()) && is_int(sum)).then_some(Word::from_raw(sum))
+}
+
+#[inline(always)]
+fn sub(a: Word, b: Word) -> Option<Word> {
+    let rest = a.raw().wrapping_sub(b.raw()).wrapping_add(ZERO);
+    (is_int(a.raw()) && is_int(b.raw()) && is_int(rest)).then_some(Word::from_raw(rest))
+}
+
+#[inline(always)]
+fn add_int(a: Word, value: i32) -> Option<Word> {
+    let sum = a.raw().wrapping_add(i64::from(value) as u64);
+    (is_int(a.raw()) && is_int(sum)).then_some(Word::from_raw(sum))
+}
+
+#[inline(always)]
+fn mul(a: Word, b: Word) -> Option<Word> {
+    Word::int(a.as_int()?.checked_mul(b.as_int()?)?)
+}
+
+/// The order of two inline integers.
+#[inline(always)]
+fn int_order(a: Word, b: Word) -> Option<Ordering> {
+    (is_int(a.raw()) && is_int(b.raw())).then(|| a.raw().cmp(&b.raw()))
+}
+
+#[inline(always)]
+fn int_word(value: i64) -> Word {
+    Word::from_raw(ZERO.wrapping_add(value as u64))
+}
+
+#[cold]
+#[inline(never)]
+fn slow_arithmetic(
+    heap: &mut Heap,
+    operation: Arithmetic,
+    a: Word,
+    b: Word,
+) -> Result<Word, Trouble> {
+    heap.arithmetic(operation, a, b)
+}
+
+/// Any two values; NaN compares with nothing.
+#[cold]
+#[inline(never)]
+fn slow_compare(heap: &Heap, compare: Compare, a: Word, b: Word) -> Result<bool, Trouble> {
+    match compare {
+        Compare::Eq => heap.equal(a, b),
+        Compare::Ne => heap.equal(a, b).map(|equal| !equal),
+        _ => {
+            let order = heap.numeric_order(compare.name(), a, b)?;
+            Ok(order.is_some_and(|order| compare.holds(order)))
+        }
+    }
+}
+
+#[inline(always)]
+fn equal(heap: &Heap, a: Word, b: Word) -> Result<bool, Trouble> {
+    if a == b {
+        return Ok(true);
+    }
+    // Only objects can be equal without being the same word.
+    if a.tag() != Tag::Private || b.tag() != Tag::Private {
+        return Ok(false);
+    }
+    slow_compare(heap, Compare::Eq, a, b)
+}
+
+#[inline(always)]
+fn jump(pc: &mut usize, by: i32) {
+    *pc = pc.wrapping_add_signed(by as isize);
+}
+
+impl Machine {
+    /// Runs until something else is needed, at most for so much fuel. Answers with what is needed
+    /// and the fuel left.
+    #[expect(clippy::too_many_lines, reason = "one arm for each instruction")]
+    #[expect(clippy::cognitive_complexity, reason = "one arm for each instruction")]
+    pub(super) fn steps(&mut self, budget: u64) -> (Exit, u64) {
+        let projection = &mut self.projection;
+        let code = projection.code.as_slice();
+        let entries = projection.entries.as_slice();
+        let constants = projection.constants.as_slice();
+        let globals = projection.values.as_mut_slice();
+        let heap = &mut self.heap;
+        let frames = &mut self.frames;
+        let calls_max = self.limits.calls;
+        let registers = self.registers.as_mut_slice();
+
+        let mut left = budget;
+        let mut pc = self.pc as usize;
+        let mut base = self.base as usize;
+        let Some(mut window) = view(registers, base) else { return (Exit::Grow, left) };
+
+        let exit = loop {
+            let Some(&instruction) = code.get(pc) else {
+                break Exit::Trouble(Trouble::new(Kind::State, "the code has ended"));
+            };
+            pc += 1;
+
+            macro_rules! r {
+                ($register:expr) => {
+                    window[usize::from($register)]
+                };
+            }
+            // Leaves the loop at this instruction.
+            macro_rules! leave {
+                ($exit:expr) => {{
+                    pc -= 1;
+                    break $exit;
+                }};
+            }
+            macro_rules! check {
+                ($result:expr) => {
+                    match $result {
+                        Ok(value) => value,
+                        Err(trouble) => leave!(Exit::Trouble(trouble)),
+                    }
+                };
+            }
+            // Leaves the loop behind this instruction if the heap is full enough.
+            macro_rules! settle {
+                () => {
+                    if heap.is_pressed() {
+                        break Exit::Collect;
+                    }
+                };
+            }
+            macro_rules! arithmetic {
+                ($fast:expr, $operation:expr, $d:expr, $a:expr, $b:expr) => {
+                    match $fast {
+                        Some(word) => r!($d) = word,
+                        None => {
+                            r!($d) = check!(slow_arithmetic(heap, $operation, $a, $b));
+                            settle!();
+                        }
+                    }
+                };
+            }
+            macro_rules! compare {
+                ($compare:expr, $a:expr, $b:expr, $by:expr) => {{
+                    let (a, b) = ($a, $b);
+                    let holds = match int_order(a, b) {
+                        Some(order) => $compare.holds(order),
+                        None => check!(slow_compare(heap, $compare, a, b)),
+                    };
+                    if !holds {
+                        jump(&mut pc, $by);
+                    }
+                }};
+            }
+            macro_rules! go_back {
+                ($word:expr) => {{
+                    r!(0u8) = $word;
+                    let Some(frame) = frames.pop() else { break Exit::Done };
+                    pc = frame.pc as usize;
+                    base = frame.base as usize;
+                    match view(registers, base) {
+                        Some(found) => window = found,
+                        None => break Exit::Grow,
+                    }
+                }};
+            }
+            // The entry of a function that can be called at once, or an exit.
+            macro_rules! ready {
+                ($function:expr, $at:expr, $n:expr, $tail:expr) => {{
+                    let function = $function;
+                    let Entry { pc: entry, arity } = match entries.get(function as usize) {
+                        Some(entry) => *entry,
+                        None => Entry { pc: 0, arity: ARITY_OTHER },
+                    };
+                    if arity != $n {
+                        leave!(Exit::Call { at: $at, n: $n, tail: $tail });
+                    }
+                    if entry == 0 {
+                        leave!(Exit::Compile(function));
+                    }
+                    if left == 0 {
+                        leave!(Exit::Poll);
+                    }
+                    left -= 1;
+                    entry as usize
+                }};
+            }
+            macro_rules! enter {
+                ($function:expr, $at:expr, $n:expr) => {{
+                    let entry = ready!($function, $at, $n, false);
+                    if frames.len() >= calls_max {
+                        leave!(Exit::Depth);
+                    }
+                    let next = base + usize::from($at);
+                    match view(registers, next) {
+                        Some(found) => window = found,
+                        None => leave!(Exit::Grow),
+                    }
+                    frames.push(Frame { pc: pc as u32, base: base as u32 });
+                    base = next;
+                    pc = entry;
+                }};
+            }
+            macro_rules! enter_tail {
+                ($function:expr, $at:expr, $n:expr) => {{
+                    let entry = ready!($function, $at, $n, true);
+                    let at = usize::from($at);
+                    for slot in 0..=usize::from($n) {
+                        if let Some(&word) = window.get(at + slot) {
+                            window[slot & (WINDOW - 1)] = word;
+                        }
+                    }
+                    pc = entry;
+                }};
+            }
+            // The function a word is, or an exit that calls whatever it is.
+            macro_rules! function {
+                ($word:expr, $at:expr, $n:expr, $tail:expr) => {{
+                    let word = $word;
+                    match sort(word) {
+                        FUNCTION => word.raw() as u32,
+                        OBJECT => match heap.function(word) {
+                            Some(function) => function,
+                            None => leave!(Exit::Call { at: $at, n: $n, tail: $tail }),
+                        },
+                        _ => leave!(Exit::Call { at: $at, n: $n, tail: $tail }),
+                    }
+                }};
+            }
+
+            match instruction {
+                I::Move { d, a } => r!(d) = r!(a),
+                I::Int { d, value } => r!(d) = int_word(i64::from(value)),
+                I::Nil { d } => r!(d) = Word::NIL,
+                I::Bool { d, value } => r!(d) = Word::bool(value),
+                I::Constant { d, id } => {
+                    r!(d) = constants.get(id as usize).copied().unwrap_or(Word::NIL);
+                }
+                I::Builtin { d, place, id } => {
+                    r!(d) = match u64::from(place) {
+                        FUNCTION => function_word(id),
+                        _ => primitive_word(id),
+                    };
+                }
+                I::Global { d, id } => match globals.get(id as usize) {
+                    Some(&word) if word != UNBOUND => r!(d) = word,
+                    _ => leave!(Exit::Trouble(Trouble::Unbound(id))),
+                },
+                I::Define { a, id } => {
+                    if let Some(slot) = globals.get_mut(id as usize) {
+                        *slot = r!(a);
+                    }
+                }
+                I::Captured { d, index } => r!(d) = heap.captured(r!(0u8), usize::from(index)),
+                I::Closure { d, first, n } => {
+                    let Some(&I::Operand { id }) = code.get(pc) else {
+                        leave!(Exit::Trouble(Trouble::new(Kind::State, "a closure without code")))
+                    };
+                    let from = usize::from(first);
+                    let captured = window.get(from..from + usize::from(n)).unwrap_or(&[]);
+                    r!(d) = check!(heap.closure(id, captured));
+                    pc += 1;
+                    settle!();
+                }
+                I::Operand { .. } => {}
+
+                I::Add { d, a, b } => {
+                    let (a, b) = (r!(a), r!(b));
+                    arithmetic!(add(a, b), Arithmetic::Add, d, a, b);
+                }
+                I::Sub { d, a, b } => {
+                    let (a, b) = (r!(a), r!(b));
+                    arithmetic!(sub(a, b), Arithmetic::Sub, d, a, b);
+                }
+                I::Mul { d, a, b } => {
+                    let (a, b) = (r!(a), r!(b));
+                    arithmetic!(mul(a, b), Arithmetic::Mul, d, a, b);
+                }
+                I::AddInt { d, a, value } => match add_int(r!(a), value) {
+                    Some(word) => r!(d) = word,
+                    None => {
+                        // What subtracts is compiled to the addition of the negative number.
+                        let (operation, value) = match value < 0 {
+                            true => (Arithmetic::Sub, -i64::from(value)),
+                            false => (Arithmetic::Add, i64::from(value)),
+                        };
+                        r!(d) = check!(slow_arithmetic(heap, operation, r!(a), int_word(value)));
+                        settle!();
+                    }
+                },
+                I::Test { d, a, b, compare } => {
+                    let (a, b) = (r!(a), r!(b));
+                    let holds = match int_order(a, b) {
+                        Some(order) => compare.holds(order),
+                        None => check!(slow_compare(heap, compare, a, b)),
+                    };
+                    r!(d) = Word::bool(holds);
+                }
+
+                I::Jump { by } => jump(&mut pc, by),
+                I::Loop { by } => {
+                    if left == 0 {
+                        leave!(Exit::Poll);
+                    }
+                    left -= 1;
+                    jump(&mut pc, by);
+                }
+                I::JumpIfFalse { a, by } => {
+                    if !r!(a).is_truthy() {
+                        jump(&mut pc, by);
+                    }
+                }
+                I::JumpIfTrue { a, by } => {
+                    if r!(a).is_truthy() {
+                        jump(&mut pc, by);
+                    }
+                }
+                I::Lt { a, b, by } => compare!(Compare::Lt, r!(a), r!(b), by),
+                I::Le { a, b, by } => compare!(Compare::Le, r!(a), r!(b), by),
+                I::Gt { a, b, by } => compare!(Compare::Gt, r!(a), r!(b), by),
+                I::Ge { a, b, by } => compare!(Compare::Ge, r!(a), r!(b), by),
+                I::Eq { a, b, by } => {
+                    if !check!(equal(heap, r!(a), r!(b))) {
+                        jump(&mut pc, by);
+                    }
+                }
+                I::Ne { a, b, by } => {
+                    if check!(equal(heap, r!(a), r!(b))) {
+                        jump(&mut pc, by);
+                    }
+                }
+                I::LtInt { a, value, by } => {
+                    compare!(Compare::Lt, r!(a), int_word(i64::from(value)), by);
+                }
+                I::LeInt { a, value, by } => {
+                    compare!(Compare::Le, r!(a), int_word(i64::from(value)), by);
+                }
+                I::GtInt { a, value, by } => {
+                    compare!(Compare::Gt, r!(a), int_word(i64::from(value)), by);
+                }
+                I::GeInt { a, value, by } => {
+                    compare!(Compare::Ge, r!(a), int_word(i64::from(value)), by);
+                }
+                // A small integer is no object, so it is equal only to itself.
+                I::EqInt { a, value, by } => {
+                    if r!(a) != int_word(i64::from(value)) {
+                        jump(&mut pc, by);
+                    }
+                }
+                I::NeInt { a, value, by } => {
+                    if r!(a) == int_word(i64::from(value)) {
+                        jump(&mut pc, by);
+                    }
+                }
+
+                I::Primitive1 { d, a, id } => {
+                    r!(d) = check!(run_plain(heap, id, &[r!(a)]));
+                    settle!();
+                }
+                I::Primitive2 { d, a, b, id } => {
+                    r!(d) = check!(run_plain(heap, id, &[r!(a), r!(b)]));
+                    settle!();
+                }
+                I::Primitive { at, n, id } => {
+                    let from = usize::from(at);
+                    let args = window.get(from..from + usize::from(n)).unwrap_or(&[]);
+                    match builtin::primitive(id) {
+                        Some(primitive) if !primitive.admits(args.len()) => {
+                            leave!(Exit::Trouble(primitive.arity(args.len())))
+                        }
+                        Some(primitive) => match primitive.body {
+                            Body::Plain(run) => r!(at) = check!(run(heap, args)),
+                            Body::Verb(verb) => leave!(Exit::Verb { verb, at, n }),
+                        },
+                        None => leave!(Exit::Trouble(Trouble::new(Kind::State, "no primitive"))),
+                    }
+                    settle!();
+                }
+
+                I::Call { at, n } => {
+                    let function = function!(r!(at), at, n, false);
+                    enter!(function, at, n);
+                }
+                I::TailCall { at, n } => {
+                    let function = function!(r!(at), at, n, true);
+                    enter_tail!(function, at, n);
+                }
+                I::CallGlobal { at, n, id } => {
+                    let word = globals.get(id as usize).copied().unwrap_or(UNBOUND);
+                    r!(at) = word;
+                    let function = function!(word, at, n, false);
+                    enter!(function, at, n);
+                }
+                I::TailCallGlobal { at, n, id } => {
+                    let word = globals.get(id as usize).copied().unwrap_or(UNBOUND);
+                    r!(at) = word;
+                    let function = function!(word, at, n, true);
+                    enter_tail!(function, at, n);
+                }
+                I::Apply { at, tail } => leave!(Exit::Apply { at, tail }),
+                I::Perform { at, n } => leave!(Exit::Perform { at, n }),
+
+                I::Return { a } => go_back!(r!(a)),
+                I::ReturnInt { value } => go_back!(int_word(i64::from(value))),
+                I::ReturnAdd { a, b } => {
+                    let (a, b) = (r!(a), r!(b));
+                    match add(a, b) {
+                        Some(word) => go_back!(word),
+                        None => {
+                            let word = check!(slow_arithmetic(heap, Arithmetic::Add, a, b));
+                            go_back!(word);
+                            settle!();
+                        }
+                    }
+                }
+                I::Halt => break Exit::Done,
+            }
+        };
+        self.pc = pc as u32;
+        self.base = base as u32;
+        (exit, left)
+    }
+
+    /// The fault that a global is not bound, with the name that may have been meant.
+    pub(super) fn unbound(&self, id: u32) -> Trouble {
+        let name = self.projection.global_name(id).map_or_else(String::new, ToString::to_string);
+        let trouble = Trouble::new(Kind::Unbound, format!("nothing is called `{name}`"));
+        let defined = self.projection.defined().map(|(name, _)| name.as_str());
+        let builtin = self.projection.builtins.keys().map(|name| name.as_str());
+        match nearest(&name, defined.chain(builtin)) {
+            Some(other) => trouble.help(format!("did you mean `{other}`?")),
+            None => trouble.help(format!("define it first: (def {name} ...)")),
+        }
+    }
+}
+
+#[inline(always)]
+fn view(registers: &mut [Word], base: usize) -> Option<&mut [Word; WINDOW]> {
+    registers.get_mut(base..)?.first_chunk_mut()
+}
+
+/// A primitive whose number of arguments the compiler has checked.
+#[inline]
+fn run_plain(heap: &mut Heap, id: u32, args: &[Word]) -> Result<Word, Trouble> {
+    match builtin::primitive(id).map(|primitive| primitive.body) {
+        Some(Body::Plain(run)) => run(heap, args),
+        _ => Err(Trouble::new(Kind::State, "no primitive")),
+    }
+}
+
+/// The name that differs least from a mistaken one, if it differs little.
+fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    const DIFFERENCE_MAX: usize = 2;
+    if name.chars().count() < 3 || name.len() > 64 {
+        return None;
+    }
+    names
+        .filter(|other| !other.starts_with('%') && !other.starts_with("yin/"))
+        .map(|other| (difference(name, other), other))
+        .filter(|(difference, _)| *difference <= DIFFERENCE_MAX)
+        .min()
+        .map(|(_, other)| other.to_owned())
+}
+
+/// How many characters must be changed, added or dropped (Levenshtein, 1965).
+fn difference(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
+            let here = (diagonal + usize::from(x != *y)).min(left + 1).min(*cell + 1);
+            diagonal = *cell;
+            *cell = here;
+            left = here;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,815 @@
+//! One function: nodes to instructions.
+//!
+//! 1. A destination that is no fresh register is written by the last step of an expression
+//!    only, so `recur` may compute a new value in the place of the old one.
+//! 2. Registers are taken and given back like a stack; what is called and its arguments are
+//!    always the topmost ones.
+
+use std::sync::Arc;
+
+use datom::{Symbol, Value};
+
+use super::free;
+use super::instruction::{Compare, Instruction as I};
+use super::{Function, PRELUDE, Projection, Site, Slot};
+use crate::ast::{Node, NodeId, Tree};
+use crate::builtin;
+use crate::error::Trouble;
+use crate::heap::{FUNCTION, Heap, PRIMITIVE, UNBOUND, payload, sort};
+use crate::program::Program;
+
+/// Registers a function can use; one stays free so that counting cannot overflow.
+const REGISTERS_MAX: u8 = u8::MAX;
+/// Elements of a collection in the text are handed over in batches of this many.
+const BATCH: usize = 64;
+
+/// Why a function could not be compiled.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    Trouble(Trouble),
+    /// It needs too many registers or instructions.
+    TooLarge,
+}
+
+impl From<Trouble> for Unfit {
+    fn from(trouble: Trouble) -> Self {
+        Unfit::Trouble(trouble)
+    }
+}
+
+type Result1<T> = Result<T, Unfit>;
+
+/// Where a value is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// In a register that holds nothing yet.
+    Fresh(u8),
+    /// In a register that may be read until the last step.
+    Into(u8),
+    /// As the result of the function.
+    Return,
+}
+
+/// What a name means at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Register(u8),
+    Captured(u8),
+    Primitive(u32),
+    Function(u32),
+    Global(u32),
+}
+
+#[derive(Clone)]
+struct LoopTarget {
+    start: usize,
+    registers: Vec<u8>,
+}
+
+impl Projection {
+    /// Compiles a function. On failure nothing has changed but names and constants.
+    pub(crate) fn compile(&mut self, id: u32, heap: &mut Heap) -> Result<(), Unfit> {
+        let Some(function) = self.function(id).cloned() else { return Ok(()) };
+        let Some(program) = self.program(function.program).cloned() else { return Ok(()) };
+        let mut compiler = Compiler::new(self, heap, program, &function);
+        compiler.function(&function)?;
+        let Compiler { code, sites, mut slots, top, .. } = compiler;
+        let base = self.code.len() as u32;
+        for slot in &mut slots {
+            slot.from = slot.from.saturating_add(base);
+            slot.to = slot.to.saturating_add(base);
+        }
+        self.code.extend(code);
+        self.sites.extend(sites);
+        self.starts.push((base, id));
+        if let Some(function) = self.functions.get_mut(id as usize) {
+            function.registers = u16::from(top) + 1;
+            function.slots = slots;
+        }
+        if let Some(entry) = self.entries.get_mut(id as usize) {
+            entry.pc = base;
+        }
+        Ok(())
+    }
+}
+
+struct Compiler<'p> {
+    projection: &'p mut Projection,
+    heap: &'p mut Heap,
+    program: Arc<Program>,
+    program_id: u32,
+    own: Option<Symbol>,
+    captures: Vec<Symbol>,
+    code: Vec<I>,
+    sites: Vec<Site>,
+    site: NodeId,
+    /// Names in scope, innermost last.
+    locals: Vec<(Symbol, u8)>,
+    slots: Vec<Slot>,
+    /// The next free register.
+    next: u8,
+    /// The highest register that was ever taken.
+    top: u8,
+    target: Option<LoopTarget>,
+}
+
+impl<'p> Compiler<'p> {
+    fn new(
+        projection: &'p mut Projection,
+        heap: &'p mut Heap,
+        program: Arc<Program>,
+        function: &Function,
+    ) -> Self {
+        Self {
+            projection,
+            heap,
+            program,
+            program_id: function.program,
+            own: function.own.clone(),
+            captures: function.captures.clone(),
+            code: Vec::new(),
+            sites: Vec::new(),
+            site: function.node,
+            locals: Vec::new(),
+            slots: Vec::new(),
+            next: 1,
+            top: 0,
+            target: None,
+        }
+    }
+
+    fn function(&mut self, function: &Function) -> Result1<()> {
+        let mut registers = Vec::new();
+        for name in function.params.iter().chain(&function.rest) {
+            let register = self.fresh()?;
+            self.bind(name, register);
+            registers.push(register);
+        }
+        self.target = Some(LoopTarget { start: 0, registers });
+        self.emit(function.body, Want::Return)?;
+        self.unbind(0);
+        Ok(())
+    }
+
+    fn tree(&self) -> &Tree {
+        self.program.tree()
+    }
+
+    fn push(&mut self, instruction: I) {
+        self.code.push(instruction);
+        self.sites.push(Site { program: self.program_id, node: self.site });
+    }
+
+    fn fresh(&mut self) -> Result1<u8> {
+        let register = self.next;
+        if register >= REGISTERS_MAX {
+            return Err(Unfit::TooLarge);
+        }
+        self.next += 1;
+        self.top = self.top.max(register);
+        Ok(register)
+    }
+
+    fn bind(&mut self, name: &Symbol, register: u8) {
+        let from = self.code.len() as u32;
+        self.slots.push(Slot { name: name.clone(), register, from, to: u32::MAX });
+        self.locals.push((name.clone(), register));
+    }
+
+    /// Forgets all names beyond the first so many.
+    fn unbind(&mut self, height: usize) {
+        let to = self.code.len() as u32;
+        for (name, register) in self.locals.drain(height..) {
+            let open =
+                self.slots.iter_mut().rev().find(|slot| {
+                    slot.to == u32::MAX && slot.register == register && slot.name == name
+                });
+            if let Some(slot) = open {
+                slot.to = to;
+            }
+        }
+    }
+
+    /// Jumps to here from an instruction that was pushed before.
+    fn patch(&mut self, at: usize) {
+        let by = (self.code.len() as i64 - at as i64 - 1) as i32;
+        if let Some(instruction) = self.code.get_mut(at) {
+            instruction.set_jump(by);
+        }
+    }
+
+    fn patch_all(&mut self, places: &[usize]) {
+        places.iter().for_each(|&at| self.patch(at));
+    }
+
+    fn local(&self, name: &Symbol) -> Option<Meaning> {
+        if let Some((_, register)) = self.locals.iter().rev().find(|(bound, _)| bound == name) {
+            return Some(Meaning::Register(*register));
+        }
+        if self.own.as_ref() == Some(name) {
+            return Some(Meaning::Register(0));
+        }
+        let index = self.captures.iter().position(|captured| captured == name)?;
+        Some(Meaning::Captured(index as u8))
+    }
+
+    fn meaning(&mut self, name: &Symbol) -> Meaning {
+        match self.local(name).or_else(|| self.builtin(name)) {
+            Some(meaning) => meaning,
+            None => Meaning::Global(self.projection.global(name)),
+        }
+    }
+
+    /// The built-in meaning of a name that is neither bound here nor defined by a program.
+    fn builtin(&self, name: &Symbol) -> Option<Meaning> {
+        if self.local(name).is_some()
+            || self.program_id != PRELUDE && self.projection.has_global(name)
+        {
+            return None;
+        }
+        // What begins with a percent sign is the prelude's own.
+        if self.program_id != PRELUDE && name.as_str().starts_with('%') {
+            return None;
+        }
+        let word = *self.projection.builtins.get(name)?;
+        match sort(word) {
+            PRIMITIVE => Some(Meaning::Primitive(payload(word) as u32)),
+            FUNCTION => Some(Meaning::Function(payload(word) as u32)),
+            _ => None,
+        }
+    }
+
+    fn primitive_of(&self, operator: NodeId) -> Option<u32> {
+        let Node::Variable(name) = self.tree().node(operator) else { return None };
+        match self.builtin(name)? {
+            Meaning::Primitive(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// A value where it is wanted.
+    fn emit(&mut self, id: NodeId, want: Want) -> Result1<()> {
+        let outer = std::mem::replace(&mut self.site, id);
+        let next = self.next;
+        let result = self.emit_inside(id, want);
+        self.next = next;
+        self.site = outer;
+        result
+    }
+
+    fn emit_inside(&mut self, id: NodeId, want: Want) -> Result1<()> {
+        let program = self.program.clone();
+        match program.tree().node(id) {
+            Node::Literal(value) => self.literal(value, want),
+            Node::Variable(name) => self.variable(name, want),
+            Node::Lambda { .. } => self.lambda(id, None, want),
+            Node::Application { operator, operands } => self.application(*operator, operands, want),
+            Node::If { test, consequent, alternate } => {
+                let to_alternate = self.branch(*test)?;
+                self.emit(*consequent, want)?;
+                if want == Want::Return {
+                    self.patch_all(&to_alternate);
+                    return self.emit(*alternate, want);
+                }
+                let to_end = self.code.len();
+                self.push(I::Jump { by: 0 });
+                self.patch_all(&to_alternate);
+                self.emit(*alternate, want)?;
+                self.patch(to_end);
+                Ok(())
+            }
+            Node::Let { names, values, body } => {
+                let height = self.locals.len();
+                self.let_names(names, values)?;
+                self.emit(*body, want)?;
+                self.unbind(height);
+                Ok(())
+            }
+            Node::Loop { names, values, body } => {
+                let height = self.locals.len();
+                let mut registers = Vec::with_capacity(names.len());
+                for (name, value) in names.iter().zip(values) {
+                    let register = self.fresh()?;
+                    self.emit(*value, Want::Fresh(register))?;
+                    self.bind(name, register);
+                    registers.push(register);
+                }
+                self.turning(registers, *body, want)?;
+                self.unbind(height);
+                Ok(())
+            }
+            Node::Recur { operands } => self.recur(operands),
+            Node::Do { operands } => match operands.split_last() {
+                Some((last, before)) => {
+                    for &operand in before {
+                        let next = self.next;
+                        self.operand(operand)?;
+                        self.next = next;
+                    }
+                    self.emit(*last, want)
+                }
+                None => self.literal(&Value::Nil, want),
+            },
+            Node::Definition { name, value } => self.definition(name, *value, want),
+            Node::Perform { operands, .. } => {
+                let at = self.next;
+                for &operand in operands {
+                    let register = self.fresh()?;
+                    self.emit(operand, Want::Fresh(register))?;
+                }
+                if operands.is_empty() {
+                    self.fresh()?;
+                }
+                self.push(I::Perform { at, n: operands.len() as u8 });
+                self.finish(at, want);
+                Ok(())
+            }
+        }
+    }
+
+    /// A body that `recur` goes back to.
+    fn turning(&mut self, registers: Vec<u8>, body: NodeId, want: Want) -> Result1<()> {
+        let start = self.code.len();
+        let outer = self.target.replace(LoopTarget { start, registers });
+        self.emit(body, want)?;
+        self.target = outer;
+        Ok(())
+    }
+
+    /// What is in a register goes where it is wanted.
+    fn finish(&mut self, a: u8, want: Want) {
+        match want {
+            Want::Return => self.push(I::Return { a }),
+            Want::Fresh(d) | Want::Into(d) if d != a => self.push(I::Move { d, a }),
+            _ => {}
+        }
+    }
+
+    /// The register an instruction should write for what is wanted.
+    fn destination(&mut self, want: Want) -> Result1<u8> {
+        match want {
+            Want::Fresh(d) | Want::Into(d) => Ok(d),
+            Want::Return => self.fresh(),
+        }
+    }
+
+    /// The register that holds a value: that of its name if it has one, else a fresh one.
+    fn operand(&mut self, id: NodeId) -> Result1<u8> {
+        if let Node::Variable(name) = self.tree().node(id)
+            && let Some(Meaning::Register(register)) = self.local(name)
+        {
+            return Ok(register);
+        }
+        let register = self.fresh()?;
+        self.emit(id, Want::Fresh(register))?;
+        Ok(register)
+    }
+
+    fn literal(&mut self, value: &Value, want: Want) -> Result1<()> {
+        if let (Value::Int(int), Want::Return) = (value, want)
+            && let Ok(value) = i32::try_from(*int)
+        {
+            self.push(I::ReturnInt { value });
+            return Ok(());
+        }
+        let d = self.destination(want)?;
+        match value {
+            Value::Nil => self.push(I::Nil { d }),
+            Value::Bool(value) => self.push(I::Bool { d, value: *value }),
+            Value::Int(int) if i32::try_from(*int).is_ok() => {
+                self.push(I::Int { d, value: *int as i32 });
+            }
+            _ => {
+                let word = self.heap.word(value)?;
+                let id = self.projection.constants.len() as u32;
+                self.projection.constants.push(word);
+                self.push(I::Constant { d, id });
+            }
+        }
+        self.finish(d, want);
+        Ok(())
+    }
+
+    fn variable(&mut self, name: &Symbol, want: Want) -> Result1<()> {
+        let meaning = self.meaning(name);
+        if let Meaning::Register(register) = meaning {
+            self.finish(register, want);
+            return Ok(());
+        }
+        let d = self.destination(want)?;
+        self.push(match meaning {
+            Meaning::Register(a) => I::Move { d, a },
+            Meaning::Captured(index) => I::Captured { d, index },
+            Meaning::Primitive(id) => I::Builtin { d, place: PRIMITIVE as u8, id },
+            Meaning::Function(id) => I::Builtin { d, place: FUNCTION as u8, id },
+            Meaning::Global(id) => I::Global { d, id },
+        });
+        self.finish(d, want);
+        Ok(())
+    }
+
+    fn lambda(&mut self, id: NodeId, hint: Option<&Symbol>, want: Want) -> Result1<()> {
+        let mut captures = free::names(self.tree(), id);
+        captures.retain(|name| self.local(name).is_some());
+        let site = Site { program: self.program_id, node: id };
+        let function =
+            self.projection.lambda(site, captures.clone(), hint).ok_or(Unfit::TooLarge)?;
+        let d = self.destination(want)?;
+        if captures.is_empty() {
+            self.push(I::Builtin { d, place: FUNCTION as u8, id: function });
+        } else {
+            let first = self.next;
+            for name in &captures {
+                let register = self.fresh()?;
+                self.variable(name, Want::Fresh(register))?;
+            }
+            self.push(I::Closure { d, first, n: captures.len() as u8 });
+            self.push(I::Operand { id: function });
+        }
+        self.finish(d, want);
+        Ok(())
+    }
+
+    fn definition(&mut self, name: &Symbol, value: NodeId, want: Want) -> Result1<()> {
+        let a = match self.tree().node(value) {
+            Node::Lambda { .. } => {
+                let register = self.fresh()?;
+                self.lambda(value, Some(name), Want::Fresh(register))?;
+                register
+            }
+            _ => self.operand(value)?,
+        };
+        let id = self.projection.global(name);
+        self.push(I::Define { a, id });
+        self.finish(a, want);
+        Ok(())
+    }
+
+    /// Names for values, one after the other. A name for a name costs nothing.
+    fn let_names(&mut self, names: &[Symbol], values: &[NodeId]) -> Result1<()> {
+        for (name, &value) in names.iter().zip(values) {
+            let register = match self.tree().node(value) {
+                Node::Lambda { .. } => {
+                    let register = self.fresh()?;
+                    self.site = value;
+                    self.lambda(value, Some(name), Want::Fresh(register))?;
+                    self.next = register + 1;
+                    register
+                }
+                _ => self.operand(value)?,
+            };
+            self.bind(name, register);
+        }
+        Ok(())
+    }
+
+    fn recur(&mut self, operands: &[NodeId]) -> Result1<()> {
+        let Some(target) = self.target.clone() else { return Err(Unfit::TooLarge) };
+        let mut moves = Vec::new();
+        for (at, (&operand, &register)) in operands.iter().zip(&target.registers).enumerate() {
+            let later = operands.get(at + 1..).unwrap_or(&[]);
+            let is_read_later = later.iter().any(|&other| {
+                let reads = |name: &Symbol| self.local(name) == Some(Meaning::Register(register));
+                free::uses(self.tree(), other, &reads)
+            });
+            if is_read_later {
+                // A copy, for the register of a name may itself be a target.
+                let fresh = self.fresh()?;
+                self.emit(operand, Want::Fresh(fresh))?;
+                moves.push((register, fresh));
+            } else {
+                self.emit(operand, Want::Into(register))?;
+            }
+        }
+        for (d, a) in moves {
+            self.push(I::Move { d, a });
+        }
+        let by = (target.start as i64 - self.code.len() as i64 - 1) as i32;
+        self.push(I::Loop { by });
+        Ok(())
+    }
+
+    fn application(&mut self, operator: NodeId, operands: &[NodeId], want: Want) -> Result1<()> {
+        let program = self.program.clone();
+        match program.tree().node(operator) {
+            Node::Literal(Value::Keyword(_)) if matches!(operands.len(), 1 | 2) => {
+                return self.keyword_call(operator, operands, want);
+            }
+            Node::Lambda { own: None, params, rest: None, body }
+                if params.len() == operands.len() =>
+            {
+                return self.immediate(params, operands, *body, want);
+            }
+            _ => {}
+        }
+        match self.primitive_of(operator) {
+            Some(primitive) => self.primitive(primitive, operands, want),
+            None => self.call(operator, operands, want),
+        }
+    }
+
+    /// `((fn [x y] body) a b)`: no function is made, for nobody could see it.
+    fn immediate(
+        &mut self,
+        params: &[Symbol],
+        operands: &[NodeId],
+        body: NodeId,
+        want: Want,
+    ) -> Result1<()> {
+        let height = self.locals.len();
+        let mut registers = Vec::with_capacity(params.len());
+        for &operand in operands {
+            let register = self.fresh()?;
+            self.emit(operand, Want::Fresh(register))?;
+            registers.push(register);
+        }
+        for (name, &register) in params.iter().zip(&registers) {
+            self.bind(name, register);
+        }
+        self.turning(registers, body, want)?;
+        self.unbind(height);
+        Ok(())
+    }
+
+    /// `(:key map default)` is `(get map :key default)`.
+    fn keyword_call(&mut self, keyword: NodeId, operands: &[NodeId], want: Want) -> Result1<()> {
+        let at = self.next;
+        let mut order = operands.to_vec();
+        order.insert(1, keyword);
+        for operand in &order {
+            let register = self.fresh()?;
+            self.emit(*operand, Want::Fresh(register))?;
+        }
+        self.push(I::Primitive { at, n: order.len() as u8, id: builtin::GET });
+        self.finish(at, want);
+        Ok(())
+    }
+
+    fn call(&mut self, operator: NodeId, operands: &[NodeId], want: Want) -> Result1<()> {
+        let at = match want {
+            Want::Fresh(d) if d + 1 == self.next => d,
+            _ => self.fresh()?,
+        };
+        let global = self.global_of(operator, operands);
+        if global.is_none() {
+            self.emit(operator, Want::Fresh(at))?;
+        }
+        for &operand in operands {
+            let register = self.fresh()?;
+            self.emit(operand, Want::Fresh(register))?;
+        }
+        let n = operands.len() as u8;
+        match (global, want) {
+            (Some(id), Want::Return) => self.push(I::TailCallGlobal { at, n, id }),
+            (None, Want::Return) => self.push(I::TailCall { at, n }),
+            (Some(id), _) => self.push(I::CallGlobal { at, n, id }),
+            (None, _) => self.push(I::Call { at, n }),
+        }
+        if want != Want::Return {
+            self.finish(at, want);
+        }
+        Ok(())
+    }
+
+    /// The global that a call may read after its operands: it is bound, so reading it first could
+    /// not fail, and no operand can change it.
+    fn global_of(&mut self, operator: NodeId, operands: &[NodeId]) -> Option<u32> {
+        let program = self.program.clone();
+        let Node::Variable(name) = program.tree().node(operator) else { return None };
+        let Meaning::Global(id) = self.meaning(name) else { return None };
+        let is_pure = |name: &Symbol| matches!(self.builtin(name), Some(Meaning::Primitive(_)));
+        let is_bound = self.projection.values.get(id as usize).is_some_and(|word| *word != UNBOUND);
+        let quiet = operands.iter().all(|&operand| free::is_quiet(self.tree(), operand, &is_pure));
+        (is_bound && quiet).then_some(id)
+    }
+
+    fn primitive(&mut self, id: u32, operands: &[NodeId], want: Want) -> Result1<()> {
+        if let Some(compare) = builtin::compare(id)
+            && let [a, b] = operands
+        {
+            let (a, b) = (self.operand(*a)?, self.operand(*b)?);
+            let d = self.destination(want)?;
+            self.push(I::Test { d, a, b, compare });
+            self.finish(d, want);
+            return Ok(());
+        }
+        match (id, operands) {
+            (builtin::ADD, [a, b]) => return self.add(*a, *b, want),
+            (builtin::SUB, [a, b]) => match self.small(*b).and_then(i32::checked_neg) {
+                Some(value) => return self.add_int(*a, value, want),
+                None => return self.arithmetic(id, *a, *b, want),
+            },
+            (builtin::MUL, [a, b]) => return self.arithmetic(id, *a, *b, want),
+            (builtin::ADD | builtin::SUB | builtin::MUL, [a, b, ..]) if operands.len() <= BATCH => {
+                return self.chain(id, [*a, *b], operands.get(2..).unwrap_or(&[]), want);
+            }
+            (builtin::INC, [a]) => return self.add_int(*a, 1, want),
+            (builtin::DEC, [a]) => return self.add_int(*a, -1, want),
+            _ => {}
+        }
+        match operands {
+            [_, _] if builtin::is_apply(id) => {
+                let at = self.next;
+                for &operand in operands {
+                    let register = self.fresh()?;
+                    self.emit(operand, Want::Fresh(register))?;
+                }
+                self.push(I::Apply { at, tail: want == Want::Return });
+                if want != Want::Return {
+                    self.finish(at, want);
+                }
+            }
+            [a] if builtin::is_plain(id, 1) => {
+                let a = self.operand(*a)?;
+                let d = self.destination(want)?;
+                self.push(I::Primitive1 { d, a, id });
+                self.finish(d, want);
+            }
+            [a, b] if builtin::is_plain(id, 2) => {
+                let (a, b) = (self.operand(*a)?, self.operand(*b)?);
+                let d = self.destination(want)?;
+                self.push(I::Primitive2 { d, a, b, id });
+                self.finish(d, want);
+            }
+            _ => {
+                let at = self.batches(id, operands)?;
+                self.finish(at, want);
+            }
+        }
+        Ok(())
+    }
+
+    /// A primitive on consecutive registers. The makers of collections get long operand lists in
+    /// batches: the first makes, the others add.
+    fn batches(&mut self, id: u32, operands: &[NodeId]) -> Result1<u8> {
+        let at = self.next;
+        let more = builtin::adder(id);
+        let size = if more.is_some() { BATCH } else { operands.len().max(1) };
+        let (first, rest) = operands.split_at(size.min(operands.len()));
+        for &operand in first {
+            let register = self.fresh()?;
+            self.emit(operand, Want::Fresh(register))?;
+        }
+        if operands.is_empty() {
+            self.fresh()?;
+        }
+        self.push(I::Primitive { at, n: first.len() as u8, id });
+        for batch in rest.chunks(size) {
+            self.next = at + 1;
+            for &operand in batch {
+                let register = self.fresh()?;
+                self.emit(operand, Want::Fresh(register))?;
+            }
+            self.push(I::Primitive { at, n: batch.len() as u8 + 1, id: more.unwrap_or(id) });
+        }
+        Ok(at)
+    }
+
+    /// A literal that fits an instruction.
+    fn small(&self, id: NodeId) -> Option<i32> {
+        match self.tree().node(id) {
+            Node::Literal(Value::Int(int)) => i32::try_from(*int).ok(),
+            _ => None,
+        }
+    }
+
+    fn add(&mut self, a: NodeId, b: NodeId, want: Want) -> Result1<()> {
+        if let Some(value) = self.small(b) {
+            return self.add_int(a, value, want);
+        }
+        if let Some(value) = self.small(a) {
+            return self.add_int(b, value, want);
+        }
+        let (a, b) = (self.operand(a)?, self.operand(b)?);
+        if want == Want::Return {
+            self.push(I::ReturnAdd { a, b });
+            return Ok(());
+        }
+        let d = self.destination(want)?;
+        self.push(I::Add { d, a, b });
+        Ok(())
+    }
+
+    fn add_int(&mut self, a: NodeId, value: i32, want: Want) -> Result1<()> {
+        let a = self.operand(a)?;
+        let d = self.destination(want)?;
+        self.push(I::AddInt { d, a, value });
+        self.finish(d, want);
+        Ok(())
+    }
+
+    fn arithmetic(&mut self, id: u32, a: NodeId, b: NodeId, want: Want) -> Result1<()> {
+        let (a, b) = (self.operand(a)?, self.operand(b)?);
+        let d = self.destination(want)?;
+        self.push_arithmetic(id, d, a, b);
+        self.finish(d, want);
+        Ok(())
+    }
+
+    fn push_arithmetic(&mut self, id: u32, d: u8, a: u8, b: u8) {
+        self.push(match id {
+            builtin::ADD => I::Add { d, a, b },
+            builtin::SUB => I::Sub { d, a, b },
+            _ => I::Mul { d, a, b },
+        });
+    }
+
+    /// `(+ a b c ...)`: operands first, from left to right, then the sums.
+    fn chain(&mut self, id: u32, two: [NodeId; 2], more: &[NodeId], want: Want) -> Result1<()> {
+        let sum = self.fresh()?;
+        let mut registers = Vec::with_capacity(more.len() + 2);
+        for &operand in two.iter().chain(more) {
+            registers.push(self.operand(operand)?);
+        }
+        let mut left = registers.first().copied().unwrap_or(sum);
+        for &right in registers.iter().skip(1) {
+            self.push_arithmetic(id, sum, left, right);
+            left = sum;
+        }
+        self.finish(sum, want);
+        Ok(())
+    }
+
+    /// Code that goes on here if a node is true; the places that jump if it is false.
+    fn branch(&mut self, id: NodeId) -> Result1<Vec<usize>> {
+        let outer = std::mem::replace(&mut self.site, id);
+        let next = self.next;
+        let result = self.branch_inside(id);
+        self.next = next;
+        self.site = outer;
+        result
+    }
+
+    fn branch_inside(&mut self, id: NodeId) -> Result1<Vec<usize>> {
+        let program = self.program.clone();
+        match program.tree().node(id) {
+            Node::Application { operator, operands } => {
+                if let Some(jump) = self.branch_on(*operator, operands)? {
+                    self.push(jump);
+                    return Ok(vec![self.code.len() - 1]);
+                }
+            }
+            Node::Let { names, values, body } => {
+                let height = self.locals.len();
+                self.let_names(names, values)?;
+                let places = self.branch(*body)?;
+                self.unbind(height);
+                return Ok(places);
+            }
+            Node::If { test, consequent, alternate } => {
+                let to_alternate = self.branch(*test)?;
+                let mut places = self.branch(*consequent)?;
+                let to_end = self.code.len();
+                self.push(I::Jump { by: 0 });
+                self.patch_all(&to_alternate);
+                places.extend(self.branch(*alternate)?);
+                self.patch(to_end);
+                return Ok(places);
+            }
+            _ => {}
+        }
+        let a = self.operand(id)?;
+        self.push(I::JumpIfFalse { a, by: 0 });
+        Ok(vec![self.code.len() - 1])
+    }
+
+    /// A comparison, or `not`, as one instruction that jumps.
+    fn branch_on(&mut self, operator: NodeId, operands: &[NodeId]) -> Result1<Option<I>> {
+        let Some(id) = self.primitive_of(operator) else { return Ok(None) };
+        if let (builtin::NOT, [a]) = (id, operands) {
+            let a = self.operand(*a)?;
+            return Ok(Some(I::JumpIfTrue { a, by: 0 }));
+        }
+        let (Some(compare), &[a, b]) = (builtin::compare(id), operands) else { return Ok(None) };
+        let tiny = |this: &Self, id| this.small(id).and_then(|int| i16::try_from(int).ok());
+        if let Some(value) = tiny(self, b) {
+            let a = self.operand(a)?;
+            return Ok(Some(compare_int(compare, a, value)));
+        }
+        if let Some(value) = tiny(self, a) {
+            let b = self.operand(b)?;
+            return Ok(Some(compare_int(compare.swapped(), b, value)));
+        }
+        let (a, b, by) = (self.operand(a)?, self.operand(b)?, 0);
+        Ok(Some(match compare {
+            Compare::Lt => I::Lt { a, b, by },
+            Compare::Le => I::Le { a, b, by },
+            Compare::Gt => I::Gt { a, b, by },
+            Compare::Ge => I::Ge { a, b, by },
+            Compare::Eq => I::Eq { a, b, by },
+            Compare::Ne => I::Ne { a, b, by },
+        }))
+    }
+}
+
+fn compare_int(compare: Compare, a: u8, value: i16) -> I {
+    let by = 0;
+    match compare {
+        Compare::Lt => I::LtInt { a, value, by },
+        Compare::Le => I::LeInt { a, value, by },
+        Compare::Gt => I::GtInt { a, value, by },
+        Compare::Ge => I::GeInt { a, value, by },
+        Compare::Eq => I::EqInt { a, value, by },
+        Compare::Ne => I::NeInt { a, value, by },
+    }
+}

@@ -1,0 +1,269 @@
+//! Source text to AST: EDN forms, special forms, and the sugar over them.
+//!
+//! 1. Sugar becomes the core forms here, and each node keeps the place of the form it came from.
+//! 2. Names the reader makes are in the namespace `yin`, which no program can bind, so sugar
+//!    never captures a name of the program and the same source always reads to the same nodes.
+//! 3. Depth is bounded by [`crate::ast::DEPTH_MAX`], so reading never overflows the stack.
+
+mod binding;
+mod sugar;
+
+use std::sync::Arc;
+
+use datom::edn::{self, Form, Node as Edn, Span};
+use datom::{Symbol, Value};
+
+use crate::ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree, check};
+use crate::error::{Error, Kind, Position};
+
+/// The forms that are no calls. None of these names can be bound.
+pub(crate) const SPECIAL: &[&str] = &[
+    "let", "if", "fn", "def", "defn", "do", "loop", "recur", "quote", "perform", "and", "or",
+    "when", "when-not", "if-not", "if-let", "when-let", "cond", "->", "->>",
+];
+
+/// Names that a newcomer from a sister language will try, and what to write instead.
+const UNKNOWN: &[(&str, &str)] = &[
+    ("defmacro", "write a function; there are no macros"),
+    ("try", "effects answer with error values: test them with `error?`"),
+    ("catch", "effects answer with error values: test them with `error?`"),
+    ("throw", "end the program with (fail \"message\")"),
+    ("set!", "bind a new name with `let`, or pass the value on with `recur`"),
+    ("for", "use `map`, `filter` and `mapcat`"),
+    ("doseq", "use `run!` or `reduce`"),
+    ("dotimes", "use (loop [n 10] ... (recur (dec n)))"),
+    ("case", "use `cond` or a map"),
+    ("letfn", "use (let [f (fn f [x] ...)] ...)"),
+    ("ns", "a file is one program; names need no declaration"),
+    ("while", "use `loop` and `recur`"),
+    ("lambda", "write (fn [x] ...)"),
+    ("define", "write (def name value) or (defn name [x] ...)"),
+];
+
+/// What a source text reads to.
+pub(crate) struct Reading {
+    pub(crate) tree: Tree,
+    pub(crate) forms: Vec<NodeId>,
+}
+
+/// Reads all of a text.
+pub(crate) fn read(program: &Arc<str>, source: &Arc<str>) -> Result<Reading, Error> {
+    let forms = edn::read_forms(source).map_err(|error| Error::from_edn(program, source, error))?;
+    let mut reader = Reader { program, source, tree: Tree::default(), depth: 0 };
+    let mut roots = Vec::with_capacity(forms.len());
+    for form in &forms {
+        let root = reader.form(form)?;
+        check(&reader.tree, root).map_err(|flaw| {
+            let error = reader.error(reader.tree.span(flaw.node), flaw.message);
+            match flaw.help {
+                Some(help) => error.help(help),
+                None => error,
+            }
+        })?;
+        roots.push(root);
+    }
+    Ok(Reading { tree: reader.tree, forms: roots })
+}
+
+struct Reader<'s> {
+    program: &'s Arc<str>,
+    source: &'s Arc<str>,
+    tree: Tree,
+    depth: usize,
+}
+
+type Result1<T> = Result<T, Error>;
+
+impl Reader<'_> {
+    fn error(&self, span: Span, message: impl Into<String>) -> Error {
+        Error::new(Kind::Syntax, message).at(Position::new(self.program, self.source, span))
+    }
+
+    fn add(&mut self, node: Node, span: Span) -> Result1<NodeId> {
+        self.tree.add(node, span).ok_or_else(|| self.too_deep(span))
+    }
+
+    fn too_deep(&self, span: Span) -> Error {
+        self.error(span, format!("forms are nested deeper than {DEPTH_MAX} levels"))
+            .help("move the inner part into a function of its own")
+    }
+
+    fn literal(&mut self, value: Value, span: Span) -> Result1<NodeId> {
+        self.add(Node::Literal(value), span)
+    }
+
+    fn variable(&mut self, name: &str, span: Span) -> Result1<NodeId> {
+        self.add(Node::Variable(name.into()), span)
+    }
+
+    /// One form. All recursion of the reader goes through here.
+    fn form(&mut self, form: &Form) -> Result1<NodeId> {
+        if self.depth >= DEPTH_MAX {
+            return Err(self.too_deep(form.span));
+        }
+        self.depth += 1;
+        let node = self.form_inside(form);
+        self.depth -= 1;
+        node
+    }
+
+    fn form_inside(&mut self, form: &Form) -> Result1<NodeId> {
+        match &form.node {
+            Edn::Symbol(name) => self.name(name, form.span),
+            Edn::List(items) => match items.split_first() {
+                Some((head, rest)) => self.list(form, head, rest),
+                None => self.literal(Value::List(Vec::new()), form.span),
+            },
+            _ if is_constant(form) => self.literal(form.to_value(), form.span),
+            Edn::Vector(items) | Edn::Set(items) => {
+                let maker = if matches!(form.node, Edn::Set(_)) { "yin/set" } else { "yin/vector" };
+                let operands = self.forms(items)?;
+                self.call(maker, operands, form.span)
+            }
+            Edn::Map(pairs) => {
+                let mut operands = Vec::with_capacity(pairs.len() * 2);
+                for (key, value) in pairs {
+                    operands.push(self.form(key)?);
+                    operands.push(self.form(value)?);
+                }
+                self.call("yin/map", operands, form.span)
+            }
+            _ => self.literal(form.to_value(), form.span),
+        }
+    }
+
+    fn forms(&mut self, forms: &[Form]) -> Result1<Vec<NodeId>> {
+        forms.iter().map(|form| self.form(form)).collect()
+    }
+
+    fn call(&mut self, name: &str, operands: Vec<NodeId>, span: Span) -> Result1<NodeId> {
+        let operator = self.variable(name, span)?;
+        self.add(Node::Application { operator, operands }, span)
+    }
+
+    fn name(&mut self, name: &Symbol, span: Span) -> Result1<NodeId> {
+        if SPECIAL.contains(&name.as_str()) {
+            let message = format!("`{name}` is a form, not a value");
+            return Err(self.error(span, message).help(format!("write ({name} ...)")));
+        }
+        self.add(Node::Variable(name.clone()), span)
+    }
+
+    fn list(&mut self, form: &Form, head: &Form, rest: &[Form]) -> Result1<NodeId> {
+        if let Some(name) = head.as_symbol() {
+            if SPECIAL.contains(&name.as_str()) {
+                return self.special(name.as_str(), form, rest);
+            }
+            if let Some((_, help)) = UNKNOWN.iter().find(|(unknown, _)| *unknown == name.as_str()) {
+                let message = format!("there is no form `{name}` in this language");
+                return Err(self.error(head.span, message).help(*help));
+            }
+        }
+        if rest.len() > OPERANDS_MAX {
+            let message =
+                format!("a call with {} operands; at most {OPERANDS_MAX} are possible", rest.len());
+            return Err(self.error(form.span, message).help("pass them as one vector"));
+        }
+        let operator = self.form(head)?;
+        let operands = self.forms(rest)?;
+        self.add(Node::Application { operator, operands }, form.span)
+    }
+
+    fn special(&mut self, name: &str, form: &Form, rest: &[Form]) -> Result1<NodeId> {
+        let span = form.span;
+        match name {
+            "quote" => {
+                let [datum] = self.exactly(span, rest, "(quote value)")?;
+                self.literal(datum.to_value(), span)
+            }
+            "if" => self.conditional(span, rest),
+            "do" => self.body(rest, span),
+            "let" => self.binding_form(span, rest, "let"),
+            "loop" => self.binding_form(span, rest, "loop"),
+            "recur" => {
+                let operands = self.forms(rest)?;
+                self.add(Node::Recur { operands }, span)
+            }
+            "fn" => self.lambda(span, rest),
+            "def" => self.definition(span, rest),
+            "defn" => self.function_definition(span, rest),
+            "perform" => self.perform(span, rest),
+            _ => self.sugar(name, span, rest),
+        }
+    }
+
+    /// Operands of a form that takes exactly so many.
+    fn exactly<'f, const N: usize>(
+        &self,
+        span: Span,
+        rest: &'f [Form],
+        shape: &str,
+    ) -> Result1<&'f [Form; N]> {
+        rest.try_into().map_err(|_| self.misshapen(span, rest.len(), shape))
+    }
+
+    fn misshapen(&self, span: Span, found: usize, shape: &str) -> Error {
+        let name = shape.trim_start_matches('(').split(' ').next().unwrap_or("").to_owned();
+        let parts = if found == 1 { "1 part" } else { &format!("{found} parts") };
+        self.error(span, format!("`{name}` has the wrong shape: {parts} after the name"))
+            .help(format!("write {shape}"))
+    }
+
+    fn conditional(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let (test, consequent, alternate) = match rest {
+            [test, consequent] => (test, consequent, None),
+            [test, consequent, alternate] => (test, consequent, Some(alternate)),
+            _ => return Err(self.misshapen(span, rest.len(), "(if test then else)")),
+        };
+        let test = self.form(test)?;
+        let consequent = self.form(consequent)?;
+        let alternate = match alternate {
+            Some(form) => self.form(form)?,
+            None => self.literal(Value::Nil, span)?,
+        };
+        self.add(Node::If { test, consequent, alternate }, span)
+    }
+
+    /// Any number of forms as one node.
+    fn body(&mut self, forms: &[Form], span: Span) -> Result1<NodeId> {
+        match forms {
+            [] => self.literal(Value::Nil, span),
+            [only] => self.form(only),
+            _ => {
+                let operands = self.forms(forms)?;
+                self.add(Node::Do { operands }, span)
+            }
+        }
+    }
+
+    fn perform(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        const SHAPE: &str = "(perform :namespace/operation operand ...)";
+        let Some((op, operands)) = rest.split_first() else {
+            return Err(self.misshapen(span, 0, SHAPE));
+        };
+        let Edn::Keyword(name) = &op.node else {
+            return Err(self.error(op.span, "the operation of `perform` must be a keyword").help(
+                format!("write {SHAPE}; what a program may ask for is visible in its text"),
+            ));
+        };
+        if operands.len() > OPERANDS_MAX {
+            return Err(self.error(span, "too many operands").help("pass them as one vector"));
+        }
+        let operands = self.forms(operands)?;
+        self.add(Node::Perform { op: name.clone(), operands }, span)
+    }
+}
+
+/// Whether a form means the value that is written.
+fn is_constant(form: &Form) -> bool {
+    match &form.node {
+        Edn::Symbol(_) => false,
+        Edn::List(items) => items.is_empty(),
+        Edn::Vector(items) | Edn::Set(items) => items.iter().all(is_constant),
+        Edn::Map(pairs) => pairs.iter().all(|(key, value)| is_constant(key) && is_constant(value)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Sugar: forms that become other forms.
+
+use datom::Value;
+use datom::edn::{Form, Node as Edn, Span};
+
+use super::{Reader, Result1};
+use crate::ast::{DEPTH_MAX, Node, NodeId};
+
+/// The names under which `and` and `or` keep the value they look at.
+const AND: &str = "yin/and";
+const OR: &str = "yin/or";
+
+impl Reader<'_> {
+    pub(super) fn sugar(&mut self, name: &str, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        match name {
+            "and" => self.and(span, rest),
+            "or" => self.or(span, rest),
+            "when" => self.when(span, rest, true),
+            "when-not" => self.when(span, rest, false),
+            "if-not" => self.if_not(span, rest),
+            "if-let" => self.if_let(span, rest),
+            "when-let" => self.when_let(span, rest),
+            "cond" => self.cond(span, rest),
+            "->" => self.thread(span, rest, false),
+            _ => self.thread(span, rest, true),
+        }
+    }
+
+    /// `(and a b)` is `(let [x a] (if x b x))`.
+    fn and(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let nodes = self.forms(rest)?;
+        let Some((&last, before)) = nodes.split_last() else {
+            return self.literal(Value::Bool(true), span);
+        };
+        let mut node = last;
+        for &value in before.iter().rev() {
+            node = self.let_one(span, AND, value, |this| {
+                let test = this.variable(AND, span)?;
+                let alternate = this.variable(AND, span)?;
+                this.add(Node::If { test, consequent: node, alternate }, span)
+            })?;
+        }
+        Ok(node)
+    }
+
+    /// `(or a b)` is `(let [x a] (if x x b))`.
+    fn or(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let nodes = self.forms(rest)?;
+        let Some((&last, before)) = nodes.split_last() else {
+            return self.literal(Value::Nil, span);
+        };
+        let mut node = last;
+        for &value in before.iter().rev() {
+            node = self.let_one(span, OR, value, |this| {
+                let test = this.variable(OR, span)?;
+                let consequent = this.variable(OR, span)?;
+                this.add(Node::If { test, consequent, alternate: node }, span)
+            })?;
+        }
+        Ok(node)
+    }
+
+    fn when(&mut self, span: Span, rest: &[Form], wanted: bool) -> Result1<NodeId> {
+        let Some((test, body)) = rest.split_first() else {
+            let shape = if wanted { "(when test body ...)" } else { "(when-not test body ...)" };
+            return Err(self.misshapen(span, 0, shape));
+        };
+        let test = self.form(test)?;
+        let body = self.body(body, span)?;
+        let nil = self.literal(Value::Nil, span)?;
+        let (consequent, alternate) = if wanted { (body, nil) } else { (nil, body) };
+        self.add(Node::If { test, consequent, alternate }, span)
+    }
+
+    fn if_not(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let [test, alternate, consequent] = rest else {
+            return Err(self.misshapen(span, rest.len(), "(if-not test then else)"));
+        };
+        let test = self.form(test)?;
+        let alternate = self.form(alternate)?;
+        let consequent = self.form(consequent)?;
+        self.add(Node::If { test, consequent, alternate }, span)
+    }
+
+    /// `(if-let [x v] a b)` is `(let [y v] (if y (let [x y] a) b))`: `b` does not see `x`.
+    fn if_let(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        const SHAPE: &str = "(if-let [name value] then else)";
+        let (bindings, then, otherwise) = match rest {
+            [bindings, then] => (bindings, then, None),
+            [bindings, then, otherwise] => (bindings, then, Some(otherwise)),
+            _ => return Err(self.misshapen(span, rest.len(), SHAPE)),
+        };
+        self.bind_and_test(span, bindings, std::slice::from_ref(then), otherwise, SHAPE)
+    }
+
+    fn when_let(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        const SHAPE: &str = "(when-let [name value] body ...)";
+        let Some((bindings, body)) = rest.split_first() else {
+            return Err(self.misshapen(span, 0, SHAPE));
+        };
+        self.bind_and_test(span, bindings, body, None, SHAPE)
+    }
+
+    fn bind_and_test(
+        &mut self,
+        span: Span,
+        bindings: &Form,
+        body: &[Form],
+        otherwise: Option<&Form>,
+        shape: &str,
+    ) -> Result1<NodeId> {
+        let Form { node: Edn::Vector(items), .. } = bindings else {
+            return Err(self.misshapen(span, 1, shape));
+        };
+        let [name, value] = items.as_slice() else {
+            return Err(self
+                .error(bindings.span, "one name and one value are wanted here")
+                .help(shape));
+        };
+        let value = self.form(value)?;
+        let alternate = match otherwise {
+            Some(form) => self.form(form)?,
+            None => self.literal(Value::Nil, span)?,
+        };
+        let mut inner = Vec::with_capacity(body.len() + 2);
+        let symbol = Edn::Symbol(OR.into());
+        let kept = Form { node: symbol, span };
+        inner.push(Form { node: Edn::Symbol("let".into()), span });
+        inner.push(Form { node: Edn::Vector(vec![name.clone(), kept]), span: bindings.span });
+        inner.extend_from_slice(body);
+        let then = Form { node: Edn::List(inner), span };
+        self.let_one(span, OR, value, |this| {
+            let test = this.variable(OR, span)?;
+            let consequent = this.form(&then)?;
+            this.add(Node::If { test, consequent, alternate }, span)
+        })
+    }
+
+    fn cond(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let (clauses, odd) = rest.as_chunks::<2>();
+        if let [lonely] = odd {
+            return Err(self
+                .error(lonely.span, "this test of `cond` has no value")
+                .help("write (cond test value ... :else value)"));
+        }
+        let mut read = Vec::with_capacity(clauses.len());
+        for [test, value] in clauses {
+            // `:else`, as any keyword or true, needs no test.
+            let always = matches!(test.node, Edn::Keyword(_) | Edn::Bool(true));
+            let condition = if always { None } else { Some(self.form(test)?) };
+            let clause = Span { start: test.span.start, end: value.span.end };
+            read.push((condition, self.form(value)?, clause));
+        }
+        let mut node = self.literal(Value::Nil, span)?;
+        for (test, consequent, clause) in read.into_iter().rev() {
+            node = match test {
+                None => consequent,
+                Some(test) => self.add(Node::If { test, consequent, alternate: node }, clause)?,
+            };
+        }
+        Ok(node)
+    }
+
+    /// `(-> x (f a) g)` is `(g (f x a))`; `->>` puts the value last.
+    fn thread(&mut self, span: Span, rest: &[Form], last: bool) -> Result1<NodeId> {
+        let Some((first, steps)) = rest.split_first() else {
+            let shape = if last { "(->> value (f a) ...)" } else { "(-> value (f a) ...)" };
+            return Err(self.misshapen(span, 0, shape));
+        };
+        if steps.len() > DEPTH_MAX {
+            return Err(self.too_deep(span));
+        }
+        let mut form = first.clone();
+        for step in steps {
+            let span = Span { start: first.span.start, end: step.span.end };
+            let items = match &step.node {
+                Edn::List(items) if !items.is_empty() => {
+                    let at = if last { items.len() } else { 1 };
+                    let mut items = items.clone();
+                    items.insert(at.min(items.len()), form);
+                    items
+                }
+                _ => vec![step.clone(), form],
+            };
+            form = Form { node: Edn::List(items), span };
+        }
+        self.form(&form)
+    }
+}
