@@ -33,6 +33,7 @@ pub(crate) struct Attachment {
     last_pin: AtomicUsize,
     /// Lanes of this attachment that no transaction uses at the moment; boxed, since a lane is a
     /// kilobyte and every transaction takes one.
+    #[expect(clippy::vec_box, reason = "moved in and out by every transaction")]
     idle: Mutex<Vec<Box<Lane>>>,
     /// The lane that payloads come from, once there was one.
     pub(crate) payloads: Mutex<Option<Box<Lane>>>,

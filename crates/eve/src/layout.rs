@@ -178,3 +178,6 @@ pub(crate) const fn slot_at(slot: usize) -> u64 {
 pub(crate) const fn pin_at(slot: usize, pin: usize) -> u64 {
     slot_at(slot) + slot::PINS + pin as u64 * 8
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

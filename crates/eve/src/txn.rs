@@ -167,10 +167,10 @@ impl Write for Txn {
         let birth = blocks.birth(&place);
         if birth == self.birth {
             blocks.free(&place);
-        } else if birth.epoch().is_some_and(|epoch| epoch <= self.base.epoch()) {
-            if let Some(lane) = self.lane.as_mut() {
-                lane.retired.push((at, birth));
-            }
+        } else if birth.epoch().is_some_and(|epoch| epoch <= self.base.epoch())
+            && let Some(lane) = self.lane.as_mut()
+        {
+            lane.retired.push((at, birth));
         }
     }
 
