@@ -54,7 +54,15 @@ struct Core {
     store: Store,
     disk: Option<Disk>,
     durability: Durability,
+    turn: Turn,
     signal: Signal,
+}
+
+/// Whose turn it is to drain.
+#[derive(Default)]
+struct Turn {
+    busy: Mutex<bool>,
+    over: Condvar,
 }
 
 struct Disk {
@@ -89,6 +97,7 @@ impl Database {
             store,
             disk: Some(Disk { world, writer }),
             durability: options.durability,
+            turn: Turn::default(),
             signal: Signal::default(),
         };
         Ok(Self::new(core, opening))
@@ -109,7 +118,8 @@ impl Database {
         };
         let store = Store::new(Slab::create(region)?, true)?;
         let durability = Durability::Process;
-        let core = Core { store, disk: None, durability, signal: Signal::default() };
+        let (turn, signal) = (Turn::default(), Signal::default());
+        let core = Core { store, disk: None, durability, turn, signal };
         Ok(Self::new(core, Opening { created: true, ..Opening::default() }))
     }
 
@@ -291,11 +301,30 @@ impl Database {
 impl Core {
     /// Returns when transaction `t` is on the disk: because somebody else put it there, or by
     /// draining everything that is committed.
+    ///
+    /// Threads that come while one drains wait for it together: then most find theirs done, and one
+    /// of the rest drains for all of them. So a sync is shared by whoever came during the last one.
     fn drain(&self, t: u64) -> Result<(), Error> {
         let Some(disk) = &self.disk else { return Ok(()) };
-        if self.store.durable_t() >= t {
-            return Ok(());
+        let mut busy = self.turn.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if self.store.durable_t() >= t {
+                return Ok(());
+            }
+            if !*busy {
+                break;
+            }
+            busy = self.turn.over.wait(busy).unwrap_or_else(PoisonError::into_inner);
         }
+        *busy = true;
+        drop(busy);
+        let drained = self.drain_now(disk, t);
+        *self.turn.busy.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.turn.over.notify_all();
+        drained
+    }
+
+    fn drain_now(&self, disk: &Disk, t: u64) -> Result<(), Error> {
         let (mut lead, _) = disk.writer.lead(&self.store)?;
         if lead.end().t >= t {
             return Ok(());

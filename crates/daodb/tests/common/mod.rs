@@ -1,0 +1,69 @@
+//! What several test binaries use.
+#![allow(dead_code, reason = "each test binary uses some of it")]
+
+use std::collections::BTreeSet;
+
+use daodb::{Category, Database, Datoms, Db, Error, Index, Report};
+use datom::{Value, edn};
+
+/// Transaction data from EDN text.
+pub(crate) fn data(text: &str) -> Vec<Value> {
+    edn::read_all(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+pub(crate) fn value(text: &str) -> Value {
+    edn::read(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Makes a transaction that must be accepted.
+pub(crate) fn transact(db: &Database, text: &str) -> Report {
+    db.transact(&data(text)).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Makes a transaction that must be refused, and checks that nothing happened.
+pub(crate) fn refuse(db: &Database, text: &str) -> (Category, String) {
+    let before = facts(&db.db().unwrap().history());
+    let error = db.transact(&data(text)).expect_err(text);
+    let Error::Rejected(rejection) = error else { panic!("{text}: {error}") };
+    assert_eq!(facts(&db.db().unwrap().history()), before, "{text} left a trace");
+    (rejection.category, rejection.to_string())
+}
+
+/// A fact as values: entity, attribute's name, value, t, added.
+pub(crate) type Fact = (u64, String, Value, u64, bool);
+
+/// Values of all datoms.
+pub(crate) fn values(db: &Db, datoms: Datoms<'_>) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for datom in datoms {
+        let datom = datom.unwrap();
+        let name = db.ident_of(datom.a).unwrap().unwrap().as_str().to_owned();
+        facts.push((datom.e, name, db.value(datom.v).unwrap(), datom.t, datom.added()));
+    }
+    facts
+}
+
+/// Everything that a view shows of what users stated.
+pub(crate) fn facts(db: &Db) -> BTreeSet<Fact> {
+    let all = values(db, db.datoms(Index::Eavt, &[]).unwrap());
+    all.into_iter().filter(|fact| fact.0 >= datom::id::USER_MIN).collect()
+}
+
+/// The facts of one entity now, as `name value` lines.
+pub(crate) fn about(db: &Db, entity: &str) -> Vec<String> {
+    let Some(e) = db.entity_id(&value(entity)).unwrap() else { return Vec::new() };
+    let datoms = db.datoms(Index::Eavt, &[datom::Word::entity(e)]).unwrap();
+    values(db, datoms).into_iter().map(|(_, a, v, ..)| format!("{a} {v}")).collect()
+}
+
+/// What a transaction changed, without its instant: `+e a v`, `-e a v`.
+pub(crate) fn changes(report: &Report) -> BTreeSet<String> {
+    let db = &report.db_after;
+    let mut changes = BTreeSet::new();
+    for datom in report.datoms.iter().skip(1) {
+        let name = db.ident_of(datom.a).unwrap().unwrap();
+        let sign = if datom.added() { '+' } else { '-' };
+        changes.insert(format!("{sign}{} {} {}", datom.e, name.as_str(), db.value(datom.v).unwrap()));
+    }
+    changes
+}
