@@ -1,0 +1,497 @@
+//! The slab's map and sorted set, in a file that any process could map, beside two embedded stores
+//! (LMDB by `heed`, `redb`) and two libraries of persistent collections (`im`, `rpds`).
+//!
+//! Everybody holds the same random u64 → u64 entries, or the same 32-byte keys as an index of facts
+//! has them: dense entities of five attributes each, random values. Stores read in one transaction;
+//! nobody's commit waits for the disk. `im` and `rpds` hash with the slab's own mix, so that
+//! structures are compared and not hashes. `cargo bench -p benches --bench slab` ends with a table of
+//! `ours / peer`.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, SamplingMode};
+use eve::structure::{SortedSet, WordMap};
+use eve::{Options, Region, Slab};
+use heed::types::Bytes;
+use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, PutFlags};
+use redb::{Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use tempfile::TempDir;
+
+/// Entries that are read: beyond every cache but the last.
+const LARGE: usize = 1_000_000;
+/// Entries that are read out of the caches.
+const SMALL: usize = 10_000;
+/// Entries that are built: again and again, so fewer.
+const BUILT: usize = 100_000;
+const MAP_BYTES: usize = 1 << 32;
+const CACHE_BYTES: usize = 1 << 30;
+
+const WORDS: TableDefinition<'_, u64, u64> = TableDefinition::new("words");
+const KEYS: TableDefinition<'_, &[u8], ()> = TableDefinition::new("keys");
+
+type Lmdb = heed::Database<'static, Bytes, Bytes>;
+type ImMap = im::HashMap<u64, u64, Mix>;
+type RpdsMap = rpds::HashTrieMapSync<u64, u64, Mix>;
+type Key = [u64; 4];
+
+/// The slab's hash of words, for the libraries.
+#[derive(Clone, Default)]
+struct Mix(u64);
+
+impl BuildHasher for Mix {
+    type Hasher = Mix;
+
+    fn build_hasher(&self) -> Mix {
+        Mix(0)
+    }
+}
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.chunks(8).for_each(|word| {
+            let mut buffer = [0; 8];
+            buffer[..word.len()].copy_from_slice(word);
+            self.write_u64(u64::from_le_bytes(buffer));
+        });
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        const FACTOR: u64 = 0x0e98_46af_9b1a_615d;
+        let mut h = self.0 ^ word;
+        h = (h ^ h >> 32).wrapping_mul(FACTOR);
+        h = (h ^ h >> 32).wrapping_mul(FACTOR);
+        self.0 = h ^ h >> 28;
+    }
+}
+
+/// xorshift64*: the same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for i in (1..items.len()).rev() {
+            items.swap(i, (self.next() % (i as u64 + 1)) as usize);
+        }
+    }
+}
+
+fn words(count: usize) -> Vec<u64> {
+    let mut random = Random(42);
+    (0..count).map(|_| random.next()).collect()
+}
+
+fn keys(count: usize) -> Vec<Key> {
+    let mut random = Random(42);
+    let key = |i: u64| [4096 + i / 5, 16 + i % 5, random.next(), 1 + i / 100];
+    (0..count as u64).map(key).collect()
+}
+
+fn shuffled<T: Clone>(items: &[T]) -> Vec<T> {
+    let mut items = items.to_vec();
+    Random(7).shuffle(&mut items);
+    items
+}
+
+/// A key as stores of byte strings want it.
+fn bytes(key: &Key) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (word, bytes) in key.iter().zip(bytes.chunks_exact_mut(8)) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    bytes
+}
+
+fn third_word(key: &[u8]) -> u64 {
+    key.get(16..24).map_or(0, |word| word.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn open_slab(folder: &TempDir) -> Slab {
+    let region = Region::create(folder.path().join("world.eve"), &Options::default());
+    Slab::create(region.expect("a region")).expect("a slab")
+}
+
+fn build_map(slab: &Slab, words: &[u64]) {
+    let mut txn = slab.begin().expect("a transaction");
+    let map = words
+        .iter()
+        .fold(WordMap::empty(), |map, word| map.insert(&mut txn, word, !word).expect("room").0);
+    txn.commit(map.root()).expect("nobody else writes");
+}
+
+fn build_set(slab: &Slab, keys: &[Key]) {
+    let mut txn = slab.begin().expect("a transaction");
+    let set = SortedSet::<4>::from_sorted(&mut txn, keys.iter().copied()).expect("room");
+    txn.commit(set.root()).expect("nobody else writes");
+}
+
+struct Heed {
+    env: &'static heed::Env,
+    db: Lmdb,
+}
+
+impl Heed {
+    fn open(folder: &TempDir) -> Heed {
+        let mut options = EnvOpenOptions::new();
+        options.map_size(MAP_BYTES);
+        // SAFETY: what is lost when the machine stops is a temporary file; the folder is new and
+        // nobody else's, so the environment is opened once and not changed behind its back.
+        let env = unsafe { options.flags(EnvFlags::NO_SYNC).open(folder.path()) }.expect("a store");
+        // LMDB hands out databases that borrow the environment: let it live to the end.
+        let env: &'static heed::Env = Box::leak(Box::new(env));
+        let txn = env.write_txn().expect("a transaction");
+        let db = env.create_databases_and_commit(txn, |opener, txn| {
+            opener.create_database(txn, None).map(CommitOrAbort::<_, ()>::Commit)
+        });
+        Heed { env, db: db.expect("a database").unwrap_commit() }
+    }
+
+    fn build_map(&self, words: &[u64]) {
+        let mut txn = self.env.write_txn().expect("a transaction");
+        for word in words {
+            let put = self.db.put(&mut txn, &word.to_be_bytes(), &(!word).to_le_bytes());
+            put.expect("room");
+        }
+        txn.commit().expect("a commit");
+    }
+
+    fn build_set(&self, keys: &[Key]) {
+        let mut txn = self.env.write_txn().expect("a transaction");
+        for key in keys {
+            let put = self.db.put_with_flags(&mut txn, PutFlags::APPEND, &bytes(key), &[]);
+            put.expect("room");
+        }
+        txn.commit().expect("a commit");
+    }
+}
+
+fn open_redb(folder: &TempDir) -> redb::Database {
+    let mut options = redb::Database::builder();
+    options.set_cache_size(CACHE_BYTES);
+    options.create(folder.path().join("store.redb")).expect("a store")
+}
+
+fn begin_redb(db: &redb::Database) -> redb::WriteTransaction {
+    let mut txn = db.begin_write().expect("a transaction");
+    txn.set_durability(Durability::None).expect("no savepoint stands against it");
+    txn
+}
+
+fn build_redb_map(db: &redb::Database, words: &[u64]) {
+    let txn = begin_redb(db);
+    {
+        let mut table = txn.open_table(WORDS).expect("a table");
+        for word in words {
+            table.insert(word, !word).expect("room");
+        }
+    }
+    txn.commit().expect("a commit");
+}
+
+fn build_redb_set(db: &redb::Database, keys: &[Key]) {
+    let txn = begin_redb(db);
+    {
+        let mut table = txn.open_table(KEYS).expect("a table");
+        for key in keys {
+            table.insert(&bytes(key)[..], ()).expect("room");
+        }
+    }
+    txn.commit().expect("a commit");
+}
+
+fn build_im(words: &[u64]) -> ImMap {
+    words.iter().fold(ImMap::default(), |mut map, word| {
+        map.insert(*word, !word);
+        map
+    })
+}
+
+fn build_rpds(words: &[u64]) -> RpdsMap {
+    let empty = RpdsMap::new_with_hasher_and_ptr_kind(Mix::default());
+    words.iter().fold(empty, |mut map, word| {
+        map.insert_mut(*word, !word);
+        map
+    })
+}
+
+/// Of each variant: nanoseconds for an operation, of every sample.
+static TIMES: Mutex<BTreeMap<String, Vec<f64>>> = Mutex::new(BTreeMap::new());
+
+struct Suite<'c> {
+    group: BenchmarkGroup<'c, WallTime>,
+    name: &'static str,
+}
+
+impl Suite<'_> {
+    fn new<'c>(criterion: &'c mut Criterion, name: &'static str) -> Suite<'c> {
+        let mut group = criterion.benchmark_group(name);
+        group.sampling_mode(SamplingMode::Flat);
+        Suite { group, name }
+    }
+
+    /// Runs `once`, which does `operations`, and answers something that depends on all of them.
+    fn measure(&mut self, peer: &str, operations: usize, mut once: impl FnMut() -> u64) {
+        let name = format!("{}/{peer}", self.name);
+        self.group.bench_function(peer, |bencher| {
+            bencher.iter_custom(|count| {
+                let start = Instant::now();
+                for _ in 0..count {
+                    black_box(once());
+                }
+                let elapsed = start.elapsed();
+                let nanos = elapsed.as_nanos() as f64 / (count * operations as u64) as f64;
+                TIMES.lock().unwrap().entry(name.clone()).or_default().push(nanos);
+                elapsed
+            });
+        });
+    }
+
+    /// Like [`Suite::measure`], one item after the other, a thousand at a time.
+    fn each<T>(&mut self, peer: &str, items: &[T], mut one: impl FnMut(&T) -> u64) {
+        const TOGETHER: usize = 1_000;
+        let mut items = items.iter().cycle();
+        self.measure(peer, TOGETHER, || {
+            items.by_ref().take(TOGETHER).fold(0, |sum, item| sum.wrapping_add(one(item)))
+        });
+    }
+}
+
+fn sum(values: impl Iterator<Item = u64>) -> u64 {
+    values.fold(0, u64::wrapping_add)
+}
+
+fn builds(criterion: &mut Criterion) {
+    let (words, keys) = (words(BUILT), keys(BUILT));
+    let mut suite = Suite::new(criterion, "map_build");
+    suite.measure("eve", BUILT, || {
+        let folder = folder();
+        build_map(&open_slab(&folder), &words);
+        1
+    });
+    suite.measure("heed", BUILT, || {
+        let folder = folder();
+        Heed::open(&folder).build_map(&words);
+        1
+    });
+    suite.measure("redb", BUILT, || {
+        let folder = folder();
+        build_redb_map(&open_redb(&folder), &words);
+        1
+    });
+    suite.measure("im", BUILT, || build_im(&words).len() as u64);
+    suite.measure("rpds", BUILT, || build_rpds(&words).size() as u64);
+    drop(suite);
+
+    let mut suite = Suite::new(criterion, "sorted_build");
+    suite.measure("eve", BUILT, || {
+        let folder = folder();
+        build_set(&open_slab(&folder), &keys);
+        1
+    });
+    suite.measure("heed", BUILT, || {
+        let folder = folder();
+        Heed::open(&folder).build_set(&keys);
+        1
+    });
+    suite.measure("redb", BUILT, || {
+        let folder = folder();
+        build_redb_set(&open_redb(&folder), &keys);
+        1
+    });
+    suite.measure("im", BUILT, || keys.iter().copied().collect::<im::OrdSet<Key>>().len() as u64);
+    suite.measure("rpds", BUILT, || {
+        keys.iter().copied().collect::<rpds::RedBlackTreeSetSync<Key>>().size() as u64
+    });
+}
+
+fn maps(criterion: &mut Criterion, count: usize, get: &'static str, scan: &'static str) {
+    let words = words(count);
+    let probes = shuffled(&words);
+    let folders = [folder(), folder(), folder()];
+    let (slab, heed, redb) =
+        (open_slab(&folders[0]), Heed::open(&folders[1]), open_redb(&folders[2]));
+    build_map(&slab, &words);
+    heed.build_map(&words);
+    build_redb_map(&redb, &words);
+    let (im, rpds) = (build_im(&words), build_rpds(&words));
+
+    let snapshot = slab.snapshot().expect("a pin");
+    let map = WordMap::from_root(snapshot.root());
+    let heed_txn = heed.env.read_txn().expect("a transaction");
+    let table = redb.begin_read().expect("a transaction").open_table(WORDS).expect("a table");
+
+    let mut suite = Suite::new(criterion, get);
+    suite.each("eve", &probes, |word| map.get(&snapshot, word).unwrap().unwrap());
+    suite.each("heed", &probes, |word| {
+        let value = heed.db.get(&heed_txn, &word.to_be_bytes()).unwrap().unwrap();
+        u64::from_le_bytes(value.try_into().unwrap())
+    });
+    suite.each("redb", &probes, |word| table.get(word).unwrap().unwrap().value());
+    suite.each("im", &probes, |word| im[word]);
+    suite.each("rpds", &probes, |word| rpds[word]);
+    drop(suite);
+
+    let mut suite = Suite::new(criterion, scan);
+    suite.measure("eve", count, || sum(map.iter(&snapshot).map(|entry| entry.unwrap().1)));
+    suite.measure("heed", count, || {
+        let entries = heed.db.iter(&heed_txn).unwrap();
+        sum(entries.map(|entry| u64::from_le_bytes(entry.unwrap().1.try_into().unwrap())))
+    });
+    suite.measure("redb", count, || {
+        sum(table.iter().unwrap().map(|entry| entry.unwrap().1.value()))
+    });
+    suite.measure("im", count, || sum(im.values().copied()));
+    suite.measure("rpds", count, || sum(rpds.values().copied()));
+    drop(suite);
+
+    if count == LARGE {
+        drop((snapshot, heed_txn, table));
+        commits(criterion, &slab, &heed, &redb, (im, rpds), &probes);
+    }
+}
+
+/// One changed value a commit, visible to everybody, not yet on the disk.
+fn commits(
+    criterion: &mut Criterion,
+    slab: &Slab,
+    heed: &Heed,
+    redb: &redb::Database,
+    (mut im, mut rpds): (ImMap, RpdsMap),
+    probes: &[u64],
+) {
+    let mut suite = Suite::new(criterion, "map_commit");
+    let mut change = 0;
+    suite.each("eve", probes, |word| {
+        change += 1;
+        let mut txn = slab.begin().expect("a transaction");
+        let map = WordMap::from_root(txn.base());
+        let (map, _) = map.insert(&mut txn, word, change).expect("room");
+        txn.commit(map.root()).expect("nobody else writes");
+        change
+    });
+    suite.each("heed", probes, |word| {
+        change += 1;
+        let mut txn = heed.env.write_txn().expect("a transaction");
+        heed.db.put(&mut txn, &word.to_be_bytes(), &change.to_le_bytes()).expect("room");
+        txn.commit().expect("a commit");
+        change
+    });
+    suite.each("redb", probes, |word| {
+        change += 1;
+        let txn = begin_redb(redb);
+        txn.open_table(WORDS).expect("a table").insert(word, change).expect("room");
+        txn.commit().expect("a commit");
+        change
+    });
+    suite.each("im", probes, |word| {
+        change += 1;
+        im = im.update(*word, change);
+        change
+    });
+    suite.each("rpds", probes, |word| {
+        change += 1;
+        rpds = rpds.insert(*word, change);
+        change
+    });
+}
+
+fn sorted(criterion: &mut Criterion) {
+    let keys = keys(LARGE);
+    // A seek knows entity and attribute, and looks for the first value.
+    let probes = shuffled(&keys);
+    let from = |key: &Key| [key[0], key[1], 0, 0];
+    let folders = [folder(), folder(), folder()];
+    let (slab, heed, redb) =
+        (open_slab(&folders[0]), Heed::open(&folders[1]), open_redb(&folders[2]));
+    build_set(&slab, &keys);
+    heed.build_set(&keys);
+    build_redb_set(&redb, &keys);
+    let im: im::OrdSet<Key> = keys.iter().copied().collect();
+    let rpds: rpds::RedBlackTreeSetSync<Key> = keys.iter().copied().collect();
+
+    let snapshot = slab.snapshot().expect("a pin");
+    let set = SortedSet::<4>::from_root(snapshot.root());
+    let heed_txn = heed.env.read_txn().expect("a transaction");
+    let table = redb.begin_read().expect("a transaction").open_table(KEYS).expect("a table");
+
+    let mut suite = Suite::new(criterion, "sorted_seek");
+    let mut cursor = set.cursor(&snapshot);
+    suite.each("eve", &probes, |key| cursor.seek(&key[..2]).unwrap().unwrap()[2]);
+    suite.each("heed", &probes, |key| {
+        let found = heed.db.get_greater_than_or_equal_to(&heed_txn, &bytes(&from(key)));
+        third_word(found.unwrap().unwrap().0)
+    });
+    suite.each("redb", &probes, |key| {
+        let mut range = table.range::<&[u8]>(&bytes(&from(key))[..]..).unwrap();
+        third_word(range.next().unwrap().unwrap().0.value())
+    });
+    suite.each("im", &probes, |key| im.range(from(key)..).next().unwrap()[2]);
+    suite.each("rpds", &probes, |key| rpds.range(from(key)..).next().unwrap()[2]);
+    drop(suite);
+
+    let mut suite = Suite::new(criterion, "sorted_scan");
+    suite.measure("eve", LARGE, || sum(set.iter(&snapshot).map(|key| key.unwrap()[2])));
+    suite.measure("heed", LARGE, || {
+        let entries = heed.db.iter(&heed_txn).unwrap();
+        sum(entries.map(|entry| third_word(entry.unwrap().0)))
+    });
+    suite.measure("redb", LARGE, || {
+        sum(table.iter().unwrap().map(|entry| third_word(entry.unwrap().0.value())))
+    });
+    suite.measure("im", LARGE, || sum(im.iter().map(|key| key[2])));
+    suite.measure("rpds", LARGE, || sum(rpds.iter().map(|key| key[2])));
+}
+
+/// Above 1.00 is better than the peer, in median time.
+fn print_ratios() {
+    let mut times = TIMES.lock().unwrap();
+    let medians: BTreeMap<&str, (f64, f64)> = times
+        .iter_mut()
+        .map(|(name, times)| {
+            times.sort_by(f64::total_cmp);
+            (name.as_str(), (times[times.len() / 2], times[0]))
+        })
+        .collect();
+    println!("\n{:<22} {:>10} {:>10} {:>9}   ours / peer", "", "ns", "best ns", "M/s");
+    for (name, (nanos, best)) in &medians {
+        let (group, peer) = name.split_once('/').unwrap_or((name, ""));
+        let ratio = match medians.get(format!("{group}/eve").as_str()) {
+            Some((ours, _)) if peer != "eve" => format!("{:.2}", nanos / ours),
+            _ => String::new(),
+        };
+        println!("{name:<22} {nanos:>10.1} {best:>10.1} {:>9.2}   {ratio}", 1e3 / nanos);
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    maps(&mut criterion, SMALL, "map_get_in_cache", "map_scan_in_cache");
+    maps(&mut criterion, LARGE, "map_get", "map_scan");
+    sorted(&mut criterion);
+    builds(&mut criterion);
+    criterion.final_summary();
+    print_ratios();
+}
