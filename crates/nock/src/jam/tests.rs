@@ -76,8 +76,8 @@ fn a_noun_of_astronomical_size_has_short_bytes() {
 #[test]
 fn deep_nouns_need_no_recursion() {
     let mut arena = Arena::new();
-    let list = arena.list(&vec![Noun::ONE; 200_000]).unwrap();
-    let deep = (0..200_000).fold(Noun::ZERO, |noun, _| arena.cell(noun, Noun::ONE).unwrap());
+    let list = arena.list(&vec![Noun::ONE; 50_000]).unwrap();
+    let deep = (0..50_000).fold(Noun::ZERO, |noun, _| arena.cell(noun, Noun::ONE).unwrap());
     for noun in [list, deep] {
         let bytes = jam(&arena, noun).unwrap();
         let back = cue(&mut arena, &bytes).unwrap();

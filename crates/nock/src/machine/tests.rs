@@ -239,7 +239,7 @@ fn slot(axis: u128, noun: &Rc<Tree>) -> Result<Rc<Tree>, Stop> {
         1 => Ok(noun.clone()),
         _ => {
             let (head, tail) = pair(&*slot(axis / 2, noun)?)?;
-            Ok(if axis % 2 == 0 { head } else { tail })
+            Ok(if axis.is_multiple_of(2) { head } else { tail })
         }
     }
 }
@@ -249,7 +249,8 @@ fn edit(axis: u128, part: Rc<Tree>, whole: &Rc<Tree>) -> Result<Rc<Tree>, Stop> 
         return Ok(part);
     }
     let sibling = slot(axis ^ 1, whole)?;
-    let cell = if axis % 2 == 0 { Tree::Cell(part, sibling) } else { Tree::Cell(sibling, part) };
+    let cell =
+        if axis.is_multiple_of(2) { Tree::Cell(part, sibling) } else { Tree::Cell(sibling, part) };
     edit(axis / 2, Rc::new(cell), whole)
 }
 
