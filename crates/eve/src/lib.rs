@@ -66,3 +66,7 @@ pub use slab::{Commit, Recovery, Slab};
 pub use snapshot::Snapshot;
 pub use txn::Txn;
 pub use verify::{Marks, Stats, Verification};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -290,4 +290,4 @@ fn rounded(limit_bytes: u64) -> u64 {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests;
+pub(crate) mod tests;

@@ -236,6 +236,10 @@ impl Slab {
         let region = self.inner.attachment.region();
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
+            // Before saying so for whom it waits, which nobody takes back.
+            if self.commits() != seen {
+                return self.commits();
+            }
             let commit = region.word(page::COMMIT);
             let before = commit.load(Ordering::Acquire) as u32;
             region.word(page::WAITING).fetch_max(seen.saturating_add(1), Ordering::Relaxed);

@@ -3,6 +3,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::region::tests::quick_folder;
 use crate::structure::WordMap;
 use crate::{Marks, Options, Recovery, Snapshot};
 
@@ -36,7 +37,7 @@ fn stopped(mut image: Vec<u8>) -> Vec<u8> {
 
 #[test]
 fn a_region_left_in_order_opens_as_it_was_on_any_boot() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let path = folder.path().join("a.eve");
     let slab = create(&path);
     set(&slab, 1, 1);
@@ -52,7 +53,7 @@ fn a_region_left_in_order_opens_as_it_was_on_any_boot() {
 
 #[test]
 fn without_a_checkpoint_a_stopped_machine_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = create(&path);
     set(&slab, 1, 1);
@@ -69,7 +70,7 @@ fn without_a_checkpoint_a_stopped_machine_leaves_nothing() {
 #[test]
 fn any_subset_of_later_pages_leaves_the_checkpoint_whole() {
     const IMAGES: u64 = 48;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = create(&path);
     let mut random = 1_u64;
@@ -119,7 +120,7 @@ fn any_subset_of_later_pages_leaves_the_checkpoint_whole() {
 
 #[test]
 fn a_torn_record_leaves_the_older_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = create(&path);
     set(&slab, 1, 1);
@@ -139,7 +140,7 @@ fn a_torn_record_leaves_the_older_one() {
 
 #[test]
 fn a_file_that_had_not_grown_on_the_disk_yet_grows_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = create(&path);
     set(&slab, 1, 1);

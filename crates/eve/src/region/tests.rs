@@ -22,7 +22,7 @@ fn sample(path: &Path) {
 }
 
 /// A folder whose files are in memory, if the system has one: this needs thousands of flushes.
-fn quick_folder() -> tempfile::TempDir {
+pub(crate) fn quick_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
@@ -182,4 +182,12 @@ fn two_creators_of_one_name_make_one_region() {
     assert_eq!(made, 1);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     drop(Region::open(&path).unwrap());
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_says_so() {
+    let refused = Region::create("/sys/world.eve", &small());
+    assert!(matches!(refused, Err(Error::ReadOnly { .. })), "{refused:?}");
+    let unwritable = Region::open("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+    assert!(unwritable.is_err(), "{unwritable:?}");
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 
 use super::*;
+use crate::region::tests::quick_folder;
 use crate::structure::WordMap;
 use crate::{Options, Read, Write};
 
@@ -352,10 +353,69 @@ fn a_region_that_is_full_says_so_and_goes_on() {
 
 #[test]
 fn user_words_are_shared() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = quick_folder();
     let path = folder.path().join("words.eve");
     let here = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
     let there = Slab::open(Region::open(&path).unwrap()).unwrap();
     here.user_word(7).store(9, Ordering::Release);
     assert_eq!(there.user_word(7).load(Ordering::Acquire), 9);
+}
+
+#[test]
+fn more_attachments_than_slots_are_refused_until_one_leaves() {
+    let folder = quick_folder();
+    let path = folder.path().join("many.eve");
+    let first = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    let open = || Slab::open(Region::open(&path).unwrap());
+    let mut others: Vec<Slab> = (1..crate::layout::SLOTS).map(|_| open().unwrap()).collect();
+    assert!(matches!(open(), Err(Error::SlotsFull { .. })));
+    others.pop();
+    let last = open().unwrap();
+    set(&last, &[(1, 1)]);
+    assert_eq!(content(&first.snapshot().unwrap()), BTreeMap::from([(1, 1)]));
+    assert_eq!(first.stats().attachments.len(), crate::layout::SLOTS);
+}
+
+#[test]
+fn more_transactions_than_lanes_are_refused_until_one_ends() {
+    let slab = memory();
+    let mut running: Vec<Txn> = (0..LANES).map(|_| slab.begin().unwrap()).collect();
+    assert!(matches!(slab.begin(), Err(Error::LanesFull { .. })));
+    let last = running.pop().unwrap();
+    last.commit(Addr::NONE).unwrap();
+    set(&slab, &[(1, 1)]);
+    drop(running);
+    assert_whole(&slab);
+}
+
+#[test]
+fn what_one_attachment_leaves_behind_the_next_uses() {
+    let folder = quick_folder();
+    let path = folder.path().join("relay.eve");
+    let watcher = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    for round in 0..60 {
+        let slab = Slab::open(Region::open(&path).unwrap()).unwrap();
+        for key in 0..50 {
+            set(&slab, &[(key, round)]);
+        }
+    }
+    let stats = watcher.stats();
+    assert!(stats.used_bytes < 4 << 20, "{stats:?}");
+    assert_whole(&watcher);
+}
+
+#[test]
+fn a_region_that_goes_on_after_its_last_user_left_is_whole() {
+    let folder = quick_folder();
+    let path = folder.path().join("again.eve");
+    drop(Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap());
+    for round in 0..5 {
+        let slab = Slab::open(Region::open(&path).unwrap()).unwrap();
+        assert_eq!(slab.recovery(), Recovery::None);
+        assert_eq!(slab.commits(), round * 100);
+        for key in 0..100 {
+            set(&slab, &[(key, round)]);
+        }
+        assert_whole(&slab);
+    }
 }
