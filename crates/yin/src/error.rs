@@ -67,7 +67,7 @@ impl fmt::Display for Kind {
 }
 
 /// A place in the source of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Position {
     /// The program's name, such as the path of its file.
@@ -86,6 +86,12 @@ impl Position {
     pub(crate) fn new(program: &Arc<str>, source: &Arc<str>, span: Span) -> Self {
         let (line, column) = span.line_and_column(source);
         Self { program: program.clone(), source: source.clone(), span, line, column }
+    }
+}
+
+impl fmt::Debug for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

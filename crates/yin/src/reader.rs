@@ -48,7 +48,8 @@ pub(crate) struct Reading {
 
 /// Reads all of a text.
 pub(crate) fn read(program: &Arc<str>, source: &Arc<str>) -> Result<Reading, Error> {
-    let forms = edn::read_forms(source).map_err(|error| Error::from_edn(program, source, error))?;
+    let forms =
+        edn::read_program(source).map_err(|error| Error::from_edn(program, source, error))?;
     let mut reader = Reader { program, source, tree: Tree::default(), depth: 0 };
     let mut roots = Vec::with_capacity(forms.len());
     for form in &forms {
