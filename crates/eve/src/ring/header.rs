@@ -183,3 +183,6 @@ pub(super) fn open(words: &[AtomicU64]) -> Result<Geometry, Error> {
         .ok_or(Error::Damaged { what: "the capacity is no power of two from 2 to 2^40" })?
         .fits(words)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
