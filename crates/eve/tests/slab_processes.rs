@@ -114,6 +114,8 @@ fn work_until_killed(folder: &Path) -> ! {
                 let (root, _) = count_up(&mut txn).unwrap();
                 let _ = txn.commit(root); // or lost to somebody else
             }
+            6 if round % 64 == 6 => drop(slab.sync().unwrap()),
+            7 if round % 32 == 7 => drop(open(folder)),
             5 => slab.release(slab.allocate(round % 3000).unwrap().send()).unwrap(),
             _ => {}
         }
@@ -210,7 +212,9 @@ fn whoever_opens_after_everybody_was_killed_finds_all_of_it() {
         if alone {
             assert!(matches!(slab.recovery(), Recovery::Processes { .. }), "{:?}", slab.recovery());
             let found = slab.verify(trace).unwrap();
-            assert_eq!((found.leaked_blocks, found.payload_blocks), (Some(0), 0), "{found:?}");
+            assert_eq!(found.leaked_blocks, Some(0), "{found:?}");
+            // Killed between sending one and receiving it: it is still under way.
+            assert!(found.payload_blocks <= 2 * (kill + 1), "{found:?}");
         }
         assert_counted(&slab.snapshot().unwrap());
         assert!(slab.commits() > commits);
