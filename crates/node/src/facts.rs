@@ -1,6 +1,6 @@
 //! The database as a program of a world sees it: its own verbs, signed on the way in.
 
-use daodb::Database;
+use daodb::{Database, Input};
 use datom::Value;
 use yin::{Facts, Refusal};
 
@@ -35,26 +35,26 @@ impl Facts for ProgramFacts {
         let tokens = self.trail.tokens();
         signed.push(schema::signature(data, &self.by, "a program's own", self.program, &tokens));
         let report = self.database.transact(&signed).map_err(|error| refusal(&error))?;
-        let (added, removed): (Vec<_>, Vec<_>) =
-            report.datoms.iter().partition(|datom| datom.added());
-        let details = format!("{} added, {} removed", added.len(), removed.len());
+        let added = report.datoms.iter().filter(|datom| datom.added()).count();
+        let removed = report.datoms.len() - added;
+        let details = format!("{added} added, {removed} removed");
         self.reporter.committed("facts", details, report.t);
         let tempids = report.tempids.into_iter().map(|(name, id)| (name, Value::Ref(id)));
-        let count = |datoms: &[_]| Value::Int(datoms.len() as i64);
+        let count = |count: usize| Value::Int(count as i64);
         Ok(Value::map([
             (Value::keyword("t"), Value::Int(report.t as i64)),
-            (Value::keyword("added"), count(&added)),
-            (Value::keyword("retracted"), count(&removed)),
+            (Value::keyword("added"), count(added)),
+            (Value::keyword("retracted"), count(removed)),
             (Value::keyword("tempids"), Value::map(tempids)),
         ]))
     }
 
     fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
         let db = self.database.db().map_err(|error| refusal(&error))?;
-        let answer = daodb::Query::from_value(query).and_then(|query| db.query(&query, inputs));
-        answer
-            .map(|answer| answer.to_value())
-            .map_err(|error| Refusal::new("query/refused", error.to_string()))
+        let query = daodb::Query::from_value(query).map_err(|error| refusal(&error.into()))?;
+        let inputs: Vec<Input> = inputs.iter().cloned().map(Input::Value).collect();
+        let answer = db.query(&query, &inputs).map_err(|error| refusal(&error))?;
+        Ok(answer.to_value())
     }
 
     fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {
@@ -74,6 +74,7 @@ impl Facts for ProgramFacts {
 fn refusal(error: &daodb::Error) -> Refusal {
     let kind = match error {
         daodb::Error::Rejected(rejection) => rejection.category.keyword().as_str().to_owned(),
+        daodb::Error::Query(_) => "query/refused".to_owned(),
         daodb::Error::Lookup { .. } => "query/lookup".to_owned(),
         _ => "db/failed".to_owned(),
     };

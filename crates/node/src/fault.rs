@@ -60,7 +60,14 @@ impl Fault {
 
     /// A query that was refused or given up.
     #[must_use]
-    pub fn in_query(error: &daodb::QueryError, text: &str) -> Self {
+    pub fn in_query(error: &daodb::Error, text: &str) -> Self {
+        match error {
+            daodb::Error::Query(error) => Self::in_query_text(error, text),
+            other => Self::of_database(other),
+        }
+    }
+
+    fn in_query_text(error: &daodb::QueryError, text: &str) -> Self {
         let fault = Self::new(error.kind());
         let Some(place) = error.place() else { return fault };
         let Some(start) = place.position.and_then(|position| offset(text, position)) else {
@@ -87,7 +94,7 @@ impl Fault {
         fault
     }
 
-    fn of_database(error: &daodb::Error) -> Self {
+    pub(crate) fn of_database(error: &daodb::Error) -> Self {
         let fault = Self::new(error);
         match error {
             daodb::Error::World(daodb::WorldError::Missing { path }) => {

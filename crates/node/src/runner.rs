@@ -118,6 +118,7 @@ impl Runner {
                             .into());
                     }
                 }
+                other => return Err(Fault::new(format!("the machine stopped: {other:?}")).into()),
             }
         }
     }

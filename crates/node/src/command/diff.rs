@@ -22,7 +22,7 @@ pub(super) fn diff(arguments: &cli::Diff) -> Outcome {
                 .into());
         }
     }
-    let difference = db.diff(arguments.from, arguments.to)?;
+    let difference = world.database().diff(arguments.from, arguments.to)?;
     let mut rows = Vec::new();
     for (change, datoms) in [("removed", &difference.removed), ("added", &difference.added)] {
         for datom in datoms {

@@ -20,12 +20,16 @@ pub(super) fn lyquid(arguments: &cli::Lyquid) -> Outcome {
             .help(format!("it exports {}", known.join(", ")))
             .into());
     };
-    if function.params.len() != arguments.arguments.len() {
-        let (wanted, given) = (function.params.len(), arguments.arguments.len());
-        return Err(Fault::usage(format!("{} takes {wanted} arguments, not {given}", function.name)).into());
+    let params = function.params.ok_or_else(|| {
+        Fault::new(format!("{} takes a value that cannot be given here", function.name))
+    })?;
+    if params.len() != arguments.arguments.len() {
+        let (wanted, given) = (params.len(), arguments.arguments.len());
+        let message = format!("{} takes {wanted} arguments, not {given}", function.name);
+        return Err(Fault::usage(message).into());
     }
     let mut call = Call::new(&arguments.function).fuel(arguments.fuel);
-    for (kind, text) in function.params.iter().zip(&arguments.arguments) {
+    for (kind, text) in params.iter().zip(&arguments.arguments) {
         call = call.arg(value(*kind, text)?);
     }
     let outcome = guest.call(&call).map_err(Fault::new)?;
@@ -36,7 +40,20 @@ pub(super) fn lyquid(arguments: &cli::Lyquid) -> Outcome {
     Ok(())
 }
 
+/// Integers may be written as signed or as unsigned numbers.
 fn value(kind: Kind, text: &str) -> Result<Value, Box<Fault>> {
-    Value::parse(kind, text)
-        .ok_or_else(|| Fault::usage(format!("'{text}' is no {kind}")).into())
+    let value = match kind {
+        Kind::I32 => {
+            let unsigned = || text.parse::<u32>().ok().map(u32::cast_signed);
+            text.parse().ok().or_else(unsigned).map(Value::I32)
+        }
+        Kind::I64 => {
+            let unsigned = || text.parse::<u64>().ok().map(u64::cast_signed);
+            text.parse().ok().or_else(unsigned).map(Value::I64)
+        }
+        Kind::F32 => text.parse().ok().map(Value::F32),
+        Kind::F64 => text.parse().ok().map(Value::F64),
+        _ => None,
+    };
+    value.ok_or_else(|| Fault::usage(format!("'{text}' is no {kind}")).into())
 }

@@ -1,6 +1,6 @@
 //! `datom q`: a Datalog query.
 
-use daodb::Explanation;
+use daodb::{Explanation, Input, Limits};
 use datom::{Value, edn};
 
 use super::Outcome;
@@ -11,17 +11,15 @@ use crate::sight;
 use crate::world::World;
 
 pub(super) fn query(arguments: &cli::Query) -> Outcome {
-    let query = daodb::Query::parse(&arguments.query)
-        .map_err(|error| Fault::in_query(&error, &arguments.query))?;
+    let refused = |error: daodb::Error| Fault::in_query(&error, &arguments.query);
+    let query = daodb::Query::parse(&arguments.query).map_err(|error| refused(error.into()))?;
     let inputs = inputs(&arguments.inputs)?;
     let world = World::open(&arguments.dir)?;
     let db = sight::look(&world.database().db()?, arguments.view);
     let output = if arguments.explain {
-        let plan = db.explain(&query, &inputs);
-        of_plan(&plan.map_err(|error| Fault::in_query(&error, &arguments.query))?)
+        of_plan(&db.explain(&query, &inputs, &Limits::default()).map_err(refused)?)
     } else {
-        let answer = db.query(&query, &inputs);
-        sight::of_answer(answer.map_err(|error| Fault::in_query(&error, &arguments.query))?)
+        sight::of_answer(db.query(&query, &inputs).map_err(refused)?)
     };
     Ok(output.print(arguments.format)?)
 }
@@ -41,9 +39,9 @@ fn of_plan(plan: &Explanation) -> Output {
     Output::Table { columns, rows: rows.collect() }
 }
 
-fn inputs(texts: &[String]) -> Result<Vec<Value>, Box<Fault>> {
+fn inputs(texts: &[String]) -> Result<Vec<Input>, Box<Fault>> {
     let read = |(number, text): (usize, &String)| {
-        edn::read(text).map_err(|error| {
+        edn::read(text).map(Input::Value).map_err(|error| {
             Fault::in_edn(&error, &format!("input {}", number + 1), text)
                 .help("an input is EDN: a text stands in double quotes, as in --in '\"serde\"'")
                 .into()

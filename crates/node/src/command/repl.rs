@@ -130,7 +130,7 @@ impl<'w> Session<'w> {
         self.interrupt.store(false, Ordering::Relaxed);
         self.entries += 1;
         if is_query(form) {
-            let query = daodb::Query::parse(text).map_err(|error| Fault::in_query(&error, text))?;
+            let query = daodb::Query::parse(text).map_err(|error| Fault::in_query(&error.into(), text))?;
             let db = self.world.database().db()?;
             let answer = db.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
             return Ok(sight::of_answer(answer));

@@ -24,7 +24,7 @@ pub(super) fn transact(arguments: &cli::Transact) -> Outcome {
         data.push(schema::signature(&data, "datom transact", &name, None, &[]));
         let report = world.database().transact(&data).map_err(|error| {
             let place = error.rejection().and_then(|rejection| transaction.get(rejection.position));
-            let fault = Fault::from(error);
+            let fault = Fault::of_database(&error);
             match place {
                 Some(form) => fault.at(&name, &text, form.span.start..form.span.end, "this form"),
                 None => fault,
