@@ -92,7 +92,7 @@ impl<R: Read + ?Sized> Read for &R {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod arena;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 pub(crate) use arena::Arena;
