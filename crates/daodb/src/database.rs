@@ -116,7 +116,7 @@ impl Database {
                 Err(error) => return Err(error.into()),
             }
         };
-        let store = Store::new(Slab::create(region)?, true)?;
+        let store = Store::new(Slab::create(region)?, None)?;
         let durability = Durability::Process;
         let (turn, signal) = (Turn::default(), Signal::default());
         let core = Core { store, disk: None, durability, turn, signal };
@@ -251,20 +251,29 @@ impl Database {
     /// When the world is damaged.
     pub fn tx_range(&self, from: u64, to: u64) -> Result<Transactions, Error> {
         let db = self.db()?;
+        let floor = db.state().record.floor;
+        self.transactions(db, from, to, floor)
+    }
+
+    /// The transactions of a range, those up to `on_disk` from the log. It is at least the floor of
+    /// `db`, and durable.
+    pub(crate) fn transactions(
+        &self,
+        db: Db,
+        from: u64,
+        to: u64,
+        on_disk: u64,
+    ) -> Result<Transactions, Error> {
         let last = to.saturating_sub(1).min(db.basis());
-        let pending = pending::list(&db.state().snapshot, &db.state().record, 0)?;
         let mut kept = Vec::new();
-        for frame in pending.iter().filter(|frame| frame.t >= from && frame.t <= last) {
-            kept.push((frame.t, frame.bytes.to_vec()));
+        for frame in pending::list(&db.state().snapshot, &db.state().record, on_disk)? {
+            if (from..=last).contains(&frame.t) {
+                kept.push((frame.t, frame.bytes.to_vec()));
+            }
         }
-        let first_kept = db.state().record.floor + 1;
-        let on_disk = self
-            .inner
-            .core
-            .disk
-            .as_ref()
-            .map(|disk| Frames::new(disk.writer.folder(), from, last.min(first_kept - 1)));
-        Ok(Transactions::new(db, on_disk, kept))
+        let disk = self.inner.core.disk.as_ref();
+        let frames = disk.map(|disk| Frames::new(disk.writer.folder(), from, last.min(on_disk)));
+        Ok(Transactions::new(db, frames, kept))
     }
 
     /// Looks through everything: blocks, indexes, history, dictionary, log, and whether they agree.

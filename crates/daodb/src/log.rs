@@ -54,6 +54,8 @@ impl Position {
 pub(crate) trait Mark {
     /// The position, unless it was being written when its writer died.
     fn load(&self) -> Option<Position>;
+    /// Nothing counts as durable any more, until the next [`Mark::store`].
+    fn forget(&self);
     fn store(&self, position: &Position);
 }
 

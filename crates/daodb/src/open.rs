@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use eve::{Region, Slab};
 
-use crate::error::{Error, WorldError};
-use crate::log::{Frames, Link, Torn, Writer};
+use crate::error::{Error, LogError, WorldError};
+use crate::log::{Frames, Link, Mark, Torn, Writer};
 use crate::options::{Options, Progress};
 use crate::pending;
 use crate::record::Record;
@@ -54,14 +54,14 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<(Store, Writer, O
     let mut opening = Opening::default();
     if !gate.alone {
         let slab = Slab::open(Region::open(world.region())?)?;
-        return Ok((Store::new(slab, false)?, writer, opening));
+        return Ok((Store::new(slab, Some(writer.id()))?, writer, opening));
     }
     let store = match find(world, &writer, options, &mut opening) {
         Ok(store) => store,
         Err(Unusable::Region(why)) => {
             opening.set_aside = Some(world.set_region_aside()?);
             opening.rebuilt = Some(why);
-            let store = make(world, options)?;
+            let store = make(world, &writer, options)?;
             catch_up(&store, &writer, options, &mut opening).map_err(|error| match error {
                 Unusable::World(error) => error,
                 Unusable::Region(why) => Error::corrupt(why),
@@ -104,9 +104,10 @@ impl From<eve::Error> for Unusable {
     }
 }
 
-fn make(world: &World, options: &Options) -> Result<Store, Error> {
+fn make(world: &World, writer: &Writer, options: &Options) -> Result<Store, Error> {
     let limit = eve::Options { limit_bytes: options.region_bytes_max, ..eve::Options::default() };
-    let store = Store::new(Slab::create(Region::create(world.region(), &limit)?)?, false)?;
+    let slab = Slab::create(Region::create(world.region(), &limit)?)?;
+    let store = Store::new(slab, Some(writer.id()))?;
     world.sync_folder()?;
     Ok(store)
 }
@@ -122,9 +123,9 @@ fn find(
     let there = path.try_exists();
     let there = there.map_err(|source| Error::from(WorldError::io(&path, "look for", source)))?;
     let store = if there {
-        Store::new(Slab::open_with(Region::open(&path)?, trace)?, false)?
+        Store::new(Slab::open_with(Region::open(&path)?, trace)?, Some(writer.id()))?
     } else {
-        make(world, options)?
+        make(world, writer, options)?
     };
     // The state must be readable before anything else is decided.
     store.db()?;
@@ -143,7 +144,16 @@ fn catch_up(
     options: &Options,
     opening: &mut Opening,
 ) -> Result<(), Unusable> {
-    let (lead, torn) = writer.lead(store).map_err(Error::from)?;
+    let (lead, torn) = match writer.lead(store) {
+        // The mark may be of another time than the log: then the log counts, from its beginning.
+        Err(LogError::Damaged { .. }) => {
+            Mark::forget(store);
+            writer.lead(store)
+        }
+        found => found,
+    }
+    .map_err(Error::from)?;
+    lead.check_whole().map_err(Error::from)?;
     let end = lead.end();
     opening.torn = torn;
     drop(lead);
@@ -186,12 +196,7 @@ fn check_history(store: &Store, log: &Path, end: Link) -> Result<(), Unusable> {
         // Frames that the state gave up as durable are not in the log: the log is short, and what
         // the region still has must not be thrown away.
         return Err(Unusable::World(
-            crate::error::LogError::Short {
-                path: log.to_path_buf(),
-                log_t: end.t,
-                state_t: record.floor,
-            }
-            .into(),
+            LogError::Short { path: log.to_path_buf(), log_t: end.t, state_t: record.floor }.into(),
         ));
     }
     let pending = pending::list(&snapshot, &record, end.t)?;

@@ -32,12 +32,21 @@ pub(crate) struct Store {
     schema: Mutex<Option<(u64, Arc<Schema>)>>,
     /// Writers that lost a race wait here for each other.
     queue: Mutex<()>,
+    /// Which log the region's mark must be of.
+    log_id: u64,
 }
 
 impl Store {
     /// The database of a slab, which is made if the slab is empty.
-    pub(crate) fn new(slab: Slab, keeps_frames: bool) -> Result<Self, Error> {
-        let store = Self { slab, keeps_frames, schema: Mutex::new(None), queue: Mutex::new(()) };
+    /// Without a log, whose id is given, frames stay in memory for good.
+    pub(crate) fn new(slab: Slab, log_id: Option<u64>) -> Result<Self, Error> {
+        let store = Self {
+            slab,
+            keeps_frames: log_id.is_none(),
+            schema: Mutex::new(None),
+            queue: Mutex::new(()),
+            log_id: log_id.unwrap_or(0),
+        };
         while store.slab.snapshot()?.root().is_none() {
             let mut txn = store.slab.begin()?;
             let record = apply::genesis(&mut txn)?.record;
@@ -222,9 +231,10 @@ impl Store {
     }
 }
 
-fn check(position: &Position) -> u64 {
-    let mut bytes = Vec::with_capacity(56);
-    for word in [position.segment, position.offset, position.end.t] {
+/// Binds a position to its log: the mark of a region that belongs to another log does not fit.
+fn check(log_id: u64, position: &Position) -> u64 {
+    let mut bytes = Vec::with_capacity(64);
+    for word in [log_id, position.segment, position.offset, position.end.t] {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
     bytes.extend_from_slice(&position.end.hash);
@@ -242,7 +252,12 @@ impl Mark for Store {
         }
         let end = Link { t: load(word::DURABLE_T), hash };
         let position = Position { segment: load(word::SEGMENT), offset: load(word::OFFSET), end };
-        (load(word::CHECK) == check(&position)).then_some(position)
+        (load(word::CHECK) == check(self.log_id, &position)).then_some(position)
+    }
+
+    fn forget(&self) {
+        self.word(word::CHECK).store(0, Ordering::Release);
+        self.word(word::DURABLE_T).store(0, Ordering::Release);
     }
 
     fn store(&self, position: &Position) {
@@ -256,6 +271,6 @@ impl Mark for Store {
         }
         // Pairs with the acquire in `Store::durable_t`.
         self.word(word::DURABLE_T).store(position.end.t, Ordering::Release);
-        self.word(word::CHECK).store(check(position), Ordering::Release);
+        self.word(word::CHECK).store(check(self.log_id, position), Ordering::Release);
     }
 }

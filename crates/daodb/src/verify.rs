@@ -69,6 +69,8 @@ impl Verification {
 }
 
 pub(crate) fn verify(database: &Database) -> Result<Verification, Error> {
+    // Before the state: so what is durable is part of it.
+    let durable_t = database.durable_t();
     let db = database.db()?;
     let mut found = Verification { t: db.basis(), ..Verification::default() };
     let blocks = database.slab().verify(trace).map_err(Error::from);
@@ -88,7 +90,7 @@ pub(crate) fn verify(database: &Database) -> Result<Verification, Error> {
         let checked = check_indexes(&db, &mut found);
         found.note("the indexes", checked);
     }
-    let checked = check_log(database, &db, &mut found);
+    let checked = check_log(database, &db, durable_t, &mut found);
     found.note("the log", checked);
     Ok(found)
 }
@@ -188,13 +190,18 @@ fn belongs(db: &Db, index: Index, datom: &Datom) -> bool {
 }
 
 /// 5.
-fn check_log(database: &Database, db: &Db, found: &mut Verification) -> Result<(), Error> {
+fn check_log(
+    database: &Database,
+    db: &Db,
+    durable_t: u64,
+    found: &mut Verification,
+) -> Result<(), Error> {
     let snapshot = &db.state().snapshot;
     let record = &db.state().record;
     let (current, history) = (record.current(Index::Eavt), record.history(Index::Eavt));
     let mut said = builtin::facts().len() as u64;
     let (mut t, mut hash) = (0, [0; 32]);
-    for transaction in database.tx_range(1, db.basis() + 1)? {
+    for transaction in database.transactions(db.clone(), 1, u64::MAX, durable_t)? {
         let transaction = transaction?;
         if (transaction.t, transaction.previous) != (t + 1, hash) {
             found.problem(format!("transaction {} does not follow {t}", transaction.t));

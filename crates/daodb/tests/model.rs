@@ -52,7 +52,9 @@ enum Stated {
 
 /// Some texts fit a word and some do not.
 fn text(number: u8) -> Value {
-    Value::text(["a", "bc", "a text that lives on the heap", "another such text"][number as usize % 4])
+    Value::text(
+        ["a", "bc", "a text that lives on the heap", "another such text"][number as usize % 4],
+    )
 }
 
 impl Stated {
@@ -117,7 +119,9 @@ impl Form {
         let entity = |e: &u64| Value::Int((FIRST + e) as i64);
         let list = |items: Vec<Value>| Value::Vector(items);
         match self {
-            Form::Add(e, s) => list(vec![keyword("db/add"), entity(e), keyword(s.name()), s.value()]),
+            Form::Add(e, s) => {
+                list(vec![keyword("db/add"), entity(e), keyword(s.name()), s.value()])
+            }
             Form::Retract(e, s) => {
                 list(vec![keyword("db/retract"), entity(e), keyword(s.name()), s.value()])
             }
@@ -166,8 +170,9 @@ fn after(facts: &Facts, forms: &[Form], entity: &BTreeMap<u8, u64>) -> Option<Fa
             Form::Retract(e, s) => {
                 denied.insert((FIRST + e, s.name().into(), s.value()));
             }
-            Form::RetractAll(e, a) => removed
-                .extend(facts.iter().filter(|f| f.0 == FIRST + e && f.1 == *a).cloned()),
+            Form::RetractAll(e, a) => {
+                removed.extend(facts.iter().filter(|f| f.0 == FIRST + e && f.1 == *a).cloned())
+            }
             Form::RetractEntity(e) => remove_entity(facts, FIRST + e, &mut removed),
             Form::Cas(e, old, new) => {
                 let now = facts.iter().find(|f| f.0 == FIRST + e && f.1 == "one").map(|f| &f.2);
@@ -199,7 +204,8 @@ fn after(facts: &Facts, forms: &[Form], entity: &BTreeMap<u8, u64>) -> Option<Fa
             return None;
         }
     }
-    let replaced = |fact: &Triple| !is_many(&fact.1) && values.contains_key(&(fact.0, fact.1.as_str()));
+    let replaced =
+        |fact: &Triple| !is_many(&fact.1) && values.contains_key(&(fact.0, fact.1.as_str()));
     let mut next: Facts =
         facts.iter().filter(|fact| !removed.contains(fact) && !replaced(fact)).cloned().collect();
     next.extend(adds.iter().cloned());
@@ -251,7 +257,11 @@ fn with_tuples(facts: &Facts) -> Facts {
 
 /// What each tempid stands for: the owner of its identity, or whatever new entity it became.
 /// `None` when the identities contradict each other.
-fn tempids(facts: &Facts, forms: &[Form], made: &BTreeMap<Value, u64>) -> Option<BTreeMap<u8, u64>> {
+fn tempids(
+    facts: &Facts,
+    forms: &[Form],
+    made: &BTreeMap<Value, u64>,
+) -> Option<BTreeMap<u8, u64>> {
     let mut entities: BTreeMap<u8, u64> = BTreeMap::new();
     let mut identities: Vec<(u8, u8)> = Vec::new();
     for form in forms {
@@ -262,7 +272,8 @@ fn tempids(facts: &Facts, forms: &[Form], made: &BTreeMap<Value, u64>) -> Option
     // As often as there are tempids: then whatever one says of another has arrived.
     for _ in 0..3 {
         for (tempid, id) in &identities {
-            let owner = facts.iter().find(|fact| fact.1 == "id" && fact.2 == text(*id)).map(|f| f.0);
+            let owner =
+                facts.iter().find(|fact| fact.1 == "id" && fact.2 == text(*id)).map(|f| f.0);
             let same = identities.iter().filter(|(_, other)| other == id);
             let known = same.filter_map(|(other, _)| entities.get(other)).next().copied();
             for found in [owner, known].into_iter().flatten() {
@@ -363,7 +374,11 @@ fn compare(db: &Db, model: &Model) {
                 view = since.map_or(view.clone(), |t| view.since(t));
                 view = if history { view.history() } else { view };
                 let expected = model.view(as_of, since, history);
-                compare_indexes(&view, &expected, &format!("as of {as_of:?} since {since:?} history {history}"));
+                compare_indexes(
+                    &view,
+                    &expected,
+                    &format!("as of {as_of:?} since {since:?} history {history}"),
+                );
             }
         }
     }

@@ -48,8 +48,10 @@ fn makes(text: &str, expected: &[&str]) {
     let db = fixture();
     let next = transact(&db, "{:name \"the next entity's number is one more\"}").datoms[1].e + 1;
     let report = transact(&db, text);
-    let found: BTreeSet<String> =
-        changes(&report).into_iter().map(|change| change.replace(&next.to_string(), "new")).collect();
+    let found: BTreeSet<String> = changes(&report)
+        .into_iter()
+        .map(|change| change.replace(&next.to_string(), "new"))
+        .collect();
     let expected: BTreeSet<String> = expected.iter().map(|change| (*change).to_owned()).collect();
     assert_eq!(found, expected, "{text}");
     assert!(db.verify().unwrap().is_clean());
@@ -59,7 +61,10 @@ fn makes(text: &str, expected: &[&str]) {
 fn a_fact_is_stated_once() {
     makes("[:db/add 5009 :name \"new\"]", &["+5009 name \"new\""]);
     makes("[:db/add 5001 :name \"n1\"]", &[]);
-    makes("{:db/id 5001 :many [\"x\" \"w\"] :ref 5002}", &["+5001 many \"w\"", "+5001 ref 5002"]);
+    makes(
+        "{:db/id 5001 :many [\"x\" \"w\"] :ref 5002}",
+        &["+5001 many \"w\"", "+5001 ref 5002", "+5001 r+b [5002 nil]"],
+    );
     makes("{:db/id 5001 :many []}", &[]);
 }
 
@@ -83,16 +88,29 @@ fn an_entity_goes_with_its_parts_and_with_what_refers_to_it() {
     makes(
         "[:db/retractEntity 5001]",
         &[
-            "-5001 k \"one\"", "-5001 k2 \"I\"", "-5001 name \"n1\"", "-5001 age 1", "-5001 uv 1",
-            "-5001 many \"x\"", "-5001 many \"y\"", "-5002 ref 5001", "-5003 refs 5001",
+            "-5001 k \"one\"",
+            "-5001 k2 \"I\"",
+            "-5001 name \"n1\"",
+            "-5001 age 1",
+            "-5001 uv 1",
+            "-5001 many \"x\"",
+            "-5001 many \"y\"",
+            "-5002 ref 5001",
+            "-5003 refs 5001",
             "-5002 r+b [5001 nil]",
         ],
     );
     makes(
         "[:db/retractEntity [:k \"three\"]]",
         &[
-            "-5003 k \"three\"", "-5003 name \"n3\"", "-5003 refs 5001", "-5003 refs 5002",
-            "-5003 comp 5004", "-5004 name \"part\"", "-5004 comp 5005", "-5005 name \"subpart\"",
+            "-5003 k \"three\"",
+            "-5003 name \"n3\"",
+            "-5003 refs 5001",
+            "-5003 refs 5002",
+            "-5003 comp 5004",
+            "-5004 name \"part\"",
+            "-5004 comp 5005",
+            "-5005 name \"subpart\"",
         ],
     );
     makes("[:db/retractEntity 5999]", &[]);
@@ -101,9 +119,15 @@ fn an_entity_goes_with_its_parts_and_with_what_refers_to_it() {
 #[test]
 fn tempids_become_entities() {
     makes("{:db/id \"t\" :name \"t\"}", &["+new name \"t\""]);
-    makes("{:db/id -1 :name \"t\"} [:db/add 5001 :ref -1]", &["+new name \"t\"", "+5001 ref new", "+5001 r+b [new nil]"]);
+    makes(
+        "{:db/id -1 :name \"t\"} [:db/add 5001 :ref -1]",
+        &["+new name \"t\"", "+5001 ref new", "+5001 r+b [new nil]"],
+    );
     let db = fixture();
-    let report = transact(&db, "{:db/id \"a\" :name \"a\" :refs [\"b\" -7]} {:db/id \"b\" :name \"b\"} [:db/add -7 :name \"c\"]");
+    let report = transact(
+        &db,
+        "{:db/id \"a\" :name \"a\" :refs [\"b\" -7]} {:db/id \"b\" :name \"b\"} [:db/add -7 :name \"c\"]",
+    );
     let names = [value("\"a\""), value("\"b\""), value("-7")];
     let found: BTreeSet<u64> = names.iter().map(|name| report.tempids[name]).collect();
     assert_eq!(found.len(), 3);
@@ -120,7 +144,8 @@ fn a_tempid_of_which_nothing_is_stated_is_refused() {
 #[test]
 fn nested_maps_are_entities_and_backward_attributes_state_the_other_way() {
     let db = fixture();
-    let report = transact(&db, "{:name \"outer\" :ref {:name \"inner\" :comp {:name \"innermost\"}}}");
+    let report =
+        transact(&db, "{:name \"outer\" :ref {:name \"inner\" :comp {:name \"innermost\"}}}");
     assert_eq!(report.datoms.iter().filter(|datom| datom.added()).count(), 1 + 3 + 2 + 1);
     makes("{:db/id 5002 :_ref 5003}", &["+5003 ref 5002", "+5003 r+b [5002 nil]"]);
     makes("{:db/id 5005 :_refs [5001 [:k \"two\"]]}", &["+5001 refs 5005", "+5002 refs 5005"]);
@@ -129,9 +154,10 @@ fn nested_maps_are_entities_and_backward_attributes_state_the_other_way() {
 #[test]
 fn nesting_costs_no_stack() {
     let db = fixture();
-    let deep = (0..400).fold(Value::map([(Value::keyword("name"), Value::text("end"))]), |inner, _| {
-        Value::map([(Value::keyword("comp"), inner)])
-    });
+    let deep = (0..400)
+        .fold(Value::map([(Value::keyword("name"), Value::text("end"))]), |inner, _| {
+            Value::map([(Value::keyword("comp"), inner)])
+        });
     assert_eq!(db.transact(&[deep]).unwrap().datoms.len(), 402);
 }
 
@@ -165,7 +191,10 @@ fn lookup_refs_name_entities_everywhere() {
         "[:db/add 5002 :ref [:k \"three\"]]",
         &["-5002 ref 5001", "+5002 ref 5003", "-5002 r+b [5001 nil]", "+5002 r+b [5003 nil]"],
     );
-    makes("{:db/id 5001 :refs [[:k \"two\"] [:k \"three\"]]}", &["+5001 refs 5002", "+5001 refs 5003"]);
+    makes(
+        "{:db/id 5001 :refs [[:k \"two\"] [:k \"three\"]]}",
+        &["+5001 refs 5002", "+5001 refs 5003"],
+    );
     makes("{:db/id 5001 :refs [:k \"two\"]}", &["+5001 refs 5002"]);
     makes("{:db/id 5001 :color :color/red}", &[&format!("+5001 color {}", red())]);
     let db = fixture();
@@ -226,7 +255,10 @@ fn forms_that_contradict_each_other_are_refused_in_any_order() {
 fn the_transaction_is_an_entity() {
     for name in ["\"datomic.tx\"", ":db/current-tx"] {
         let db = fixture();
-        let report = transact(&db, &format!("{{:db/id {name} :tx/note \"why\"}} [:db/add 5001 :ref {name}]"));
+        let report = transact(
+            &db,
+            &format!("{{:db/id {name} :tx/note \"why\"}} [:db/add 5001 :ref {name}]"),
+        );
         assert_eq!(report.tx(), id::transaction(report.t));
         let found = about(&db, &report.tx().to_string());
         assert_eq!(found.len(), 2);
@@ -235,7 +267,10 @@ fn the_transaction_is_an_entity() {
     }
     let db = fixture();
     transact(&db, &format!("{{:db/id {} :tx/note \"afterthought\"}}", id::transaction(2)));
-    assert_eq!(refuse(&db, &format!("{{:db/id {} :tx/note \"x\"}}", id::transaction(9))).0, Category::Entity);
+    assert_eq!(
+        refuse(&db, &format!("{{:db/id {} :tx/note \"x\"}}", id::transaction(9))).0,
+        Category::Entity
+    );
 }
 
 #[test]
@@ -279,11 +314,19 @@ fn time_only_goes_on() {
 
 #[test]
 fn tuples_follow_their_parts() {
-    makes("{:db/id 5001 :a \"A\" :b \"B\"}", &["+5001 a \"A\"", "+5001 b \"B\"", "+5001 a+b [\"A\" \"B\"]", "+5001 r+b [nil \"B\"]"]);
+    makes(
+        "{:db/id 5001 :a \"A\" :b \"B\"}",
+        &["+5001 a \"A\"", "+5001 b \"B\"", "+5001 a+b [\"A\" \"B\"]", "+5001 r+b [nil \"B\"]"],
+    );
     let db = fixture();
     transact(&db, "{:db/id 5001 :a \"A\" :b \"B\"}");
     let report = transact(&db, "[:db/retract 5001 :b \"B\"]");
-    let expected = ["-5001 b \"B\"", "-5001 a+b [\"A\" \"B\"]", "+5001 a+b [\"A\" nil]", "-5001 r+b [nil \"B\"]"];
+    let expected = [
+        "-5001 b \"B\"",
+        "-5001 a+b [\"A\" \"B\"]",
+        "+5001 a+b [\"A\" nil]",
+        "-5001 r+b [nil \"B\"]",
+    ];
     assert_eq!(changes(&report), expected.map(str::to_owned).into());
     let report = transact(&db, "[:db/retract 5001 :a]");
     assert!(changes(&report).contains("-5001 a+b [\"A\" nil]"));
@@ -358,7 +401,18 @@ fn values_have_their_attributes_type() {
 #[test]
 fn an_attribute_of_any_type_holds_any_value() {
     let db = fixture();
-    for text in ["nil", "\"x\"", "1.5", "1e300", "\\c", "[1 [2 {:a #{nil}}]]", "12345678901234567890123", "sym", "#uuid \"00000000-0000-0000-0000-000000000001\"", "()"] {
+    for text in [
+        "nil",
+        "\"x\"",
+        "1.5",
+        "1e300",
+        "\\c",
+        "[1 [2 {:a #{nil}}]]",
+        "12345678901234567890123",
+        "sym",
+        "#uuid \"00000000-0000-0000-0000-000000000001\"",
+        "()",
+    ] {
         transact(&db, &format!("[:db/add 5001 :any {text}]"));
         let found = about(&db, "5001");
         assert!(found.contains(&format!("any {}", value(text))), "{text}: {found:?}");
@@ -382,16 +436,32 @@ fn equal_values_have_equal_words() {
 #[test]
 fn forms_that_are_none_are_refused_with_their_place() {
     let db = fixture();
-    for text in ["17", ":db/add", "[]", "[:db/add 1]", "[:nonsense 1 2 3]", "[\"db/add\" 1 2 3]", "[:db/retract 5001]", "[:db/cas 5001 :age 1]"] {
+    for text in [
+        "17",
+        ":db/add",
+        "[]",
+        "[:db/add 1]",
+        "[:nonsense 1 2 3]",
+        "[\"db/add\" 1 2 3]",
+        "[:db/retract 5001]",
+        "[:db/cas 5001 :age 1]",
+    ] {
         assert_eq!(refuse(&db, text).0, Category::Syntax, "{text}");
     }
-    let error = db.transact(&common::data("{:name \"fine\"} [:db/add 5001 :age \"x\"]")).unwrap_err();
+    let error =
+        db.transact(&common::data("{:name \"fine\"} [:db/add 5001 :age \"x\"]")).unwrap_err();
     let rejection = error.rejection().unwrap();
     assert_eq!(rejection.position, 1);
     assert_eq!(rejection.form, value("[:db/add 5001 :age \"x\"]"));
     assert_eq!(rejection.to_value().get("category"), Some(&Value::keyword("transact/type")));
     for text in ["[:db/add 3 :age 1]", "[:db/add 1152921504606846976 :age 1]"] {
-        assert!(matches!(refuse(&db, text).0, Category::Entity | Category::LookupRef | Category::Schema), "{text}");
+        assert!(
+            matches!(
+                refuse(&db, text).0,
+                Category::Entity | Category::LookupRef | Category::Schema
+            ),
+            "{text}"
+        );
     }
 }
 
@@ -444,10 +514,16 @@ mod schema {
         refused("{:db/ident :x :db/tupleAttrs [:many :a]}", "many values");
         refused("{:db/ident :x :db/tupleAttrs [:nope :a]}", "no attribute");
         refused("{:db/ident :x :db/valueType :db.type/long :db/isComponent true}", "component");
-        refused("{:db/ident :x :db/cardinality :db/doc :db/valueType :db.type/long}", "cardinality");
+        refused(
+            "{:db/ident :x :db/cardinality :db/doc :db/valueType :db.type/long}",
+            "cardinality",
+        );
         refused("{:db/ident :db/mine}", "system");
         refused("[:db/add :db/ident :db/doc \"mine\"]", "built-in");
-        refused("{:db/ident :x :db/valueType :db.type/long} [:db/add :db.type/long :db/doc \"mine\"]", "built-in");
+        refused(
+            "{:db/ident :x :db/valueType :db.type/long} [:db/add :db.type/long :db/doc \"mine\"]",
+            "built-in",
+        );
         refused("{:db/ident :_x :db/valueType :db.type/ref}", "backwards");
         refused("{:db/valueType :db.type/long}", ":db/ident");
     }
@@ -494,7 +570,10 @@ mod schema {
 #[test]
 fn ranges_are_in_the_order_of_values() {
     let db = fixture();
-    transact(&db, r#"{:k "b"} {:k "bob@x is longer than a word"} {:k "bob"} {:k "c"} {:k "a long text before the others"}"#);
+    transact(
+        &db,
+        r#"{:k "b"} {:k "bob@x is longer than a word"} {:k "bob"} {:k "c"} {:k "a long text before the others"}"#,
+    );
     let now = db.db().unwrap();
     let named = |name: &str| now.attribute_named(&name.into()).unwrap().id;
     let range = |name: &str, from: Option<&str>, to: Option<&str>| -> Vec<String> {
@@ -502,7 +581,10 @@ fn ranges_are_in_the_order_of_values() {
         let datoms = now.index_range(named(name), from.as_ref(), to.as_ref()).unwrap();
         datoms.iter().map(|datom| now.value(datom.v).unwrap().to_string()).collect()
     };
-    assert_eq!(range("k", Some("\"b\""), Some("\"c\"")), ["\"b\"", "\"bob\"", "\"bob@x is longer than a word\"", "\"c\""]);
+    assert_eq!(
+        range("k", Some("\"b\""), Some("\"c\"")),
+        ["\"b\"", "\"bob\"", "\"bob@x is longer than a word\"", "\"c\""]
+    );
     assert_eq!(range("age", Some("1"), Some("1")), ["1"]);
     assert_eq!(range("age", None, Some("9")), ["1", "2"]);
     assert!(now.index_range(named("name"), None, None).is_err());

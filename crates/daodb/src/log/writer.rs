@@ -1,6 +1,7 @@
 //! Appending to the log, and finding its end.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -35,6 +36,7 @@ pub struct Torn {
 /// The log of a world, for the threads of one process.
 pub(crate) struct Writer {
     folder: PathBuf,
+    id: u64,
     /// Segments are closed when they have this many bytes.
     segment_bytes_max: u64,
     lease: File,
@@ -56,8 +58,14 @@ impl Writer {
         let lease = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let lease =
             lease.map_err(|source| WorldError::io(&path, "open the log's lease", source))?;
+        let id = id(folder)?;
         let folder = folder.to_path_buf();
-        Ok(Self { folder, segment_bytes_max, lease, tail: Mutex::default() })
+        Ok(Self { folder, id, segment_bytes_max, lease, tail: Mutex::default() })
+    }
+
+    /// Which log this is.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -84,7 +92,10 @@ impl Writer {
         }
         let failed = |source| WorldError::io(&self.folder, "take the log's lease", source);
         self.lease.lock().map_err(failed)?;
-        let position = mark.load().unwrap_or(Position::START);
+        let position = mark.load().unwrap_or_else(|| {
+            mark.forget();
+            Position::START
+        });
         let mut lead = Lead { writer: self, mark, tail, position };
         let torn = lead.walk()?;
         Ok((lead, torn))
@@ -110,6 +121,19 @@ impl Lead<'_> {
     /// The last frame of the log.
     pub(crate) fn end(&self) -> Link {
         self.position.end
+    }
+
+    /// Refuses a log whose segments do not end where it does: one in between is lost.
+    pub(crate) fn check_whole(&self) -> Result<(), LogError> {
+        let end = self.end().t;
+        match segment::list(&self.writer.folder)?.last() {
+            Some(&first_t) if first_t > end + 1 => Err(LogError::Short {
+                path: self.writer.folder.clone(),
+                log_t: end,
+                state_t: first_t - 1,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Follows the log to its end and marks it.
@@ -160,7 +184,7 @@ impl Lead<'_> {
         let Some(file) = self.open()? else { return Ok(None) };
         let failed = |source| WorldError::io(&path, "read a segment of the log", source);
         let length = file.metadata().map_err(failed)?.len();
-        if length == offset {
+        if length == offset && offset != 0 {
             return Ok(None);
         }
         if length < offset {
@@ -237,20 +261,18 @@ impl Lead<'_> {
     pub(crate) fn append(&mut self, frames: &[&[u8]]) -> Result<(), LogError> {
         let mut rest = frames;
         while !rest.is_empty() {
-            let room = match self.position.segment {
-                0 => 0,
-                _ => self.writer.segment_bytes_max.saturating_sub(self.position.offset),
-            };
-            if room == 0 {
+            let Position { segment, offset, .. } = self.position;
+            let max = self.writer.segment_bytes_max.max(segment::HEADER_BYTES as u64 + 1);
+            if segment == 0 || offset >= max {
                 self.begin()?;
                 continue;
             }
             // As many as begin before the segment is full.
-            let mut bytes = 0;
+            let mut next = offset;
             let fits = |frame: &&&[u8]| {
-                let begins = bytes;
-                bytes += frame.len() as u64;
-                begins < room
+                let begins = next;
+                next += frame.len() as u64;
+                begins < max
             };
             let (group, left) = rest.split_at(rest.iter().take_while(fits).count());
             self.append_group(group)?;
@@ -310,6 +332,26 @@ impl Lead<'_> {
         self.mark.store(&self.position);
         Ok(())
     }
+}
+
+/// The number that tells this log from others, made at random with it. A new one does no harm: the
+/// log is then read from its beginning once.
+fn id(folder: &Path) -> Result<u64, WorldError> {
+    let path = folder.join("id");
+    let failed = |source| WorldError::io(&path, "read or write the log's id", source);
+    let known = match std::fs::read_to_string(&path) {
+        Ok(text) => u64::from_str_radix(text.trim(), 16).ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let id = RandomState::new().hash_one(std::process::id());
+    let fresh = folder.join(format!("id-{:x}", std::process::id()));
+    std::fs::write(&fresh, format!("{id:016x}\n")).map_err(failed)?;
+    std::fs::rename(&fresh, &path).map_err(failed)?;
+    Ok(id)
 }
 
 fn exists(path: &Path) -> Result<bool, LogError> {

@@ -50,7 +50,8 @@ pub(crate) fn facts(db: &Db) -> BTreeSet<Fact> {
 }
 
 /// The facts of one entity now, as `name value` lines.
-pub(crate) fn about(db: &Db, entity: &str) -> Vec<String> {
+pub(crate) fn about(db: &Database, entity: &str) -> Vec<String> {
+    let db = &db.db().unwrap();
     let Some(e) = db.entity_id(&value(entity)).unwrap() else { return Vec::new() };
     let datoms = db.datoms(Index::Eavt, &[datom::Word::entity(e)]).unwrap();
     values(db, datoms).into_iter().map(|(_, a, v, ..)| format!("{a} {v}")).collect()
@@ -63,7 +64,12 @@ pub(crate) fn changes(report: &Report) -> BTreeSet<String> {
     for datom in report.datoms.iter().skip(1) {
         let name = db.ident_of(datom.a).unwrap().unwrap();
         let sign = if datom.added() { '+' } else { '-' };
-        changes.insert(format!("{sign}{} {} {}", datom.e, name.as_str(), db.value(datom.v).unwrap()));
+        changes.insert(format!(
+            "{sign}{} {} {}",
+            datom.e,
+            name.as_str(),
+            db.value(datom.v).unwrap()
+        ));
     }
     changes
 }

@@ -1,0 +1,422 @@
+//! Worlds on disk: many processes, dead processes, lost and damaged files.
+//!
+//! Other processes are this test binary again, told by an environment variable what to do.
+
+mod common;
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use common::{facts, transact};
+use daodb::{Create, Database, Durability, Error, LogError, Options, WorldError};
+use datom::Value;
+
+const SCHEMA: &str = "
+    {:db/ident :n    :db/valueType :db.type/long}
+    {:db/ident :name :db/valueType :db.type/string :db/unique :db.unique/identity}
+    {:db/ident :sum  :db/valueType :db.type/long}";
+
+const ROLE: &str = "DAODB_TEST_ROLE";
+const FOLDER: &str = "DAODB_TEST_FOLDER";
+const NUMBER: &str = "DAODB_TEST_NUMBER";
+
+fn open(folder: &Path) -> Database {
+    Database::open(folder, Options::new().durability(Durability::Process)).unwrap()
+}
+
+/// Another process that runs [`role`] of this binary.
+fn spawn(role: &str, folder: &Path, number: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "role", "--nocapture", "--quiet"])
+        .env(ROLE, role)
+        .env(FOLDER, folder)
+        .env(NUMBER, number.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Not a test by itself: what the other processes do.
+#[test]
+fn role() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let folder = PathBuf::from(std::env::var(FOLDER).unwrap());
+    let number: u64 = std::env::var(NUMBER).unwrap().parse().unwrap();
+    match role.as_str() {
+        "add" => add(&folder, number),
+        "acknowledge" => acknowledge(&folder, number),
+        other => panic!("no role {other}"),
+    }
+}
+
+const EACH: i64 = 1_000;
+
+/// Adds to a sum that others add to as well: lost updates would show.
+fn add(folder: &Path, writer: u64) {
+    let db = open(folder);
+    for number in 0..EACH {
+        let text = format!("{{:name \"writer {writer} number {number}\" :n {number}}}");
+        loop {
+            let now = db.db().unwrap();
+            let sum = now.entity_id(&common::value("[:name \"sum\"]")).unwrap().unwrap();
+            let at = now.datoms(daodb::Index::Eavt, &[datom::Word::entity(sum)]).unwrap();
+            let values = common::values(&now, at);
+            let old = &values.iter().find(|fact| fact.1 == "sum").unwrap().2;
+            let Value::Int(old) = old else { panic!("{old}") };
+            let swap = format!("{text} [:db/cas {sum} :sum {old} {}]", old + 1);
+            match db.transact(&common::data(&swap)) {
+                Ok(_) => break,
+                Err(Error::Rejected(rejection)) => {
+                    assert_eq!(rejection.category, daodb::Category::Cas, "{rejection}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// Makes transactions and tells of each, until it is killed.
+fn acknowledge(folder: &Path, round: u64) {
+    let durability = if round % 2 == 0 { Durability::Process } else { Durability::Disk };
+    let db = Database::open(folder, Options::new().durability(durability)).unwrap();
+    let mut out = std::io::stdout();
+    for number in 0.. {
+        let text = format!("{{:name \"round {round} number {number}\" :n {number}}}");
+        let t = transact(&db, &text).t;
+        writeln!(out, "t {t}").and_then(|()| out.flush()).unwrap();
+    }
+}
+
+#[test]
+fn processes_write_one_world_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    transact(&db, SCHEMA);
+    let begin = transact(&db, "{:name \"sum\" :sum 0}").t;
+    let mut writers: Vec<Child> =
+        (0..2).map(|writer| spawn("add", folder.path(), writer)).collect();
+    for writer in &mut writers {
+        let mut said = String::new();
+        writer.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(writer.wait().unwrap().success(), "{said}");
+    }
+    let now = db.db().unwrap();
+    assert_eq!(now.basis(), begin + 2 * EACH as u64);
+    assert!(common::about(&db, "[:name \"sum\"]").contains(&format!("sum {}", 2 * EACH)));
+    let transactions = db.log().unwrap().map(|transaction| transaction.unwrap().t);
+    assert!(transactions.eq(1..=now.basis()), "t has no gaps");
+    let found = db.verify().unwrap();
+    assert!(found.is_clean(), "{:?}", found.problems);
+    assert_eq!(found.transactions, now.basis());
+}
+
+#[test]
+fn threads_write_one_world_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open(folder.path(), Options::new()).unwrap();
+    transact(&db, SCHEMA);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let db = &db;
+            scope.spawn(move || {
+                for number in 0..50 {
+                    let t = transact(db, &format!("{{:name \"{thread} {number}\"}}")).t;
+                    assert!(db.durable_t() >= t, "it was waited for");
+                }
+            });
+        }
+    });
+    assert_eq!((db.db().unwrap().basis(), db.durable_t()), (201, 201));
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_killed_process_loses_nothing_that_it_told_of() {
+    const ROUNDS: u64 = 12;
+    let folder = tempfile::tempdir().unwrap();
+    transact(&open(folder.path()), SCHEMA);
+    for round in 0..ROUNDS {
+        let mut process = spawn("acknowledge", folder.path(), round);
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut last = 0;
+        // Killed at another place each time, while it works.
+        for _ in 0..(round * 7 + 1) {
+            last = told(&mut lines).expect("it goes on until it is killed");
+        }
+        process.kill().unwrap();
+        process.wait().unwrap();
+        while let Some(t) = told(&mut lines) {
+            last = t;
+        }
+        let db = open(folder.path());
+        assert!(db.db().unwrap().basis() >= last, "round {round}");
+        assert!(db.opening().rebuilt.is_none(), "{:?}", db.opening());
+        let found = db.verify().unwrap();
+        assert!(found.is_clean(), "round {round}: {:?}", found.problems);
+        assert_eq!(found.leaked_blocks, Some(0), "round {round}");
+    }
+}
+
+/// The next transaction that a process tells of.
+fn told(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> Option<u64> {
+    lines.find_map(|line| {
+        let line = line.unwrap();
+        // The harness writes into the same pipe, once before the first line.
+        let number = line.rsplit_once("t ").map(|(_, number)| number.parse());
+        number.and_then(Result::ok)
+    })
+}
+
+#[test]
+fn a_living_process_sees_what_another_commits_and_sleeps_until_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (open(folder.path()), open(folder.path()));
+    let seen = one.db().unwrap().basis();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| one.wait(seen, None).unwrap());
+        let t = transact(&other, SCHEMA).t;
+        assert_eq!(waiting.join().unwrap(), t);
+    });
+    assert!(one.db().unwrap().attribute_named(&"n".into()).is_some(), "the schema as well");
+}
+
+/// A world with some transactions in small segments, closed.
+fn closed(folder: &Path) -> std::collections::BTreeSet<common::Fact> {
+    let options = Options::new().segment_bytes_max(2_000);
+    let db = Database::open(folder, options).unwrap();
+    transact(&db, SCHEMA);
+    for number in 0..30 {
+        transact(&db, &format!("{{:name \"a name that is long enough {number}\" :n {number}}}"));
+    }
+    facts(&db.db().unwrap().history())
+}
+
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let names = fs::read_dir(folder.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments: Vec<PathBuf> =
+        names.filter(|path| path.extension().is_some_and(|e| e == "frames")).collect();
+    segments.sort();
+    segments
+}
+
+fn flip(path: &Path, at: u64) {
+    let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.read_exact(&mut byte).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(&[byte[0] ^ 0x10]).unwrap();
+}
+
+#[test]
+fn a_region_that_is_lost_or_damaged_is_made_again() {
+    let damages: [(&str, fn(&Path)); 5] = [
+        ("lost", |region| fs::remove_file(region).unwrap()),
+        ("empty", |region| fs::write(region, "").unwrap()),
+        ("something else", |region| fs::write(region, "x".repeat(1 << 20)).unwrap()),
+        ("a flipped bit in the header", |region| flip(region, 32)),
+        ("another layout", |region| flip(region, 8)),
+    ];
+    for (what, damage) in damages {
+        let folder = tempfile::tempdir().unwrap();
+        let before = closed(folder.path());
+        damage(&folder.path().join("region.eve"));
+        let progress = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = progress.clone();
+        let options = Options::new().progress(move |at| seen.lock().unwrap().push(at));
+        let db = Database::open(folder.path(), options).unwrap();
+        assert!(db.opening().rebuilt.is_some(), "{what}: {:?}", db.opening());
+        assert_eq!(
+            db.opening().set_aside.is_some(),
+            what != "lost",
+            "{what}: the evidence is kept"
+        );
+        assert_eq!(facts(&db.db().unwrap().history()), before, "{what}");
+        let last = *progress.lock().unwrap().last().unwrap();
+        assert_eq!((last.done, last.total), (31, 31), "{what}");
+        transact(&db, "{:name \"life goes on\"}");
+        assert!(db.verify().unwrap().is_clean(), "{what}");
+    }
+}
+
+#[test]
+fn a_torn_tail_is_cut_kept_and_reported() {
+    // As a power cut leaves it: the region is of no use, and the last segment ends somewhere.
+    let cuts: [fn(u64) -> u64; 6] =
+        [|whole| whole - 1, |whole| whole - 100, |_| 70, |_| 64, |_| 30, |_| 0];
+    for cut in cuts {
+        let folder = tempfile::tempdir().unwrap();
+        closed(folder.path());
+        let last = segments(folder.path()).pop().unwrap();
+        let keep = cut(fs::metadata(&last).unwrap().len());
+        fs::remove_file(folder.path().join("region.eve")).unwrap();
+        OpenOptions::new().write(true).open(&last).unwrap().set_len(keep).unwrap();
+        let db = Database::open(folder.path(), Options::new()).unwrap();
+        let torn = db.opening().torn.clone();
+        let now = db.db().unwrap().basis();
+        if keep == 64 {
+            assert_eq!(torn, None, "a segment without frames is whole");
+        } else {
+            let torn = torn.unwrap();
+            assert_eq!((torn.good_through, &torn.segment), (now, &last), "{keep}");
+            assert_eq!(fs::metadata(&torn.kept).unwrap().len(), torn.bytes, "{keep}");
+        }
+        assert!(db.verify().unwrap().is_clean(), "{keep}");
+        let t = transact(&db, &format!("{{:name \"after the cut at {keep}\"}}")).t;
+        assert_eq!(t, now + 1);
+        assert!(db.verify().unwrap().is_clean(), "{keep}");
+        drop(db);
+        let again = Database::open(folder.path(), Options::new()).unwrap();
+        assert_eq!((again.db().unwrap().basis(), &again.opening().torn), (t, &None), "{keep}");
+    }
+}
+
+#[test]
+fn what_a_killed_writer_left_half_written_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = closed(folder.path());
+    let last = segments(folder.path()).pop().unwrap();
+    // Garbage beyond what was ever durable, with the region in order.
+    OpenOptions::new().append(true).open(&last).unwrap().write_all(b"half a frame").unwrap();
+    let db = Database::open(folder.path(), Options::new()).unwrap();
+    assert_eq!(db.opening().torn.as_ref().unwrap().bytes, 12);
+    assert_eq!(facts(&db.db().unwrap().history()), before);
+    transact(&db, "{:name \"on\"}");
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_damaged_segment_in_the_middle_is_an_error_and_nothing_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    closed(folder.path());
+    let segment = segments(folder.path()).remove(1);
+    let at = fs::metadata(&segment).unwrap().len() / 2;
+    flip(&segment, at);
+    // The region still has everything, so the world opens, and verify says what is wrong.
+    let db = Database::open(folder.path(), Options::new()).unwrap();
+    let found = db.verify().unwrap();
+    assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
+    assert!(found.problems[0].contains("damaged at byte"), "{:?}", found.problems);
+    drop(db);
+    fs::remove_file(folder.path().join("region.eve")).unwrap();
+    let before: Vec<_> =
+        segments(folder.path()).iter().map(|path| fs::read(path).unwrap()).collect();
+    let error = Database::open(folder.path(), Options::new()).unwrap_err();
+    let Error::Log(LogError::Damaged { path, good_through, lost, .. }) = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(path, &segment);
+    assert!(*good_through > 0 && lost.contains(&(good_through + 1).to_string()), "{error}");
+    let after: Vec<_> =
+        segments(folder.path()).iter().map(|path| fs::read(path).unwrap()).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_lost_segment_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    closed(folder.path());
+    fs::remove_file(&segments(folder.path())[1]).unwrap();
+    fs::remove_file(folder.path().join("region.eve")).unwrap();
+    let error = Database::open(folder.path(), Options::new()).unwrap_err();
+    assert!(matches!(error, Error::Log(LogError::Short { .. })), "{error}");
+}
+
+#[test]
+fn every_flipped_byte_of_the_log_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    closed(folder.path());
+    let db = Database::open(folder.path(), Options::new()).unwrap();
+    let segment = &segments(folder.path())[0];
+    let length = fs::metadata(segment).unwrap().len();
+    for at in (0..length).step_by(97) {
+        flip(segment, at);
+        assert!(!db.verify().unwrap().is_clean(), "byte {at}");
+        flip(segment, at);
+    }
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_region_of_another_history_is_put_aside() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let before = closed(one.path());
+    let db = open(other.path());
+    transact(&db, "{:db/ident :other :db/valueType :db.type/long}");
+    drop(db);
+    let region = |folder: &Path| folder.join("region.eve");
+    fs::copy(region(other.path()), region(one.path())).unwrap();
+    let db = open(one.path());
+    assert!(db.opening().rebuilt.as_ref().is_some_and(|why| why.contains("another history")));
+    assert_eq!(facts(&db.db().unwrap().history()), before);
+}
+
+#[test]
+fn an_old_copy_of_the_region_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    closed(folder.path());
+    let (region, copy) = (folder.path().join("region.eve"), folder.path().join("copy"));
+    fs::copy(&region, &copy).unwrap();
+    let db = open(folder.path());
+    for number in 0..5 {
+        transact(&db, &format!("{{:name \"later {number}\"}}"));
+    }
+    let before = facts(&db.db().unwrap().history());
+    drop(db);
+    fs::rename(&copy, &region).unwrap();
+    let db = open(folder.path());
+    assert_eq!((db.opening().replayed, &db.opening().rebuilt), (5, &None));
+    assert_eq!(facts(&db.db().unwrap().history()), before);
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn worlds_are_made_only_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("world");
+    let none = Database::open(&path, Options::new().create(Create::Never)).unwrap_err();
+    assert!(matches!(none, Error::World(WorldError::Missing { .. })), "{none}");
+    assert!(!path.exists(), "looking makes nothing");
+    let db = Database::open(&path, Options::new().create(Create::New)).unwrap();
+    assert!(db.opening().created && Database::exists(&path));
+    let there = Database::open(&path, Options::new().create(Create::New)).unwrap_err();
+    assert!(matches!(there, Error::World(WorldError::Exists { .. })), "{there}");
+    let in_the_way = folder.path().join("file");
+    fs::write(&in_the_way, "").unwrap();
+    let error = Database::open(&in_the_way, Options::new()).unwrap_err();
+    assert!(matches!(error, Error::World(WorldError::Io { .. })), "{error}");
+}
+
+#[test]
+fn a_log_that_cannot_grow_says_so_and_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open(folder.path(), Options::new()).unwrap();
+    transact(&db, SCHEMA);
+    let before = db.db().unwrap().basis();
+    // A folder stands where the next segment would: this one is full.
+    drop(db);
+    let small = || Options::new().segment_bytes_max(1);
+    let db = Database::open(folder.path(), small()).unwrap();
+    let next = folder.path().join("log").join(format!("{:020}.frames", before + 1));
+    fs::create_dir(&next).unwrap();
+    let error = db.transact(&common::data("{:name \"stuck\"}")).unwrap_err();
+    fs::remove_dir(&next).unwrap();
+    let Error::NotDurable { t, .. } = error else { panic!("{error}") };
+    assert_eq!(t, before + 1, "it is committed all the same");
+    assert_eq!(db.sync().unwrap(), t, "and on the disk as soon as there is room");
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_value_outlives_the_database_it_came_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    transact(&db, SCHEMA);
+    let value = db.db().unwrap();
+    let before = facts(&value);
+    transact(&db, "{:name \"later\"}");
+    drop(db);
+    assert_eq!(facts(&value), before);
+}
