@@ -1,11 +1,11 @@
 //! The entries of a map, one by one.
 
-use std::slice;
+use std::{marker::PhantomData, slice};
 
 use super::{
     Key,
     key::Code,
-    node::{LEVELS, Node, collision_entries},
+    node::{Block, LEVELS, Node, parse_collision},
 };
 use crate::{Addr, Error, Read};
 
@@ -15,62 +15,42 @@ use crate::{Addr, Error, Read};
 /// root counts.
 pub struct Entries<'r, K: Key + ?Sized, R: Read + ?Sized> {
     reader: &'r R,
-    /// The root.
-    at: Addr,
-    started: bool,
+    /// Where to begin; then none.
+    root: Addr,
     entries: slice::Iter<'r, [u64; 2]>,
-    /// The children still to visit, of each node between the root and the one at hand.
-    levels: [slice::Iter<'r, u64>; LEVELS],
-    level: usize,
-    key: std::marker::PhantomData<fn(&K)>,
+    /// What is still to visit: of each level at most the siblings of one node.
+    nodes: Vec<Block<'r>>,
+    key: PhantomData<fn(&K)>,
 }
 
 impl<'r, K: Key + ?Sized, R: Read + ?Sized> Entries<'r, K, R> {
     pub(super) fn new(reader: &'r R, root: Addr) -> Self {
-        Entries {
-            reader,
-            at: root,
-            started: root.is_none(),
-            entries: [].iter(),
-            levels: [const { [].as_slice() }; LEVELS].map(|none| none.iter()),
-            level: 0,
-            key: std::marker::PhantomData,
-        }
+        Entries { reader, root, entries: [].iter(), nodes: Vec::new(), key: PhantomData }
     }
 
     /// Moves on to the next node that has entries. Says whether there is one.
     fn load(&mut self) -> Result<bool, Error> {
-        if !self.started {
-            self.started = true;
-            self.enter(self.at, 0)?;
+        if !self.root.is_none() {
+            let at = std::mem::take(&mut self.root);
+            self.nodes.push(Block { at, level: 0, words: self.reader.words(at)? });
         }
         while self.entries.as_slice().is_empty() {
-            match self.levels[self.level].next() {
-                Some(child) => self.enter(Addr::from_raw(*child), self.level + 1)?,
-                None if self.level == 0 => return Ok(false),
-                None => self.level -= 1,
+            let Some(Block { at, level, words }) = self.nodes.pop() else { return Ok(false) };
+            if level == LEVELS {
+                self.entries = parse_collision::<K>(words, at)?.iter();
+                continue;
             }
+            let node = Node::parse::<K>(words, at, level)?;
+            let nodes = &mut self.nodes;
+            node.visit_children::<K, R>(self.reader, level, |child| nodes.push(child))?;
+            self.entries = node.entries().iter();
         }
         Ok(true)
     }
 
-    fn enter(&mut self, at: Addr, level: usize) -> Result<(), Error> {
-        if level == LEVELS {
-            self.entries = collision_entries::<K, R>(self.reader, at)?.iter();
-            return Ok(());
-        }
-        let node = Node::read::<K, R>(self.reader, at, level)?;
-        node.check_children::<K, R>(self.reader, level)?;
-        self.level = level;
-        self.entries = node.entries().iter();
-        self.levels[level] = node.children().iter();
-        Ok(())
-    }
-
     fn stop(&mut self) {
         self.entries = [].iter();
-        self.level = 0;
-        self.levels[0] = [].iter();
+        self.nodes.clear();
     }
 }
 

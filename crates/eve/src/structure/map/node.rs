@@ -54,7 +54,17 @@ impl<'r> Node<'r> {
         at: Addr,
         level: usize,
     ) -> Result<Node<'r>, Error> {
-        let &[maps, head, ref body @ ..] = reader.words(at)? else {
+        Node::parse::<K>(reader.words(at)?, at, level)
+    }
+
+    /// A node whose block, found at `at`, is at hand.
+    #[inline]
+    pub(super) fn parse<K: Code + ?Sized>(
+        words: &'r [u64],
+        at: Addr,
+        level: usize,
+    ) -> Result<Node<'r>, Error> {
+        let &[maps, head, ref body @ ..] = words else {
             return Err(Error::corrupt("map node without a header", at));
         };
         if head & !COUNT_MAX != tag::<K>(level) {
@@ -99,21 +109,26 @@ impl<'r> Node<'r> {
         self.split().1
     }
 
-    /// Checks that the children count what this node says they do, and at least two each. So
-    /// a walk that checks each node gives as many entries as the root counts, on whatever
-    /// memory. All heads are fetched at once: the walk then need not wait for one after the other.
-    pub(super) fn check_children<K: Code + ?Sized, R: Read + ?Sized>(
+    /// Checks that the children count what this node says they do, and at least two each, and
+    /// hands out their blocks, the last one first. So a walk gives as many entries as the root
+    /// counts, on whatever memory. All heads are fetched at once: the walk then need not wait for
+    /// one after the other.
+    pub(super) fn visit_children<K: Code + ?Sized, R: Read + ?Sized>(
         &self,
-        reader: &R,
+        reader: &'r R,
         level: usize,
+        mut visit: impl FnMut(Block<'r>),
     ) -> Result<(), Error> {
         let mut sum = self.entries().len() as u64;
         let mut sound = self.count > 0;
-        for child in self.children() {
-            let head = reader.words(Addr::from_raw(*child))?.get(1).copied().unwrap_or(0);
+        for child in self.children().iter().rev() {
+            let at = Addr::from_raw(*child);
+            let words = reader.words(at)?;
+            let head = words.get(1).copied().unwrap_or(0);
             let count = head & COUNT_MAX;
             sound &= head & !COUNT_MAX == tag::<K>(level + 1) && count >= 2;
             sum = sum.wrapping_add(count);
+            visit(Block { at, level: level + 1, words });
         }
         match sound && sum == self.count {
             true => Ok(()),
@@ -171,12 +186,28 @@ pub(super) fn peek<K: Code + ?Sized, R: Read + ?Sized>(
     found.ok_or(Error::corrupt("map node whose slots cannot be", at))
 }
 
+/// A block that should hold a node of this level.
+#[derive(Clone, Copy)]
+pub(super) struct Block<'r> {
+    pub(super) at: Addr,
+    pub(super) level: usize,
+    pub(super) words: &'r [u64],
+}
+
 /// The entries of a collision node.
 pub(super) fn collision_entries<K: Code + ?Sized, R: Read + ?Sized>(
     reader: &R,
     at: Addr,
 ) -> Result<&[[u64; 2]], Error> {
-    let &[count, head, ref body @ ..] = reader.words(at)? else {
+    parse_collision::<K>(reader.words(at)?, at)
+}
+
+/// The entries of a collision node whose block, found at `at`, is at hand.
+pub(super) fn parse_collision<K: Code + ?Sized>(
+    words: &[u64],
+    at: Addr,
+) -> Result<&[[u64; 2]], Error> {
+    let &[count, head, ref body @ ..] = words else {
         return Err(Error::corrupt("map node without a header", at));
     };
     if head != tag::<K>(LEVELS) | count & COUNT_MAX {

@@ -52,7 +52,7 @@ fn trace_below<K: Key + ?Sized, R: Read + ?Sized>(
         return Ok(());
     }
     let node = Node::read::<K, R>(reader, at, level)?;
-    node.check_children::<K, R>(reader, level)?;
+    node.visit_children::<K, R>(reader, level, |_| ())?;
     visit_keys::<K>(node.entries(), visit);
     for child in node.children() {
         let child = Addr::from_raw(*child);
@@ -81,7 +81,7 @@ fn verify_node<K: Key + ?Sized, R: Read + ?Sized>(
         return Ok(());
     }
     let node = Node::read::<K, R>(reader, at, level)?;
-    node.check_children::<K, R>(reader, level)?;
+    node.visit_children::<K, R>(reader, level, |_| ())?;
     let below = (1 << (5 * level)) - 1;
     for (place, [word, _]) in node.entry_slots().zip(node.entries()) {
         let hash = K::hash_stored(reader, *word, seed)?;
