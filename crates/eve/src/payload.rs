@@ -189,7 +189,8 @@ impl Shared {
     }
 }
 
-impl Words for Shared {
+// SAFETY: the same words of the region, which stays where it is mapped while `inner` holds it.
+unsafe impl Words for Shared {
     #[inline]
     fn words(&self) -> &[AtomicU64] {
         self.inner.attachment.region().atomics(self.at, self.words)

@@ -21,7 +21,7 @@ pub struct Consumer<W: Words> {
 impl<W: Words> Consumer<W> {
     pub(super) fn attach(link: Link<W>) -> Result<Self, Error> {
         link.check_open()?;
-        let released = link.word(WORD_RELEASED).load(Ordering::Relaxed);
+        let released = link.word::<WORD_RELEASED>().load(Ordering::Relaxed);
         let mut consumer = Consumer { link, released, limit: released };
         match consumer.link.geometry().layout() {
             Layout::Packed => consumer.limit = consumer.published()?,
@@ -108,7 +108,7 @@ impl<W: Words> Consumer<W> {
         let order = sync::at("ring.release", Ordering::Release);
         match self.link.geometry().layout() {
             // Pairs with the load in `Producer::released_limit`.
-            Layout::Packed => self.link.word(WORD_RELEASED).store(end, order),
+            Layout::Packed => self.link.word::<WORD_RELEASED>().store(end, order),
             Layout::Sequenced => {
                 let capacity = self.link.geometry().capacity();
                 for cursor in self.released..end {
@@ -116,7 +116,7 @@ impl<W: Words> Consumer<W> {
                     self.link.sequence(cursor).store(cursor + capacity, order);
                 }
                 // For our replacement; the producer never reads it.
-                self.link.word(WORD_RELEASED).store(end, Ordering::Relaxed);
+                self.link.word::<WORD_RELEASED>().store(end, Ordering::Relaxed);
             }
         }
         self.released = end;
@@ -154,7 +154,7 @@ impl<W: Words> Consumer<W> {
     #[inline]
     fn published(&self) -> Result<u64, Error> {
         let order = sync::at("ring.observe", Ordering::Acquire);
-        let published = self.link.word(WORD_PUBLISHED).load(order); // pairs with `publish`
+        let published = self.link.word::<WORD_PUBLISHED>().load(order); // pairs with `publish`
         let capacity = self.link.geometry().capacity();
         let is_sound = published >= self.limit
             && published.checked_sub(self.released).is_some_and(|held| held <= capacity);
@@ -198,7 +198,7 @@ impl<W: Words> Consumer<W> {
             self.released += 1;
         }
         self.limit = self.released;
-        self.link.word(WORD_RELEASED).store(self.released, Ordering::Relaxed);
+        self.link.word::<WORD_RELEASED>().store(self.released, Ordering::Relaxed);
         self.look(1)
     }
 }

@@ -44,7 +44,7 @@ pub(super) const POISONED: u64 = 4;
 /// Words on a pair of cache lines.
 pub(super) const LINE_WORDS: usize = 16;
 pub(super) const RECORD_WORDS: usize = 5;
-const SEQUENCED_SLOT_WORDS: usize = 8;
+pub(super) const SEQUENCED_SLOT_WORDS: usize = 8;
 const CAPACITY_MIN: u64 = 2;
 const CAPACITY_MAX: u64 = 1 << 40;
 const WORD_BYTES: u64 = 8;
@@ -84,19 +84,31 @@ impl Layout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
     layout: Layout,
+    slot_words: usize,
     capacity: u64,
 }
 
 impl Geometry {
     fn new(layout: Layout, capacity: u64) -> Option<Geometry> {
         let fits = (CAPACITY_MIN..=CAPACITY_MAX).contains(&capacity);
-        (fits && capacity.is_power_of_two()).then_some(Geometry { layout, capacity })
+        (fits && capacity.is_power_of_two()).then(|| Geometry {
+            layout,
+            slot_words: layout.slot_words(),
+            capacity,
+        })
     }
 
+    #[inline(always)]
     pub(super) const fn layout(self) -> Layout {
         self.layout
     }
 
+    #[inline(always)]
+    pub(super) const fn slot_words(self) -> usize {
+        self.slot_words
+    }
+
+    #[inline(always)]
     pub(super) const fn capacity(self) -> u64 {
         self.capacity
     }
@@ -109,11 +121,11 @@ impl Geometry {
 
     /// Rounded up to whole lines.
     const fn words(self) -> u64 {
-        let slots = self.capacity * self.layout.slot_words() as u64;
+        let slots = self.capacity * self.slot_words as u64;
         (WORD_SLOTS as u64 + slots).next_multiple_of(LINE_WORDS as u64)
     }
 
-    fn fits(self, words: &[AtomicU64]) -> Result<Geometry, Error> {
+    pub(super) fn fits(self, words: &[AtomicU64]) -> Result<Geometry, Error> {
         if words.len() as u64 >= self.words() {
             return Ok(self);
         }

@@ -1,8 +1,11 @@
 //! What both ends share: the claim on a side, the state word, the slots, and the bell.
 
+use std::ptr::NonNull;
+
 use super::header::{
-    CLOSED_BY_CONSUMER, CLOSED_BY_PRODUCER, Geometry, POISONED, RECORD_WORDS, WORD_CONSUMER,
-    WORD_CONSUMER_SLEEPS, WORD_PRODUCER, WORD_PRODUCER_SLEEPS, WORD_SLOTS, WORD_STATE,
+    CLOSED_BY_CONSUMER, CLOSED_BY_PRODUCER, Geometry, POISONED, RECORD_WORDS, SEQUENCED_SLOT_WORDS,
+    WORD_CONSUMER, WORD_CONSUMER_SLEEPS, WORD_PRODUCER, WORD_PRODUCER_SLEEPS, WORD_SLOTS,
+    WORD_STATE,
 };
 use super::identity::Identity;
 use super::{Error, Layout, Record, Side, Words};
@@ -11,19 +14,39 @@ use crate::sync::{self, Access, AtomicU64, LightBarrier, Ordering};
 /// One claimed side of a ring. Gives the side back when dropped.
 #[derive(Debug)]
 pub(super) struct Link<W: Words> {
-    words: W,
+    /// Where the words begin; they stay there while `_words` lives.
+    first: NonNull<AtomicU64>,
     geometry: Geometry,
+    /// A sequenced slot's record follows its sequence.
+    record_offset: usize,
+    barrier: LightBarrier,
     side: Side,
     identity: Identity,
-    barrier: LightBarrier,
+    _words: W,
 }
 
+// SAFETY: the words are atomics, which any thread may use; they live as long as `_words`, which is
+// sent along.
+unsafe impl<W: Words + Send> Send for Link<W> {}
+
 impl<W: Words> Link<W> {
-    /// Claims the side for this process.
+    /// Claims a side of the ring that `geometry` describes and `words` hold, for this process.
     pub(super) fn claim(words: W, geometry: Geometry, side: Side) -> Result<Self, Error> {
+        let geometry = geometry.fits(words.words())?;
         let identity = Identity::current();
         claim_word(&words.words()[owner_word(side)], side, identity)?;
-        Ok(Link { words, geometry, side, identity, barrier: LightBarrier::new() })
+        Ok(Link {
+            first: NonNull::from(words.words()).cast(),
+            geometry,
+            record_offset: match geometry.layout() {
+                Layout::Packed => WORD_SLOTS,
+                Layout::Sequenced => WORD_SLOTS + 1,
+            },
+            barrier: LightBarrier::new(),
+            side,
+            identity,
+            _words: words,
+        })
     }
 
     #[inline(always)]
@@ -37,26 +60,27 @@ impl<W: Words> Link<W> {
 
     /// A word of the header.
     #[inline(always)]
-    pub(super) fn word(&self, index: usize) -> &AtomicU64 {
-        &self.words.words()[index]
+    pub(super) fn word<const INDEX: usize>(&self) -> &AtomicU64 {
+        const { assert!(INDEX < WORD_SLOTS) };
+        // SAFETY: `claim` checked that a whole header and all slots are there.
+        unsafe { self.first.add(INDEX).as_ref() }
     }
 
     /// The word by which the slot of record `cursor` says what it holds (sequenced layout).
     #[inline(always)]
     pub(super) fn sequence(&self, cursor: u64) -> &AtomicU64 {
-        self.word(WORD_SLOTS + self.geometry.slot(cursor) * self.geometry.layout().slot_words())
+        debug_assert_eq!(self.geometry.layout(), Layout::Sequenced);
+        let index = WORD_SLOTS + self.geometry.slot(cursor) * SEQUENCED_SLOT_WORDS;
+        // SAFETY: a slot's number is below the capacity, and `claim` checked that all are there.
+        unsafe { self.first.add(index).as_ref() }
     }
 
     /// Where the five words of record `cursor` lie.
     #[inline(always)]
-    fn record(&self, cursor: u64) -> &[AtomicU64] {
-        let layout = self.geometry.layout();
-        let first = match layout {
-            Layout::Packed => WORD_SLOTS,
-            Layout::Sequenced => WORD_SLOTS + 1,
-        };
-        let start = first + self.geometry.slot(cursor) * layout.slot_words();
-        &self.words.words()[start..start + RECORD_WORDS]
+    fn record(&self, cursor: u64) -> &[AtomicU64; RECORD_WORDS] {
+        let start = self.geometry.slot(cursor) * self.geometry.slot_words() + self.record_offset;
+        // SAFETY: as in `sequence`; a record lies within its slot.
+        unsafe { self.first.add(start).cast().as_ref() }
     }
 
     /// Writes a slot that is ours: plain stores, published later by a release store.
@@ -83,7 +107,7 @@ impl<W: Words> Link<W> {
     /// `Ok` while the ring is open and sound.
     #[inline(always)]
     pub(super) fn check_open(&self) -> Result<(), Error> {
-        match self.word(WORD_STATE).load(Ordering::Relaxed) {
+        match self.word::<WORD_STATE>().load(Ordering::Relaxed) {
             0 => Ok(()),
             state => self.refusal(state),
         }
@@ -108,7 +132,7 @@ impl<W: Words> Link<W> {
     /// `close`: what was published before is seen after.
     pub(super) fn is_closed_by_producer(&self) -> bool {
         let order = sync::at("ring.closed", Ordering::Acquire);
-        self.word(WORD_STATE).load(order) & CLOSED_BY_PRODUCER != 0
+        self.word::<WORD_STATE>().load(order) & CLOSED_BY_PRODUCER != 0
     }
 
     /// Ends the ring from this side and wakes the other.
@@ -118,14 +142,14 @@ impl<W: Words> Link<W> {
             Side::Consumer => CLOSED_BY_CONSUMER,
         };
         let order = sync::at("ring.close", Ordering::Release);
-        self.word(WORD_STATE).fetch_or(bit, order); // pairs with `is_closed_by_producer`
+        self.word::<WORD_STATE>().fetch_or(bit, order); // pairs with `is_closed_by_producer`
         self.notify();
     }
 
     /// Ends the ring because the other side broke the protocol.
     #[cold]
     pub(super) fn poison(&self, what: &'static str) -> Error {
-        self.word(WORD_STATE).fetch_or(POISONED, Ordering::Relaxed);
+        self.word::<WORD_STATE>().fetch_or(POISONED, Ordering::Relaxed);
         self.notify();
         Error::Poisoned { what }
     }
@@ -134,26 +158,41 @@ impl<W: Words> Link<W> {
     #[inline(always)]
     pub(super) fn notify(&self) {
         self.barrier.pass("ring.notify"); // pairs with the barrier in `wait`
-        if self.word(sleeps_word(self.side.other())).load(Ordering::Relaxed) != 0 {
+        if self.sleeps_of(self.side.other()).load(Ordering::Relaxed) != 0 {
             self.wake();
         }
     }
 
     #[cold]
     fn wake(&self) {
-        let sleeps = self.word(sleeps_word(self.side.other()));
+        let sleeps = self.sleeps_of(self.side.other());
         sleeps.store(0, Ordering::Relaxed);
         sync::futex_wake(sleeps);
     }
 
     /// The word by which this side says that it sleeps.
     pub(super) fn sleeps(&self) -> &AtomicU64 {
-        self.word(sleeps_word(self.side))
+        self.sleeps_of(self.side)
+    }
+
+    #[inline(always)]
+    fn sleeps_of(&self, side: Side) -> &AtomicU64 {
+        match side {
+            Side::Producer => self.word::<WORD_PRODUCER_SLEEPS>(),
+            Side::Consumer => self.word::<WORD_CONSUMER_SLEEPS>(),
+        }
+    }
+
+    fn owner_of(&self, side: Side) -> &AtomicU64 {
+        match side {
+            Side::Producer => self.word::<WORD_PRODUCER>(),
+            Side::Consumer => self.word::<WORD_CONSUMER>(),
+        }
     }
 
     /// Whether a live process holds the other side.
     pub(super) fn other_lives(&self) -> bool {
-        let owner = self.word(owner_word(self.side.other())).load(Ordering::Relaxed);
+        let owner = self.owner_of(self.side.other()).load(Ordering::Relaxed);
         Identity::from_raw(owner).is_some_and(Identity::is_alive)
     }
 }
@@ -163,7 +202,7 @@ impl<W: Words> Drop for Link<W> {
         // Release pairs with the acquire in `claim_word`: the next owner sees our cursors. Should
         // somebody else's identity stand there, it is not ours to clear.
         let order = sync::at("ring.detach", Ordering::Release);
-        let owner = self.word(owner_word(self.side));
+        let owner = self.owner_of(self.side);
         let _ = owner.compare_exchange(self.identity.raw(), 0, order, Ordering::Relaxed);
     }
 }
@@ -189,12 +228,5 @@ const fn owner_word(side: Side) -> usize {
     match side {
         Side::Producer => WORD_PRODUCER,
         Side::Consumer => WORD_CONSUMER,
-    }
-}
-
-const fn sleeps_word(side: Side) -> usize {
-    match side {
-        Side::Producer => WORD_PRODUCER_SLEEPS,
-        Side::Consumer => WORD_CONSUMER_SLEEPS,
     }
 }

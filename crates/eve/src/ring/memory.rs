@@ -9,27 +9,33 @@ use crate::sync::{self, AtomicU64};
 
 const WORD_BYTES: u64 = 8;
 
-/// Shared words. The same words on every call, for as long as the value or a clone of it lives.
+/// Shared words. A ring in words that begin at a multiple of 128 bytes is fastest; any other place
+/// works.
 ///
-/// A ring in words that begin at a multiple of 128 bytes is fastest; any other place works.
-pub trait Words {
+/// # Safety
+/// [`Words::words`] gives the same words on every call, at the same place, for as long as the value
+/// lives, wherever the value itself is moved.
+pub unsafe trait Words {
     /// The words.
     fn words(&self) -> &[AtomicU64];
 }
 
-impl<W: Words + ?Sized> Words for &W {
+// SAFETY: what is borrowed does not move.
+unsafe impl<W: Words + ?Sized> Words for &W {
     fn words(&self) -> &[AtomicU64] {
         (**self).words()
     }
 }
 
-impl<W: Words + ?Sized> Words for Arc<W> {
+// SAFETY: what an `Arc` holds does not move.
+unsafe impl<W: Words + ?Sized> Words for Arc<W> {
     fn words(&self) -> &[AtomicU64] {
         (**self).words()
     }
 }
 
-impl Words for [AtomicU64] {
+// SAFETY: a slice is only ever used behind a pointer, and is its own words.
+unsafe impl Words for [AtomicU64] {
     fn words(&self) -> &[AtomicU64] {
         self
     }
@@ -55,8 +61,8 @@ impl Heap {
     }
 }
 
-impl Words for Heap {
-    #[inline(always)]
+// SAFETY: the same part of what the `Arc` holds, which does not move.
+unsafe impl Words for Heap {
     fn words(&self) -> &[AtomicU64] {
         self.words.get(self.skipped..).unwrap_or_default()
     }
@@ -107,8 +113,8 @@ impl Mapped {
     }
 }
 
-impl Words for Mapped {
-    #[inline(always)]
+// SAFETY: all of the mapping, which stays where it is until `self.0` is dropped.
+unsafe impl Words for Mapped {
     fn words(&self) -> &[AtomicU64] {
         let count = self.0.len() / WORD_BYTES as usize;
         // SAFETY: the mapping is readable and writable, begins at a page, is `len` bytes long and

@@ -26,7 +26,7 @@ pub struct Producer<W: Words> {
 impl<W: Words> Producer<W> {
     pub(super) fn attach(link: Link<W>) -> Result<Self, Error> {
         link.check_open()?;
-        let published = link.word(WORD_PUBLISHED).load(Ordering::Relaxed);
+        let published = link.word::<WORD_PUBLISHED>().load(Ordering::Relaxed);
         let mut producer = Producer { link, published, next: published, limit: published };
         match producer.link.geometry().layout() {
             Layout::Packed => {
@@ -145,14 +145,14 @@ impl<W: Words> Producer<W> {
         let order = sync::at("ring.publish", Ordering::Release);
         match self.link.geometry().layout() {
             // Pairs with the load in `Consumer::published`.
-            Layout::Packed => self.link.word(WORD_PUBLISHED).store(self.next, order),
+            Layout::Packed => self.link.word::<WORD_PUBLISHED>().store(self.next, order),
             Layout::Sequenced => {
                 for cursor in self.published..self.next {
                     // Pairs with the load in `Consumer::look`.
                     self.link.sequence(cursor).store(cursor + 1, order);
                 }
                 // For our replacement; the consumer never reads it.
-                self.link.word(WORD_PUBLISHED).store(self.next, Ordering::Relaxed);
+                self.link.word::<WORD_PUBLISHED>().store(self.next, Ordering::Relaxed);
             }
         }
         self.published = self.next;
@@ -178,7 +178,7 @@ impl<W: Words> Producer<W> {
     /// we knew before: less would be a cursor that runs backwards.
     fn released_limit(&self, least: u64) -> Result<u64, Error> {
         let order = sync::at("ring.reuse", Ordering::Acquire);
-        let released = self.link.word(WORD_RELEASED).load(order); // pairs with `Consumer::release`
+        let released = self.link.word::<WORD_RELEASED>().load(order); // pairs with `Consumer::release`
         let capacity = self.link.geometry().capacity();
         let limit = released.checked_add(capacity).filter(|limit| {
             *limit >= least && released <= self.published // invariant 1
@@ -219,7 +219,7 @@ impl<W: Words> Producer<W> {
             self.next += 1;
         }
         (self.published, self.limit) = (self.next, self.next);
-        self.link.word(WORD_PUBLISHED).store(self.next, Ordering::Relaxed);
+        self.link.word::<WORD_PUBLISHED>().store(self.next, Ordering::Relaxed);
         self.look(1)
     }
 }
