@@ -17,20 +17,21 @@ const NODE: &str = r#"
   :db/doc "The tokens under which the program had acted when it made the transaction."}]
 "#;
 
-/// Everything a world needs to know before a program runs in it.
-pub(crate) fn schema() -> Vec<Value> {
+/// What a world needs to know before a program runs in it, as transactions: the second can already
+/// say who made it and why, in attributes of the first.
+pub(crate) fn schema() -> [Vec<Value>; 2] {
     let node = edn::read(NODE).ok().and_then(|value| value.as_slice().map(<[_]>::to_vec));
     let operations = bridge::handlers::builtin(Path::new("/")).into_iter().map(|(name, _)| {
         Value::map([(Value::keyword("db/ident"), Value::Keyword(name))])
     });
-    [
-        node.unwrap_or_default(),
+    let layers = [
         operations.collect(),
         yin::schema(),
         shibi::ledger::schema(),
         bridge::audit::schema(),
-    ]
-    .concat()
+        vec![reason("datom", "the schema of programs, tokens and effects")],
+    ];
+    [node.unwrap_or_default(), layers.concat()]
 }
 
 /// The tempid of the transaction that it stands in.

@@ -89,19 +89,20 @@ impl World {
         Trust::in_roots([*self.key.public()])
     }
 
-    /// States the schema, unless it is there: schema that holds already adds no datom, but a
-    /// transaction would.
+    /// States the schema, unless it is there: stating it again would add no datom but a
+    /// transaction.
     fn state_schema(&self) -> Result<(), Box<Fault>> {
-        let db = self.database.db()?;
-        let schema = schema::schema();
-        let missing = schema.iter().any(|attribute| match attribute.get("db/ident") {
-            Some(Value::Keyword(ident)) => !matches!(db.ident(ident), Ok(Some(_))),
-            _ => false,
-        });
-        if missing {
-            let reason = schema::reason("datom", "the schema of programs, tokens and effects");
-            let data: Vec<Value> = schema.into_iter().chain([reason]).collect();
-            self.database.transact(&data)?;
+        for transaction in schema::schema() {
+            let db = self.database.db()?;
+            let mut missing = false;
+            for attribute in &transaction {
+                if let Some(Value::Keyword(ident)) = attribute.get("db/ident") {
+                    missing |= db.ident(ident)?.is_none();
+                }
+            }
+            if missing {
+                self.database.transact(&transaction)?;
+            }
         }
         Ok(())
     }
