@@ -16,6 +16,8 @@
 //!    endless loop: every descent is bounded by the height, every walk by the counts on its way.
 //! 5. An edit that fails has done half its work: drop the transaction.
 
+#![forbid(unsafe_code)]
+
 #[cfg(all(test, not(loom)))]
 mod format;
 mod map;
@@ -23,3 +25,6 @@ mod sorted;
 
 pub use map::{Entries, Hamt, Key, Map, WordMap};
 pub use sorted::{Cursor, Keys, SortedSet};
+
+#[cfg(all(test, not(loom)))]
+mod tests;
