@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use datom::Value;
+use datom::{Frame, Value};
 use eve::{Region, Slab};
 
 use crate::db::Db;
@@ -283,6 +283,16 @@ impl Database {
     /// When something cannot be read at all. What can be read and is wrong is in the answer.
     pub fn verify(&self) -> Result<Verification, Error> {
         verify::verify(self)
+    }
+
+    /// Publishes a frame that goes on where the state ends; false when it does not.
+    pub(crate) fn publish(&self, frame: &Frame) -> Result<bool, Error> {
+        let core = &self.inner.core;
+        let published = core.store.publish_frame(frame, self.durable_t())?;
+        if published && core.disk.is_some() {
+            self.drain_soon();
+        }
+        Ok(published)
     }
 
     pub(crate) fn slab(&self) -> &Slab {

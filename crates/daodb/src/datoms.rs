@@ -26,18 +26,19 @@ pub struct Datoms<'a> {
     source: Source<'a>,
 }
 
-type Source1<'a> = Keys<'a, 5, Snapshot>;
+type Sorted<'a> = Keys<'a, 5, Snapshot>;
 
+#[allow(clippy::large_enum_variant, reason = "looking one fact up should not allocate")]
 enum Source<'a> {
-    Present(Source1<'a>),
+    Present(Sorted<'a>),
     Merged(Box<Merged<'a>>),
 }
 
 /// Current facts and history together, and what of them the view shows.
 struct Merged<'a> {
     view: View,
-    current: Peekable<Source1<'a>>,
-    history: Peekable<Source1<'a>>,
+    current: Peekable<Sorted<'a>>,
+    history: Peekable<Sorted<'a>>,
     /// The last statement or withdrawal of the fact at hand.
     last: Option<Key>,
     ended: bool,
@@ -66,7 +67,7 @@ impl<'a> Datoms<'a> {
     fn new(
         db: &'a Db,
         index: Index,
-        keys: impl Fn(SortedSet<5>, &'a Snapshot) -> Source1<'a>,
+        keys: impl Fn(SortedSet<5>, &'a Snapshot) -> Sorted<'a>,
     ) -> Self {
         let state = db.state();
         let current = keys(state.record.current(index), &state.snapshot);
@@ -91,7 +92,7 @@ impl Iterator for Datoms<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let key = match &mut self.source {
-            Source::Present(keys) => keys.next()?.map(|key| *key).map_err(Error::from),
+            Source::Present(keys) => keys.next()?.copied().map_err(Error::from),
             Source::Merged(merged) => merged.next()?,
         };
         Some(key.map(|key| self.index.datom(&key)))
@@ -107,7 +108,7 @@ impl Merged<'_> {
             _ => false,
         };
         let side = if current_first { &mut self.current } else { &mut self.history };
-        side.next().map(|key| key.map(|key| *key).map_err(Error::from))
+        side.next().map(|key| key.copied().map_err(Error::from))
     }
 
     fn next(&mut self) -> Option<Result<Key, Error>> {

@@ -1,4 +1,22 @@
 //! An embedded database of facts with Datalog and full history that many processes read and write at once.
+//!
+//! ```
+//! use daodb::Database;
+//! use datom::edn;
+//!
+//! let db = Database::memory()?; // or `Database::open(folder, Options::new())`
+//! db.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}")?)?;
+//! let ada = db.transact(&edn::read_all("{:name \"Ada\"}")?)?;
+//! db.transact(&edn::read_all("[:db/add 4097 :name \"Ada Lovelace\"]")?)?;
+//!
+//! let names = "[:find [?name ...] :where [_ :name ?name]]";
+//! assert_eq!(db.db()?.q(names, &[])?.to_string(), "[\"Ada Lovelace\"]");
+//! assert_eq!(db.db()?.as_of(ada.t).q(names, &[])?.to_string(), "[\"Ada\"]");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Database`] is open; a [`Db`] is a state of it as a value that never changes. What a
+//! transaction means is told in the README, what lies on the disk in `docs/format.md`.
 #![forbid(unsafe_code)]
 
 mod apply;
@@ -10,12 +28,15 @@ mod db;
 mod dictionary;
 mod error;
 mod facts;
+#[cfg(test)]
+mod format;
 mod history;
 mod index;
 mod log;
 mod lookup;
 mod open;
 mod options;
+pub mod parts;
 mod pending;
 mod pull;
 mod query;
@@ -45,3 +66,7 @@ pub use query::{
 };
 pub use report::Report;
 pub use verify::Verification;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -9,19 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datom::frame::Header;
-use datom::{Frame, Value};
+use datom::{Datom, Frame, Value};
 use eve::{CommitError, Slab, Snapshot};
 
 use crate::apply::{self, Applier};
 use crate::db::{Db, State};
 use crate::error::Error;
 use crate::log::{Link, Mark, Position};
-use crate::lookup::Basis;
 use crate::pending;
 use crate::record::Record;
 use crate::report::Report;
 use crate::schema::Schema;
-use crate::transact;
+use crate::transact::{self, Proposal};
 
 /// A slab with a database in it.
 pub(crate) struct Store {
@@ -99,8 +98,17 @@ impl Store {
         loop {
             let txn = self.slab.begin()?;
             let before = self.state(txn.snapshot().clone())?;
-            if let Some(report) = self.attempt(txn, before, data, metadata, durable(), now())? {
-                return Ok(report);
+            let basis = before.basis();
+            let proposal = transact::prepare(basis, data, metadata, now())?;
+            if let Some((datoms, after)) = self.publish(txn, &before, &proposal, durable())? {
+                return Ok(Report {
+                    db_before: Db::new(before),
+                    db_after: after,
+                    t: proposal.frame.t,
+                    instant: proposal.frame.instant,
+                    datoms,
+                    tempids: proposal.tempids,
+                });
             }
             if queued.is_none() {
                 queued = Some(self.queue.lock().unwrap_or_else(PoisonError::into_inner));
@@ -108,54 +116,55 @@ impl Store {
         }
     }
 
-    /// One try; `None` when another commit came first.
-    fn attempt(
+    /// Publishes a frame that was worked out elsewhere, if it goes on where the state ends: else
+    /// answers false.
+    pub(crate) fn publish_frame(&self, frame: &Frame, durable_t: u64) -> Result<bool, Error> {
+        frame.check().map_err(|error| Error::corrupt(error.to_string()))?;
+        let txn = self.slab.begin()?;
+        let before = self.state(txn.snapshot().clone())?;
+        if (frame.t, frame.previous) != (before.record.t + 1, before.record.hash) {
+            return Ok(false);
+        }
+        let proposal = Proposal::foreign(frame.clone());
+        Ok(self.publish(txn, &before, &proposal, durable_t)?.is_some())
+    }
+
+    /// Applies a proposal to the state it was worked out on. `None` when another commit came first.
+    fn publish(
         &self,
         mut txn: eve::Txn,
-        before: Arc<State>,
-        data: &[Value],
-        metadata: Option<&Value>,
+        before: &State,
+        proposal: &Proposal,
         durable_t: u64,
-        now: i64,
-    ) -> Result<Option<Report>, Error> {
-        let State { snapshot, record, schema } = &*before;
-        let basis = Basis { memory: snapshot, record, schema };
-        let proposal = transact::prepare(basis, data, metadata, now)?;
-        let bytes = proposal.frame.encode();
-        let mut record = *record;
+    ) -> Result<Option<(Vec<Datom>, Db)>, Error> {
+        let Proposal { frame, known, schema, .. } = proposal;
+        let bytes = frame.encode();
+        let mut record = before.record;
         if !self.keeps_frames {
             pending::drop_durable(&mut txn, &mut record, durable_t)?;
         }
-        let mut next = Applier::new(record, schema.clone());
-        let datoms =
-            next.apply(&mut txn, &proposal.frame, &proposal.known, proposal.schema.clone())?;
+        let mut next = Applier::new(record, before.schema.clone());
+        let datoms = next.apply(&mut txn, frame, known, schema.clone())?;
         next.flush(&mut txn)?;
         let mut record = next.record;
         record.hash = hash_of(&bytes)?;
-        pending::push(&mut txn, &mut record, proposal.frame.t, &bytes)?;
+        pending::push(&mut txn, &mut record, frame.t, &bytes)?;
         let root = record.write(&mut txn)?;
-        eve::Write::retire(&mut txn, snapshot.root());
+        eve::Write::retire(&mut txn, before.snapshot.root());
         match txn.commit(root) {
             Ok(_) => {}
             Err(CommitError::Conflict) => return Ok(None),
             Err(CommitError::Failed(error)) => return Err(error.into()),
             Err(other) => return Err(Error::corrupt(other.to_string())),
         }
-        if let Some(schema) = proposal.schema {
+        if let Some(schema) = schema {
             let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
-            *cached = Some((proposal.frame.t, schema));
+            *cached = Some((frame.t, schema.clone()));
         }
+        // Others may have committed since: then the state right after this one is a view.
         let after = self.db()?;
-        let after =
-            if after.basis() == proposal.frame.t { after } else { after.as_of(proposal.frame.t) };
-        Ok(Some(Report {
-            db_before: Db::new(before.clone()),
-            db_after: after,
-            t: proposal.frame.t,
-            instant: proposal.frame.instant,
-            datoms,
-            tempids: proposal.tempids,
-        }))
+        let after = if after.basis() == frame.t { after } else { after.as_of(frame.t) };
+        Ok(Some((datoms, after)))
     }
 
     /// Applies frames of the log to the state they go on behind, as one commit, until `frames` ends

@@ -49,6 +49,13 @@ pub(crate) struct Proposal {
     pub(crate) schema: Option<Arc<Schema>>,
 }
 
+impl Proposal {
+    /// A frame that was worked out elsewhere.
+    pub(crate) fn foreign(frame: Frame) -> Self {
+        Self { frame, known: Vec::new(), tempids: BTreeMap::new(), schema: None }
+    }
+}
+
 /// Works out a transaction.
 pub(crate) fn prepare<R: Read>(
     basis: Basis<'_, R>,

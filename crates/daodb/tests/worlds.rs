@@ -79,7 +79,7 @@ fn add(folder: &Path, writer: u64) {
 
 /// Makes transactions and tells of each, until it is killed.
 fn acknowledge(folder: &Path, round: u64) {
-    let durability = if round % 2 == 0 { Durability::Process } else { Durability::Disk };
+    let durability = if round.is_multiple_of(2) { Durability::Process } else { Durability::Disk };
     let db = Database::open(folder, Options::new().durability(durability)).unwrap();
     let mut out = std::io::stdout();
     for number in 0.. {
@@ -212,7 +212,8 @@ fn flip(path: &Path, at: u64) {
 
 #[test]
 fn a_region_that_is_lost_or_damaged_is_made_again() {
-    let damages: [(&str, fn(&Path)); 5] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 5] = [
         ("lost", |region| fs::remove_file(region).unwrap()),
         ("empty", |region| fs::write(region, "").unwrap()),
         ("something else", |region| fs::write(region, "x".repeat(1 << 20)).unwrap()),

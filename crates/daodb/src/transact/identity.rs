@@ -167,10 +167,13 @@ struct Identity<'a> {
     composite: bool,
 }
 
+/// What is stated of the parts of a composite tuple, so far.
+type Parts<'a> = (Origin<'a>, Vec<Option<Proposed>>);
+
 fn identities<'a, R: Read>(basis: Basis<'_, R>, claims: &Claims<'a>) -> Vec<Identity<'a>> {
     let schema = basis.schema;
     let mut identities = Vec::new();
-    let mut tuples: BTreeMap<(usize, u64), (Origin<'a>, Vec<Option<Proposed>>)> = BTreeMap::new();
+    let mut tuples: BTreeMap<(usize, u64), Parts<'a>> = BTreeMap::new();
     for claim in &claims.claims {
         let (Place::Tempid(tempid), Kind::Add { a, v }) = (claim.e, &claim.kind) else { continue };
         let Some(attribute) = schema.attribute(*a) else { continue };
