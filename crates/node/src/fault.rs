@@ -68,6 +68,9 @@ impl Fault {
     }
 
     fn in_query_text(error: &daodb::QueryError, text: &str) -> Self {
+        if let Err(error) = edn::read_forms(text) {
+            return Self::in_edn(&error, "query", text);
+        }
         let fault = Self::new(error.kind());
         let Some(place) = error.place() else { return fault };
         let Some(start) = place.position.and_then(|position| offset(text, position)) else {
@@ -86,7 +89,8 @@ impl Fault {
             let span = position.span;
             fault = fault.at(&position.program, &position.source, span.start..span.end, "here");
         }
-        let calls: Vec<String> = error.calls.iter().map(call).collect();
+        let outer = |call: &&yin::Call| call.position != error.position;
+        let calls: Vec<String> = error.calls.iter().filter(outer).map(call).collect();
         if !calls.is_empty() {
             let calls = format!("called from {}", calls.join(", from "));
             fault.help = Some(fault.help.map_or(calls.clone(), |help| format!("{help}\n{calls}")));

@@ -6,7 +6,7 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use datom::{Value, edn};
 
 use crate::cli::Format;
@@ -90,8 +90,17 @@ fn table(value: &Value) -> Option<Output> {
 fn plain(value: &Value) -> String {
     match value {
         Value::Text(text) => text.to_string(),
+        Value::Instant(_) => value.to_string().replace("#inst ", "").replace('"', ""),
+        Value::Nil => String::new(),
         other => other.to_string(),
     }
+}
+
+/// Numbers stand under each other by their last digit.
+fn cell(value: &Value) -> Cell {
+    let number = matches!(value, Value::Int(_) | Value::BigInt(_) | Value::Float(_));
+    let alignment = if number { CellAlignment::Right } else { CellAlignment::Left };
+    Cell::new(plain(value)).set_alignment(alignment)
 }
 
 fn write_person(value: &Value, out: &mut impl Write) -> io::Result<()> {
@@ -106,12 +115,13 @@ fn write_person(value: &Value, out: &mut impl Write) -> io::Result<()> {
 
 fn write_table(columns: &[String], rows: &[Vec<Value>], out: &mut impl Write) -> io::Result<()> {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     if !columns.is_empty() {
         table.set_header(columns);
     }
     for row in rows {
-        table.add_row(row.iter().map(plain));
+        table.add_row(row.iter().map(cell));
     }
     writeln!(out, "{table}")?;
     if columns.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use datom::{Value, edn};
+use datom::{Value, edn, id};
 
 /// Attributes of transactions and programs that belong to no lower layer.
 const NODE: &str = r#"
@@ -40,6 +40,15 @@ const TRANSACTION: &str = "datomic.tx";
 /// What is added to a transaction to say who made it and why.
 pub(crate) fn reason(by: &str, why: &str) -> Value {
     signature(&[], by, why, None, &[])
+}
+
+/// Why transaction `t` stated the attributes by which the others say why they were made.
+pub(crate) fn reason_of_the_first(t: u64) -> Value {
+    Value::map([
+        (Value::keyword("db/id"), Value::Ref(id::transaction(t))),
+        (Value::keyword("tx/by"), Value::text("datom")),
+        (Value::keyword("tx/why"), Value::text("the schema of transactions")),
+    ])
 }
 
 /// What is added to somebody's transaction data: who made it, with what program, under which

@@ -1,5 +1,6 @@
 //! `datom transact`: facts from an EDN file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -11,6 +12,7 @@ use super::Outcome;
 use crate::cli;
 use crate::fault::Fault;
 use crate::render::Output;
+use crate::reporter::Reporter;
 use crate::schema;
 use crate::world::World;
 
@@ -18,7 +20,7 @@ pub(super) fn transact(arguments: &cli::Transact) -> Outcome {
     let (name, text) = read(&arguments.file)?;
     let forms = edn::read_forms(&text).map_err(|error| Fault::in_edn(&error, &name, &text))?;
     let world = World::open_or_create(&arguments.dir)?;
-    let mut rows = Vec::new();
+    let (mut last_t, mut datoms, mut tempids) = (Value::Nil, 0, BTreeMap::new());
     for transaction in transactions(&forms) {
         let mut data: Vec<Value> = transaction.iter().map(Form::to_value).collect();
         data.push(schema::signature(&data, "datom transact", &name, None, &[]));
@@ -30,19 +32,17 @@ pub(super) fn transact(arguments: &cli::Transact) -> Outcome {
                 None => fault,
             }
         })?;
-        eprintln!("committed {} facts (t {})", report.datoms.len(), report.t);
-        rows.push(report);
+        let count = report.datoms.len();
+        Reporter::telling().committed("facts", format_args!("{count} in {name}"), report.t);
+        last_t = Value::Int(report.t as i64);
+        datoms += count;
+        tempids = report.tempids;
     }
-    let tempids = rows.last().map(|report| {
-        Value::map(report.tempids.iter().map(|(name, id)| (name.clone(), Value::Ref(*id))))
-    });
+    let tempids = tempids.into_iter().map(|(name, id)| (name, Value::Ref(id)));
     let summary = Value::map([
-        (Value::keyword("t"), rows.last().map_or(Value::Nil, |report| Value::Int(report.t as i64))),
-        (
-            Value::keyword("datoms"),
-            Value::Int(rows.iter().map(|report| report.datoms.len() as i64).sum()),
-        ),
-        (Value::keyword("tempids"), tempids.unwrap_or(Value::Nil)),
+        (Value::keyword("t"), last_t),
+        (Value::keyword("datoms"), Value::Int(datoms as i64)),
+        (Value::keyword("tempids"), Value::map(tempids)),
     ]);
     Ok(Output::Value(summary).print(arguments.format)?)
 }
