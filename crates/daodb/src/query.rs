@@ -55,6 +55,8 @@ pub use self::limits::{Cancel, Limits};
 pub use self::view::{Input, query};
 
 pub(crate) use self::limits::Watch;
+#[cfg(test)]
+pub(crate) use self::memory::Memory;
 pub(crate) use self::plan::unknown_attribute;
 pub(crate) use self::source::{Reader, Source};
 pub(crate) use self::space::inline_value;

@@ -209,7 +209,7 @@ fn median(values: &mut [Value]) -> Result<Value, String> {
         return Ok(Value::Nil);
     };
     match lower {
-        Some(lower) if values.len() % 2 == 0 => match add(lower, upper)? {
+        Some(lower) if values.len().is_multiple_of(2) => match add(lower, upper)? {
             Value::Int(total) if total % 2 == 0 => Ok(Value::Int(total / 2)),
             total => Ok(Value::Float(divide(&total, 2)?)),
         },

@@ -285,10 +285,10 @@ fn grouped(
     let plain: Vec<usize> = (0..parsed.find.len())
         .filter(|at| !matches!(parsed.find.get(*at), Some(Find::Aggregate { .. })))
         .collect();
-    let key =
-        |row: &[u64]| -> Vec<u64> { plain.iter().filter_map(|at| row.get(*at).copied()).collect() };
     let mut rows: Vec<&[u64]> = words.chunks_exact(width).collect();
-    rows.sort_by_cached_key(|row| key(row));
+    // Rows come in the order of their columns, so this does nothing where aggregates come last.
+    let key = |row: &[u64], at: &usize| row.get(*at).copied();
+    rows.sort_by(|a, b| plain.iter().map(|at| key(a, at)).cmp(plain.iter().map(|at| key(b, at))));
     let mut answers = Vec::new();
     for group in rows.chunk_by(|a, b| plain.iter().all(|at| a.get(*at) == b.get(*at))) {
         env.watch.tick()?;

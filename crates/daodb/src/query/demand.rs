@@ -56,6 +56,12 @@ struct Variant {
     answers: usize,
     /// The relation of demands; none where nothing is bound.
     demands: Option<usize>,
+    /// The variants whose answers its rules read.
+    calls: Vec<usize>,
+    /// Its rules without a driver that have not run yet.
+    waiting: Vec<usize>,
+    /// Whether it was asked, or is read by one that was.
+    asked: bool,
 }
 
 /// A flat rule, to be evaluated on the new rows of one relation (or once, on none).
@@ -78,8 +84,6 @@ pub(crate) struct Component<'s> {
     widths: Vec<usize>,
     variants: Vec<Variant>,
     rules: Vec<Rc<FlatRule<'s>>>,
-    /// Rules without a driver that have not run yet.
-    waiting: Vec<usize>,
     /// Whether something was added since the last fixpoint.
     dirty: bool,
 }
@@ -111,7 +115,6 @@ pub(crate) fn component<'s>(
             widths: Vec::new(),
             variants: Vec::new(),
             rules: Vec::new(),
-            waiting: Vec::new(),
             dirty: false,
         }))
     });
@@ -155,11 +158,12 @@ pub(crate) fn answer<'s>(
     }
     env.depth.set(depth + 1);
     let mut component = component.borrow_mut();
+    let started = component.ask(env, variant);
     if let Some(relation) = component.variants.get(variant).and_then(|variant| variant.demands) {
         component.relation_at(relation).borrow().insert(demands);
         component.dirty = true;
     }
-    let result = component.fixpoint(env);
+    let result = started.and_then(|()| component.fixpoint(env));
     env.depth.set(depth);
     result
 }
@@ -182,15 +186,28 @@ impl<'s> Component<'s> {
         Ok(self.relations.len() - 1)
     }
 
-    /// Runs rounds until nothing is new.
-    fn fixpoint(&mut self, env: &Env<'s>) -> Result<(), Error> {
-        for at in std::mem::take(&mut self.waiting) {
-            if let Some(rule) = self.rules.get(at).cloned() {
+    /// Starts what a variant needs without any demand. A variant that was compiled and is not asked
+    /// stays empty: planning looks at variants that the plan then does without.
+    fn ask(&mut self, env: &Env<'s>, variant: usize) -> Result<(), Error> {
+        let mut open = vec![variant];
+        while let Some(at) = open.pop() {
+            let Some(variant) = self.variants.get_mut(at).filter(|variant| !variant.asked) else {
+                continue;
+            };
+            variant.asked = true;
+            open.extend(&variant.calls);
+            for rule in std::mem::take(&mut variant.waiting) {
+                let Some(rule) = self.rules.get(rule).cloned() else { continue };
                 let row = vec![0; rule.plan.width];
                 self.derive(env, &rule, &row)?;
+                self.dirty = true;
             }
-            self.dirty = true;
         }
+        Ok(())
+    }
+
+    /// Runs rounds until nothing is new.
+    fn fixpoint(&mut self, env: &Env<'s>) -> Result<(), Error> {
         if !self.dirty {
             return Ok(());
         }

@@ -25,6 +25,9 @@ pub(crate) enum Data<'s> {
     Rows(Rc<Table>),
 }
 
+/// Facts sorted by value.
+pub(crate) type Sorted = Rc<Vec<Key>>;
+
 /// One run.
 pub(crate) struct Env<'s> {
     /// By the position in `:in`.
@@ -38,7 +41,7 @@ pub(crate) struct Env<'s> {
     /// Rules being computed right now, one inside the other.
     pub(crate) depth: std::cell::Cell<usize>,
     averages: RefCell<HashMap<(usize, u64, Index), f64>>,
-    by_value: RefCell<HashMap<(usize, u64), Rc<Vec<Key>>>>,
+    by_value: RefCell<HashMap<(usize, u64), Sorted>>,
 }
 
 impl<'s> Env<'s> {
@@ -144,7 +147,7 @@ impl<'s> Env<'s> {
     }
 
     /// The facts of an attribute that is not indexed, in the order AVET: made once a run.
-    pub(crate) fn by_value(&self, at: usize, attribute: u64) -> Result<Rc<Vec<Key>>, Error> {
+    pub(crate) fn by_value(&self, at: usize, attribute: u64) -> Result<Sorted, Error> {
         if let Some(known) = self.by_value.borrow().get(&(at, attribute)) {
             return Ok(known.clone());
         }

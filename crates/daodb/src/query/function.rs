@@ -205,10 +205,6 @@ impl Builtin {
         })
     }
 
-    pub(crate) fn name(self) -> &'static str {
-        self.0.name
-    }
-
     pub(crate) fn check_arity(self, given: usize) -> Result<(), Error> {
         let Entry { name, least, most, .. } = *self.0;
         if given >= least && most.is_none_or(|most| given <= most) {

@@ -34,6 +34,8 @@ pub(crate) struct IndexLeaper<'s> {
     suffix: Vec<(Part, Cell)>,
     /// Whether the variable is an entity.
     entity: bool,
+    /// The prefix counted last, and its count: rows come in order, so it mostly comes again.
+    counted: Option<([u64; 3], usize)>,
     watch: Rc<Watch>,
     error: Option<Error>,
 }
@@ -71,7 +73,7 @@ impl<'s> IndexLeaper<'s> {
         watch: Rc<Watch>,
     ) -> Self {
         let reader = source.reader(index);
-        Self { source, reader, index, prefix, suffix, entity, watch, error: None }
+        Self { source, reader, index, prefix, suffix, entity, counted: None, watch, error: None }
     }
 
     /// The part the variable stands in.
@@ -139,9 +141,19 @@ fn as_part(word: u64, part: Part) -> u64 {
 impl<'s, 'r> Leaper<'s, Row<'r>, u64> for IndexLeaper<'s> {
     fn count(&mut self, row: &Row<'r>) -> usize {
         let Some(fixed) = self.fixed(row) else { return 0 };
+        let [x, y, z, ..] = fixed.key;
+        if let Some((prefix, count)) = self.counted
+            && prefix == [x, y, z]
+        {
+            return count;
+        }
         match self.source.count(self.index, fixed.prefix()) {
-            // The greatest number is how datafrog says "no proposal".
-            Ok(count) => usize::try_from(count).unwrap_or(usize::MAX).min(usize::MAX - 1),
+            Ok(count) => {
+                // The greatest number is how datafrog says "no proposal".
+                let count = usize::try_from(count).unwrap_or(usize::MAX).min(usize::MAX - 1);
+                self.counted = Some(([x, y, z], count));
+                count
+            }
             Err(error) => {
                 self.keep(Err(error));
                 0

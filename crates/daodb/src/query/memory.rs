@@ -154,7 +154,7 @@ impl Source for Memory {
                 let Some(word) = self.word(value)? else { return Ok(None) };
                 let rows = &self.orders[Index::Avet as usize];
                 let prefix = [attribute.id, word.raw()];
-                let at = rows.partition_point(|key| key[..2] < prefix);
+                let at = rows.partition_point(|key| key[..2] < prefix[..]);
                 Ok(rows.get(at).filter(|key| key[..2] == prefix).map(|key| key[2]))
             }
             other => Err(Error::syntax(format!("{other} names no entity"))),

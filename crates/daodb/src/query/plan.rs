@@ -142,13 +142,6 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
         if missing.is_empty() { Ok(()) } else { Err(self.unbound(&missing)) }
     }
 
-    /// Starts with the rows of a relation that are new: the first clause given.
-    pub(crate) fn start_with(&mut self, clause: &'c Clause) {
-        let ClauseKind::Derived { terms, .. } = &clause.kind else { return };
-        self.bound.extend(terms.iter().filter_map(Term::var));
-        self.producible.extend(terms.iter().filter_map(Term::var));
-    }
-
     pub(crate) fn finish(self) -> Plan<'s> {
         Plan { width: self.scope.width(), steps: self.steps }
     }

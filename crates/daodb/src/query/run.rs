@@ -253,7 +253,26 @@ impl<'s> Flow<'_, '_, 's> {
             wanted.extend(call.demand.iter().map(|cell| cell.of(row)));
         }
         demand::answer(self.env, &call.component, call.variant, &wanted)?;
-        self.each(rows, |flow, row| flow.probe(&call.probe, row))
+        let Probe { relation, order, prefix, takes, once } = &call.probe;
+        // Answers are copied out before they are handed on: a step behind this one may ask the same
+        // rule, which then grows the relation.
+        let (mut answers, mut width) = (Vec::new(), 1);
+        self.each(rows, |flow, row| {
+            let prefix: Vec<u64> = prefix.iter().map(|cell| cell.of(row)).collect();
+            answers.clear();
+            relation.borrow().each(*order, &prefix, &mut |found| {
+                flow.env.watch.tick()?;
+                width = found.len();
+                answers.extend_from_slice(found);
+                Ok(true)
+            })?;
+            for found in answers.chunks_exact(width) {
+                if flow.emit(row, taken(takes, found))? && *once {
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     fn apply(&mut self, apply: &Apply, row: &[u64]) -> Result<(), Error> {

@@ -52,7 +52,7 @@ pub(crate) enum Reader<'s> {
     #[cfg_attr(not(test), allow(dead_code, reason = "the source of tests"))]
     Run { rows: &'s [Key], at: usize },
     /// A cursor over shared memory.
-    Tree(crate::facts::Cursor<'s>),
+    Tree(Box<crate::facts::Cursor<'s>>),
     /// A view that is computed.
     View(Make<'s>),
 }
@@ -79,10 +79,12 @@ impl<'s> Reader<'s> {
             }
             Reader::Tree(cursor) => {
                 seek(cursor, prefix)?;
-                while let Some(key) = cursor.next().map_err(Error::storage)? {
+                // The cursor stays on the first key not shown, before what is asked for next.
+                while let Some(key) = cursor.peek().map_err(Error::storage)? {
                     if !key.starts_with(prefix) || !take(key)? {
                         break;
                     }
+                    cursor.next().map_err(Error::storage)?;
                 }
             }
             Reader::View(_) => {}
@@ -105,7 +107,7 @@ impl<'s> Reader<'s> {
                 }
                 Ok(())
             }
-            _ => self.lend(prefix, |key| take(key)),
+            _ => self.lend(prefix, take),
         }
     }
 
@@ -132,10 +134,21 @@ impl<'s> Reader<'s> {
     }
 }
 
-/// Forward by galloping where the cursor stands before the prefix, else from the root.
+/// To the first key at or above a prefix: by galloping where the cursor stands before it, as it
+/// mostly does because batches come in order, else from the root.
 fn seek(cursor: &mut crate::facts::Cursor<'_>, prefix: &[u64]) -> Result<(), Error> {
-    cursor.seek(prefix).map_err(Error::storage)?;
-    Ok(())
+    // The rest of the leaf at hand: nothing is read to look at it.
+    let before = cursor.rest().first().is_some_and(|key| key.as_slice() < prefix);
+    let found = if before {
+        let mut target = [0; 5];
+        for (slot, word) in target.iter_mut().zip(prefix) {
+            *slot = *word;
+        }
+        cursor.advance_to(&target)
+    } else {
+        cursor.seek(prefix)
+    };
+    found.map(|_| ()).map_err(Error::storage)
 }
 
 /// The first place at or above `target` in sorted rows: galloping from `at` where that is before

@@ -82,7 +82,7 @@ impl Source for Db {
 
     fn reader(&self, index: Index) -> Reader<'_> {
         match self.cursor(index) {
-            Some(cursor) => Reader::Tree(cursor),
+            Some(cursor) => Reader::Tree(Box::new(cursor)),
             None => Reader::View(Box::new(move |prefix| {
                 let key = components(index, prefix);
                 let facts = self.datoms(index, &key).map_err(Error::storage)?;

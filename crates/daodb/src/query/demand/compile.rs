@@ -8,7 +8,7 @@ use std::sync::Arc;
 use datafrog::Iteration;
 use datom::Symbol;
 
-use super::super::ast::{Clause, ClauseKind, Names, Rule, Term, Var};
+use super::super::ast::{Clause, ClauseKind, Names, Rule, SourceRef, Term, Var};
 use super::super::env::Env;
 use super::super::error::{Error, ErrorKind, Place};
 use super::super::plan::{Planner, Scope, Shared, waits};
@@ -32,8 +32,8 @@ enum Policy {
 }
 
 /// One rule with its `or`s over the component's own rules resolved.
-struct Body<'r> {
-    rule: &'r Rule,
+struct Body {
+    rule: Rule,
     clauses: Vec<Clause>,
 }
 
@@ -42,7 +42,6 @@ struct Mark {
     relations: usize,
     variants: usize,
     rules: usize,
-    waiting: usize,
 }
 
 impl<'s> Component<'s> {
@@ -83,7 +82,6 @@ impl<'s> Component<'s> {
             relations: self.relations.len(),
             variants: self.variants.len(),
             rules: self.rules.len(),
-            waiting: self.waiting.len(),
         }
     }
 
@@ -92,7 +90,10 @@ impl<'s> Component<'s> {
         self.widths.truncate(mark.relations);
         self.variants.truncate(mark.variants);
         self.rules.truncate(mark.rules);
-        self.waiting.truncate(mark.waiting);
+        for variant in &mut self.variants {
+            variant.waiting.retain(|rule| *rule < mark.rules);
+            variant.calls.retain(|called| *called < mark.variants);
+        }
     }
 
     /// Adds the variant and every variant it calls.
@@ -119,7 +120,15 @@ impl<'s> Component<'s> {
         let answers = self.add_relation(mask.len())?;
         let bound = mask.iter().filter(|bound| **bound).count();
         let demands = if bound == 0 { None } else { Some(self.add_relation(bound)?) };
-        self.variants.push(Variant { name: name.clone(), mask: mask.to_vec(), answers, demands });
+        self.variants.push(Variant {
+            name: name.clone(),
+            mask: mask.to_vec(),
+            answers,
+            demands,
+            calls: Vec::new(),
+            waiting: Vec::new(),
+            asked: false,
+        });
         Ok(self.variants.len() - 1)
     }
 
@@ -140,6 +149,7 @@ impl<'s> Component<'s> {
             }
             self.resolve_ors(env, rule, &mut bodies)?;
         }
+        self.straighten(env, &mut bodies, &name);
         if self.is_loop(env, &bodies, &mask, &name) {
             let mark = self.mark();
             match self.compile_loop(env, at, &bodies) {
@@ -168,12 +178,7 @@ impl<'s> Component<'s> {
 
     /// Splits a rule into one for each branch of every `or` that calls this component: what recurs
     /// must stand in the body itself.
-    fn resolve_ors<'r>(
-        &self,
-        env: &Env<'s>,
-        rule: &'r Rule,
-        into: &mut Vec<Body<'r>>,
-    ) -> Result<(), Error> {
+    fn resolve_ors(&self, env: &Env<'s>, rule: &Rule, into: &mut Vec<Body>) -> Result<(), Error> {
         let mut open = vec![rule.body.clone()];
         let limit = into.len() + BRANCHES_MAX;
         while let Some(clauses) = open.pop() {
@@ -186,7 +191,7 @@ impl<'s> Component<'s> {
             }
             let split = recursive.and_then(|at| clauses.get(at).map(|clause| (at, &clause.kind)));
             let Some((at, ClauseKind::Or { branches, .. })) = split else {
-                into.push(Body { rule, clauses });
+                into.push(Body { rule: rule.clone(), clauses });
                 if into.len() > limit {
                     let message = format!("the ors of a rule make over {BRANCHES_MAX} branches");
                     return Err(Error::syntax(message).at(&rule.place));
@@ -251,7 +256,7 @@ impl<'s> Component<'s> {
         &mut self,
         env: &Env<'s>,
         at: usize,
-        body: &Body<'_>,
+        body: &Body,
         policy: Policy,
     ) -> Result<(), Error> {
         let Some(variant) = self.variants.get(at) else { return Ok(()) };
@@ -289,6 +294,9 @@ impl<'s> Component<'s> {
             let called: Vec<bool> =
                 terms.iter().map(|term| policy == Policy::Bound && is_bound(term)).collect();
             let callee = self.add_variant(rule, &called)?;
+            if let Some(variant) = self.variants.get_mut(at) {
+                variant.calls.push(callee);
+            }
             let Some(callee) = self.variants.get(callee) else { continue };
             let (callee_answers, callee_demands) = (callee.answers, callee.demands);
             if let Some(relation) = callee_demands {
@@ -301,7 +309,7 @@ impl<'s> Component<'s> {
                     _ => false,
                 };
                 if !same {
-                    self.flatten(env, &names, relation, &asked, &before, &clause.place)?;
+                    self.flatten(env, at, &names, relation, &asked, &before, &clause.place)?;
                 }
             }
             let terms = self.terms(env, rule, &called, terms, None)?;
@@ -318,14 +326,14 @@ impl<'s> Component<'s> {
             )
             .collect();
         let head = self.terms(env, &name, &mask, head, None)?;
-        self.flatten(env, &names, answers, &head, &all, place)
+        self.flatten(env, at, &names, answers, &head, &all, place)
     }
 
     /// The order in which a body is done from its demand, and what is bound before each clause.
     fn sideways(
         &self,
         env: &Env<'s>,
-        body: &Body<'_>,
+        body: &Body,
         demand: Option<&Clause>,
     ) -> Result<Vec<(usize, BTreeSet<Var>)>, Error> {
         let mut goals = Vec::new();
@@ -353,9 +361,11 @@ impl<'s> Component<'s> {
     }
 
     /// Adds a flat rule for each of the body's relations of this component.
+    #[allow(clippy::too_many_arguments, reason = "a flat rule is all of these, once")]
     fn flatten(
         &mut self,
         env: &Env<'s>,
+        variant: usize,
         names: &Names,
         head: usize,
         terms: &[Term],
@@ -371,8 +381,11 @@ impl<'s> Component<'s> {
             let rule = self
                 .flat_rule(env, names, head, terms, body, driver)
                 .map_err(|error| error.at(place))?;
-            if rule.driver.is_none() {
-                self.waiting.push(self.rules.len());
+            let number = self.rules.len();
+            if rule.driver.is_none()
+                && let Some(variant) = self.variants.get_mut(variant)
+            {
+                variant.waiting.push(number);
             }
             self.rules.push(Rc::new(rule));
         }
@@ -430,9 +443,37 @@ impl<'s> Component<'s> {
         Ok(FlatRule { driver: relation, fills, checks, plan, head, cells })
     }
 
+    /// `p(x, y) :- p(x, t), p(t, y)` beside rules that do not recur is the closure of these, and so
+    /// is `p(x, y) :- p(x, t), base(t, y)`, which does not derive each row in as many ways as there
+    /// are places to cut it.
+    fn straighten(&self, env: &Env<'s>, bodies: &mut Vec<Body>, name: &Symbol) {
+        let recurs = |body: &Body| {
+            body.clauses.iter().any(|clause| self.is_inner(env, clause).unwrap_or(true))
+        };
+        let (recursive, base): (Vec<&Body>, Vec<&Body>) = bodies.iter().partition(|b| recurs(b));
+        if recursive.is_empty() || !recursive.iter().all(|body| doubles(body, name)) {
+            return;
+        }
+        let mut straight = Vec::new();
+        for body in base {
+            let mut rule = body.rule.clone();
+            let [from, to] = rule.head.as_slice() else { return };
+            let (from, to) = (from.clone(), to.clone());
+            let start = Term::Var(rule.names.add("?start"));
+            rule.head = vec![start.clone(), to];
+            let terms = vec![start, from];
+            let kind = ClauseKind::Call { rule: name.clone(), source: SourceRef::Default, terms };
+            let mut clauses = body.clauses.clone();
+            clauses.push(Clause { kind, place: rule.place.clone() });
+            straight.push(Body { rule, clauses });
+        }
+        bodies.retain(|body| !recurs(body));
+        bodies.append(&mut straight);
+    }
+
     /// Whether every recursive rule of the variant is a loop: its one call of itself hands the
     /// unbound arguments on as they are, and nothing else reads them.
-    fn is_loop(&self, env: &Env<'s>, bodies: &[Body<'_>], mask: &[bool], name: &Symbol) -> bool {
+    fn is_loop(&self, env: &Env<'s>, bodies: &[Body], mask: &[bool], name: &Symbol) -> bool {
         let mut recursive = false;
         for body in bodies {
             let mut calls = body
@@ -452,7 +493,7 @@ impl<'s> Component<'s> {
 
     /// The variant as a loop: `reach(first, current)` from the demand on, and answers from the
     /// rules that do not recur at every current place.
-    fn compile_loop(&mut self, env: &Env<'s>, at: usize, bodies: &[Body<'_>]) -> Result<(), Error> {
+    fn compile_loop(&mut self, env: &Env<'s>, at: usize, bodies: &[Body]) -> Result<(), Error> {
         let Some(variant) = self.variants.get(at) else { return Ok(()) };
         let (name, mask) = (variant.name.clone(), variant.mask.clone());
         let (answers, Some(demands)) = (variant.answers, variant.demands) else { return Ok(()) };
@@ -466,7 +507,7 @@ impl<'s> Component<'s> {
         let first = origins(&mut names);
         let start = derived(demands, first.clone(), &place);
         let both = [first.as_slice(), &first].concat();
-        self.flatten(env, &names, reach, &both, &[start], &place)?;
+        self.flatten(env, at, &names, reach, &both, &[start], &place)?;
         for body in bodies {
             let place = &body.rule.place;
             let mut names = body.rule.names.clone();
@@ -487,15 +528,38 @@ impl<'s> Component<'s> {
                 None => (answers, self.terms(env, &name, &mask, &body.rule.head, Some(false))?),
             };
             let terms = [first, rest].concat();
-            self.flatten(env, &names, head, &terms, &clauses, place)?;
+            self.flatten(env, at, &names, head, &terms, &clauses, place)?;
         }
         Ok(())
     }
 }
 
+/// Whether a body is `p(x, t), p(t, y)` for the head `p(x, y)`.
+fn doubles(body: &Body, name: &Symbol) -> bool {
+    let call = |clause: &Clause| match &clause.kind {
+        ClauseKind::Call { rule, terms, .. } if rule == name => {
+            match terms.iter().map(Term::var).collect::<Vec<_>>().as_slice() {
+                [Some(from), Some(to)] => Some((*from, *to)),
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let ([Term::Var(x), Term::Var(y)], [first, second]) =
+        (body.rule.head.as_slice(), body.clauses.as_slice())
+    else {
+        return false;
+    };
+    let (Some(first), Some(second)) = (call(first), call(second)) else { return false };
+    let joins = |(a, t): (Var, Var), (u, b): (Var, Var)| {
+        a == *x && b == *y && t == u && t != *x && t != *y && x != y
+    };
+    joins(first, second) || joins(second, first)
+}
+
 /// Whether a call hands the unbound arguments of the head on unchanged, each a variable that stands
 /// nowhere else.
-fn passes_on(body: &Body<'_>, call: usize, terms: &[Term], mask: &[bool]) -> bool {
+fn passes_on(body: &Body, call: usize, terms: &[Term], mask: &[bool]) -> bool {
     let elsewhere: Vec<Var> = body
         .clauses
         .iter()

@@ -171,7 +171,7 @@ fn whole(
     let [a, b] = args else { return Err("takes two arguments".to_owned()) };
     match (number(a)?, number(b)?) {
         (_, Number::Int(b)) if b.is_zero() => Err("division by zero".to_owned()),
-        (_, Number::Float(b)) if b == 0.0 => Err("division by zero".to_owned()),
+        (_, Number::Float(0.0)) => Err("division by zero".to_owned()),
         (Number::Int(a), Number::Int(b)) => Ok(Value::integer(exact(a, b))),
         (a, b) => Ok(Value::Float(rough(float(&a), float(&b)))),
     }

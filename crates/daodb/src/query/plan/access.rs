@@ -15,8 +15,6 @@ pub(super) struct Bound<'a> {
     pub(super) constant_entity: bool,
     /// The attribute, where it is a constant.
     pub(super) known: Option<&'a Attribute>,
-    /// Whether the value is known to be an entity.
-    pub(super) reference: bool,
 }
 
 impl Bound<'_> {

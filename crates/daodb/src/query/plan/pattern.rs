@@ -56,7 +56,6 @@ impl Facts<'_> {
             value: self.cell(Part::Value).is_some(),
             constant_entity: matches!(self.cell(Part::Entity), Some(Cell::Const(_))),
             known: self.attribute,
-            reference: self.reference,
         }
     }
 

@@ -1,0 +1,166 @@
+//! Recursion: every way to write a closure ends, on cycles too, and gives the same rows.
+
+use super::*;
+
+const CLOSURES: [(&str, &str); 6] = [
+    ("right", "[[(path ?x ?y) [?x :edge ?y]] [(path ?x ?y) [?x :edge ?t] (path ?t ?y)]]"),
+    ("left", "[[(path ?x ?y) [?x :edge ?y]] [(path ?x ?y) (path ?x ?t) [?t :edge ?y]]]"),
+    ("non-linear", "[[(path ?x ?y) [?x :edge ?y]] [(path ?x ?y) (path ?x ?t) (path ?t ?y)]]"),
+    (
+        "mutual",
+        "[[(path ?x ?y) [?x :edge ?y]] [(path ?x ?y) [?x :edge ?t] (way ?t ?y)]
+          [(way ?x ?y) [?x :edge ?y]] [(way ?x ?y) (path ?x ?t) [?t :edge ?y]]]",
+    ),
+    (
+        "in an or",
+        "[[(path ?x ?y) (or-join [?x ?y] [?x :edge ?y] (and [?x :edge ?t] (path ?t ?y)))]]",
+    ),
+    (
+        "both ends",
+        "[[(path ?x ?y) [?x :edge ?y]]
+          [(path ?x ?y) [?x :edge ?a] (path ?a ?b) [?b :edge ?y]]
+          [(path ?x ?y) [?x :edge ?t] [?t :edge ?y]]]",
+    ),
+];
+
+/// A cycle of three with a tail, a loop of one, and an edge apart.
+const EDGES: [(u64, u64); 8] = [(1, 2), (2, 3), (3, 1), (3, 4), (4, 5), (6, 7), (8, 8), (1, 4)];
+
+#[test]
+fn every_closure_ends_on_cycles_with_the_same_rows() {
+    let all = "#{[1 1] [1 2] [1 3] [1 4] [1 5] [2 1] [2 2] [2 3] [2 4] [2 5] [3 1] [3 2] [3 3]
+                 [3 4] [3 5] [4 5] [6 7] [8 8]}";
+    for (name, rules) in CLOSURES {
+        println!("{name}");
+        let memory = graph(&EDGES);
+        gives(&memory, "[:find ?x ?y :in $ % :where (path ?x ?y)]", &[rules], all);
+    }
+}
+
+#[test]
+fn a_call_with_one_variable_twice_means_one_value() {
+    for (name, rules) in CLOSURES {
+        println!("{name}");
+        let memory = graph(&EDGES);
+        gives(&memory, "[:find [?x ...] :in $ % :where (path ?x ?x)]", &[rules], "[1 2 3 8]");
+    }
+}
+
+#[test]
+fn a_bound_end_gives_the_rows_of_that_end() {
+    for (name, rules) in CLOSURES {
+        println!("{name}");
+        let memory = graph(&EDGES);
+        gives(&memory, "[:find [?y ...] :in $ % :where (path 4 ?y)]", &[rules], "[5]");
+        gives(&memory, "[:find [?y ...] :in $ % :where (path 2 ?y)]", &[rules], "[1 2 3 4 5]");
+        gives(&memory, "[:find [?x ...] :in $ % :where (path ?x 7)]", &[rules], "[6]");
+        gives(
+            &memory,
+            "[:find ?l . :in $ % :where (path 6 7) [6 :label ?l]]",
+            &[rules],
+            "\"node number 6\"",
+        );
+        gives(&memory, "[:find ?l . :in $ % :where (path 7 6) [6 :label ?l]]", &[rules], "nil");
+        let query = "[:find [?y ...] :in $ % ?l :where [?x :label ?l] (path ?x ?y)]";
+        gives(&memory, query, &[rules, "\"node number 3\""], "[1 2 3 4 5]");
+    }
+}
+
+#[test]
+fn a_rule_called_twice_in_a_row_may_grow_while_it_is_read() {
+    for (name, rules) in CLOSURES {
+        println!("{name}");
+        let memory = graph(&EDGES);
+        let query = "[:find (count ?z) . :in $ % :where (path 1 ?x) (path ?x ?y) (path ?y ?z)]";
+        gives(&memory, query, &[rules], "5");
+    }
+}
+
+#[test]
+fn a_closure_of_both_directions_ends() {
+    let rules = "[[(near ?x ?y) [?x :edge ?y]] [(near ?x ?y) [?y :edge ?x]]
+                  [(joined ?x ?y) (near ?x ?y)]
+                  [(joined ?x ?y) (joined ?x ?t) (joined ?t ?y)]]";
+    let memory = graph(&EDGES);
+    gives(&memory, "[:find [?y ...] :in $ % :where (joined 6 ?y)]", &[rules], "[6 7]");
+    gives(&memory, "[:find (count ?y) . :in $ % :where (joined 5 ?y)]", &[rules], "5");
+}
+
+#[test]
+fn same_generation_ends_and_is_right() {
+    // 1 has the children 2 and 3, they have 4, 5 and 6.
+    let memory = graph(&[(2, 1), (3, 1), (4, 2), (5, 2), (6, 3)]);
+    let rules = "[[(same ?x ?y) [?x :edge ?p] [?y :edge ?p]]
+                  [(same ?x ?y) [?x :edge ?p] (same ?p ?q) [?y :edge ?q]]]";
+    gives(&memory, "[:find [?y ...] :in $ % :where (same 4 ?y)]", &[rules], "[4 5 6]");
+}
+
+#[test]
+fn negation_of_a_closure_is_of_the_whole_closure() {
+    let memory = graph(&EDGES);
+    let rules = CLOSURES[1].1;
+    let query = "[:find [?x ...] :in $ % :where [?x :label] (not (path ?x 5))]";
+    gives(&memory, query, &[rules], "[5 6 7 8]");
+    let rules = "[[(path ?x ?y) [?x :edge ?y]] [(path ?x ?y) (path ?x ?t) [?t :edge ?y]]
+                  [(apart ?x ?y) [?x :label] [?y :label] (not (path ?x ?y)) (not (path ?y ?x))]]";
+    gives(&memory, "[:find [?y ...] :in $ % :where (apart 6 ?y)]", &[rules], "[1 2 3 4 5 6 8]");
+}
+
+#[test]
+fn heads_may_hold_constants_and_one_variable_twice() {
+    let memory = graph(&[(1, 2), (2, 3)]);
+    let rules = "[[(self ?x ?x) [?x :edge]] [(to ?x 9) [?x :edge 2]] [(to ?x ?y) [?x :edge ?y]]]";
+    gives(&memory, "[:find ?x ?y :in $ % :where (self ?x ?y)]", &[rules], "#{[1 1] [2 2]}");
+    gives(&memory, "[:find ?x . :in $ % :where (self ?x 2)]", &[rules], "2");
+    gives(&memory, "[:find ?x . :in $ % :where (self 1 2) [?x :edge 2]]", &[rules], "nil");
+    gives(&memory, "[:find [?y ...] :in $ % :where (to 1 ?y)]", &[rules], "[2 9]");
+    gives(&memory, "[:find [?x ...] :in $ % :where (to ?x 9)]", &[rules], "[1]");
+}
+
+#[test]
+fn functions_in_recursion_run_until_their_condition_fails() {
+    let memory = graph(&[(1, 2)]);
+    let rules = "[[(down ?n ?m) [(identity ?n) ?m]]
+                  [(down ?n ?m) [(> ?n 0)] [(dec ?n) ?k] (down ?k ?m)]]";
+    gives(
+        &memory,
+        "[:find [?m ...] :in $ % ?n :where [_ :edge _] (down ?n ?m)]",
+        &[rules, "4"],
+        "[0 1 2 3 4]",
+    );
+}
+
+#[test]
+fn recursion_is_no_deeper_than_the_machine_whatever_the_chain() {
+    let edges: Vec<(u64, u64)> = (1..20_000).map(|n| (n, n + 1)).collect();
+    let memory = graph(&edges);
+    for (name, rules) in &CLOSURES[..2] {
+        println!("{name}");
+        gives(&memory, "[:find (count ?y) . :in $ % :where (path 1 ?y)]", &[rules], "19999");
+        gives(&memory, "[:find (count ?x) . :in $ % :where (path ?x 20000)]", &[rules], "19999");
+    }
+}
+
+#[test]
+fn a_bound_start_never_computes_the_whole_closure() {
+    let edges: Vec<(u64, u64)> = (1..2_000).map(|n| (n, n + 1)).collect();
+    let memory = graph(&edges);
+    // The whole closure has two million rows.
+    let limits = Limits { max_rows: Some(5_000), ..Limits::default() };
+    for (name, rules) in &CLOSURES[..3] {
+        println!("{name}");
+        let rules = edn::read(rules).unwrap();
+        let query = "[:find (count ?y) . :in $ % :where (path 1900 ?y)]";
+        let answer = ask_within(&memory, query, &[rules], &limits).unwrap();
+        assert_eq!(answer.to_value(), Value::Int(100));
+    }
+    for rules in [CLOSURES[0].1, CLOSURES[1].1] {
+        let rules = edn::read(rules).unwrap();
+        let query = "[:find (count ?y) . :in $ % :where (path 1 ?y)]";
+        let answer = ask_within(&memory, query, std::slice::from_ref(&rules), &limits).unwrap();
+        assert_eq!(answer.to_value(), Value::Int(1_999));
+        let query = "[:find (count ?y) . :in $ % :where (path ?y 2000)]";
+        let answer = ask_within(&memory, query, &[rules], &limits).unwrap();
+        assert_eq!(answer.to_value(), Value::Int(1_999));
+    }
+}
