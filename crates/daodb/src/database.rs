@@ -175,6 +175,9 @@ impl Database {
         let core = &self.inner.core;
         if let Some(disk) = &core.disk {
             disk.writer.check()?;
+            if disk.writer.is_full() {
+                core.make_room(disk)?;
+            }
         }
         let durable = || core.store.durable_t();
         let report = core.store.transact(data, options.metadata.as_ref(), durable, now)?;
@@ -341,6 +344,13 @@ impl Core {
         *self.turn.busy.lock().unwrap_or_else(PoisonError::into_inner) = false;
         self.turn.over.notify_all();
         drained
+    }
+
+    /// Tries again to write what there was no room for, and to take room for what comes.
+    fn make_room(&self, disk: &Disk) -> Result<(), Error> {
+        self.drain(self.store.db()?.basis())?;
+        let (mut lead, _) = disk.writer.lead(&self.store)?;
+        Ok(lead.reserve()?)
     }
 
     fn drain_now(&self, disk: &Disk, t: u64) -> Result<(), Error> {

@@ -47,6 +47,7 @@ fn role() {
     match role.as_str() {
         "add" => add(&folder, number),
         "acknowledge" => acknowledge(&folder, number),
+        "fill" => fill(&folder),
         other => panic!("no role {other}"),
     }
 }
@@ -86,6 +87,57 @@ fn acknowledge(folder: &Path, round: u64) {
         let text = format!("{{:name \"round {round} number {number}\" :n {number}}}");
         let t = transact(&db, &text).t;
         writeln!(out, "t {t}").and_then(|()| out.flush()).unwrap();
+    }
+}
+
+/// Writes until the disk is full, and looks whether that changed anything.
+fn fill(folder: &Path) {
+    let db = Database::open(folder, Options::new().segment_bytes_max(1 << 20)).unwrap();
+    transact(&db, SCHEMA);
+    let mut refusals = 0;
+    for number in 0.. {
+        let text = format!("{{:name \"{number} {}\"}}", "x".repeat(3_000));
+        match db.transact(&common::data(&text)) {
+            Ok(report) => assert_eq!((refusals, report.t), (0, number + 2)),
+            Err(Error::Memory(eve::Error::DiskFull { .. }))
+            | Err(Error::Log(LogError::File(WorldError::DiskFull { .. }))) => refusals += 1,
+            Err(error) => panic!("{error}"),
+        }
+        let basis = db.db().unwrap().basis();
+        assert_eq!(db.durable_t(), basis, "nothing is half done");
+        if refusals == 3 {
+            let found = db.verify().unwrap();
+            assert!(found.is_clean(), "{:?}", found.problems);
+            assert_eq!(basis, number - 1, "refused transactions left no trace");
+            return;
+        }
+    }
+}
+
+/// A small disk of its own, where the system lets us have one.
+#[test]
+fn a_full_disk_refuses_and_changes_nothing() {
+    for megabytes in [12, 13, 14] {
+        let folder = tempfile::tempdir().unwrap();
+        let script = format!(
+            "mount -t tmpfs -o size={megabytes}m tmpfs \"${FOLDER}\" || exit 99; \
+             exec \"$0\" --exact role --nocapture --quiet"
+        );
+        let made = Command::new("unshare")
+            .args(["--mount", "--map-root-user", "sh", "-c", &script])
+            .arg(std::env::current_exe().unwrap())
+            .env(ROLE, "fill")
+            .env(FOLDER, folder.path())
+            .env(NUMBER, "0")
+            .output();
+        match made.as_ref().map(|made| made.status.code()) {
+            Ok(Some(0)) => {}
+            Ok(Some(101)) => panic!("{}", String::from_utf8_lossy(&made.unwrap().stderr)),
+            other => {
+                eprintln!("skipped: a disk of our own cannot be mounted here ({other:?})");
+                return;
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use datom::frame::Header;
@@ -14,6 +15,9 @@ use crate::error::{LogError, WorldError};
 
 /// Bytes gathered before they are handed to the system.
 const BUFFER_BYTES: usize = 1 << 18;
+/// Room is taken on the disk this far ahead, so that a full disk shows before a transaction is
+/// committed and not after.
+const RESERVE_BYTES: u64 = 1 << 18;
 
 /// What was cut off the end of the log because it was no whole frame. The bytes are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub(crate) struct Writer {
     segment_bytes_max: u64,
     lease: File,
     tail: Mutex<Tail>,
+    /// The last append or reservation failed for want of room.
+    is_full: AtomicBool,
 }
 
 /// What this process keeps between two turns.
@@ -48,6 +54,8 @@ pub(crate) struct Writer {
 struct Tail {
     /// The segment that was written last.
     segment: Option<(u64, File)>,
+    /// Up to where that segment has room on the disk for sure.
+    reserved: u64,
     poisoned: Option<String>,
 }
 
@@ -60,7 +68,14 @@ impl Writer {
             lease.map_err(|source| WorldError::io(&path, "open the log's lease", source))?;
         let id = id(folder)?;
         let folder = folder.to_path_buf();
-        Ok(Self { folder, id, segment_bytes_max, lease, tail: Mutex::default() })
+        Ok(Self {
+            folder,
+            id,
+            segment_bytes_max,
+            lease,
+            tail: Mutex::default(),
+            is_full: AtomicBool::new(false),
+        })
     }
 
     /// Which log this is.
@@ -78,6 +93,11 @@ impl Writer {
             Some(why) => Err(LogError::Poisoned { why: why.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// Whether the disk had no room when this handle last wrote. [`Lead::reserve`] tries again.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
     }
 
     /// Takes the lease, first among the threads of this process, then among processes, and follows
@@ -173,6 +193,7 @@ impl Lead<'_> {
             let file =
                 file.map_err(|source| WorldError::io(&path, "open a segment of the log", source))?;
             self.tail.segment = Some((first_t, file));
+            self.tail.reserved = 0;
         }
         Ok(self.tail.segment.as_mut().map(|(_, file)| file))
     }
@@ -291,6 +312,8 @@ impl Lead<'_> {
         let Some(file) = self.open()? else { return Ok(()) };
         if let Err(error) = write_all(file, offset, group) {
             let undone = file.set_len(offset);
+            self.tail.reserved = 0;
+            self.writer.is_full.store(true, Ordering::Relaxed);
             let error = WorldError::io(&path, "append to the log", error);
             if undone.is_err() {
                 self.tail.poisoned = Some(error.to_string());
@@ -305,7 +328,24 @@ impl Lead<'_> {
         self.position.offset += group.iter().map(|frame| frame.len() as u64).sum::<u64>();
         self.position.end = Link { t: header.t, hash: header.hash };
         self.mark.store(&self.position);
+        // What was asked for is on the disk. A lack of room is for the next to hear of.
+        let _ = self.reserve();
         Ok(())
+    }
+
+    /// Makes sure that the next frames have room on the disk.
+    pub(crate) fn reserve(&mut self) -> Result<(), LogError> {
+        let offset = self.position.offset;
+        let path = segment::path(&self.writer.folder, self.position.segment);
+        let reserved = self.tail.reserved;
+        let Some(file) = self.open()? else { return Ok(()) };
+        let mut taken = Ok(());
+        if reserved < offset + RESERVE_BYTES / 2 {
+            taken = allocate(file, offset, RESERVE_BYTES);
+            self.tail.reserved = if taken.is_ok() { offset + RESERVE_BYTES } else { 0 };
+        }
+        self.writer.is_full.store(taken.is_err(), Ordering::Relaxed);
+        taken.map_err(|source| WorldError::io(&path, "take room for the log", source).into())
     }
 
     /// Begins a segment: its header and its name are on disk before any frame is.
@@ -327,6 +367,7 @@ impl Lead<'_> {
             return Err(error.into());
         }
         self.tail.segment = Some((first_t, file));
+        self.tail.reserved = 0;
         self.position.segment = first_t;
         self.position.offset = segment::HEADER_BYTES as u64;
         self.mark.store(&self.position);
@@ -357,6 +398,18 @@ fn id(folder: &Path) -> Result<u64, WorldError> {
 fn exists(path: &Path) -> Result<bool, LogError> {
     let found = path.try_exists();
     found.map_err(|source| WorldError::io(path, "look for a segment of the log", source).into())
+}
+
+/// Takes room behind the end of a file without making it longer, where the system can.
+fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    match fallocate(file, FallocateFlags::KEEP_SIZE, offset, bytes) {
+        Ok(()) => Ok(()),
+        Err(error) => match io::Error::from(error) {
+            error if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+            error => Err(error),
+        },
+    }
 }
 
 fn write_all(file: &mut File, offset: u64, frames: &[&[u8]]) -> io::Result<()> {
