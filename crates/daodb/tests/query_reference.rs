@@ -1,0 +1,79 @@
+//! Every example of `docs/query.md` is run, and its answer compared with what stands there.
+
+use daodb::Database;
+use datom::{Value, edn};
+
+const REFERENCE: &str = include_str!("../../../docs/query.md");
+
+/// The text of the fenced blocks.
+fn blocks() -> Vec<&'static str> {
+    REFERENCE.split("```edn\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// The world that the page describes, in the two indented blocks under its heading.
+fn world() -> Database {
+    let described = REFERENCE.split("## The world of the examples").nth(1).unwrap();
+    let described = described.split("\n## ").next().unwrap();
+    let database = Database::memory().unwrap();
+    let blocks = described.split("\n\n").filter(|block| block.starts_with("    "));
+    let mut transacted = 0;
+    for block in blocks {
+        database.transact(&edn::read_all(block).unwrap()).unwrap();
+        transacted += 1;
+    }
+    assert_eq!(transacted, 2, "a schema and facts");
+    database
+}
+
+/// Collections are compared without regard for order where the query asks for none.
+fn plain(value: &Value, ordered: bool) -> Value {
+    let read = edn::read(&value.to_string()).unwrap();
+    match read {
+        Value::Vector(mut items) if !ordered => {
+            items.sort();
+            Value::Vector(items)
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn every_example_gives_the_answer_that_stands_behind_it() {
+    let (pairs, rest) = {
+        let blocks = blocks();
+        let (pairs, rest) = blocks.as_chunks::<2>();
+        (pairs.to_vec(), rest.len())
+    };
+    assert_eq!(rest, 0, "queries and answers come in pairs");
+    assert!(pairs.len() > 25);
+    let db = world().db().unwrap();
+    for [query, answer] in pairs {
+        let parts = edn::read_all(query).unwrap();
+        let (first, inputs) = parts.split_first().unwrap();
+        let given = db.q(&first.to_string(), inputs).unwrap_or_else(|e| panic!("{query}: {e}"));
+        let ordered = query.contains(":order-by");
+        let answer = edn::read(answer).unwrap();
+        assert_eq!(plain(&given, ordered), plain(&answer, ordered), "{query}");
+    }
+}
+
+#[test]
+fn the_error_that_the_page_shows_is_the_one_that_is_given() {
+    let db = world().db().unwrap();
+    let error = db.q("[:find ?n :where [?e :person/nmae ?n]]", &[]).unwrap_err().to_string();
+    assert!(REFERENCE.contains(&error), "{error}");
+}
+
+#[test]
+fn the_limits_that_the_page_names_are_those_of_the_code() {
+    let source = [
+        ("16 arguments", "ARITY_MAX: usize = 16;", include_str!("../src/query/relation.rs")),
+        ("512 clauses", "CLAUSES_MAX: usize = 512;", include_str!("../src/query/program.rs")),
+        ("4,096 rules", "RULES_MAX: usize = 4096;", include_str!("../src/query/program.rs")),
+        ("64 components", "DEPTH_MAX: usize = 64;", include_str!("../src/query/demand.rs")),
+        ("first 1,000", "LIMIT: usize = 1000;", include_str!("../src/pull.rs")),
+    ];
+    for (said, written, source) in source {
+        assert!(REFERENCE.contains(said) && source.contains(written), "{said}");
+    }
+}
