@@ -6,6 +6,9 @@ use std::ops::Range;
 use datom::edn;
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
+/// The longest line that is shown with a message.
+const LINE_BYTES_MAX: usize = 400;
+
 /// A failure as it is shown: one message, perhaps a place in a text, perhaps advice.
 #[derive(Debug)]
 pub struct Fault {
@@ -40,11 +43,17 @@ impl Fault {
         self
     }
 
-    /// Points at bytes of a text.
+    /// Points at bytes of a text. A line too long for a screen is named and not shown.
     #[must_use]
     pub fn at(mut self, name: &str, text: &str, bytes: Range<usize>, label: &str) -> Self {
         let start = bytes.start.min(text.len());
         let length = bytes.end.clamp(start, text.len()) - start;
+        let span = edn::Span { start, end: start + length };
+        let (line, column) = span.line_and_column(text);
+        if text.lines().nth(line - 1).is_some_and(|line| line.len() > LINE_BYTES_MAX) {
+            self.message = format!("{name}:{line}:{column}: {}", self.message);
+            return self;
+        }
         let label = LabeledSpan::new(Some(label.to_owned()), start, length);
         self.place = Some(Place { source: NamedSource::new(name, text.to_owned()), label });
         self

@@ -35,9 +35,9 @@ impl Reporter {
         self.tell(what, format_args!("{details} (t {t})"));
     }
 
-    /// An effect was refused or failed.
+    /// An effect was refused or failed. Of operations that nobody knows only the program hears.
     pub(crate) fn answered(self, record: &Record<'_>) {
-        if let Some(Err(failure)) = record.answer {
+        if let (Some(Err(failure)), Some(_)) = (record.answer, record.operation) {
             self.tell("refused", failure);
         }
     }

@@ -7,6 +7,7 @@ use super::Outcome;
 use crate::cli;
 use crate::fault::Fault;
 use crate::render::Output;
+use crate::reporter::Reporter;
 use crate::sight;
 use crate::world::World;
 
@@ -39,13 +40,18 @@ fn of_plan(plan: &Explanation) -> Output {
     Output::Table { columns, rows: rows.collect() }
 }
 
+/// The mistake that a shell invites.
+const QUOTES: &str = "an input is EDN: a text stands in double quotes, as in --in '\"serde\"'";
+
 fn inputs(texts: &[String]) -> Result<Vec<Input>, Box<Fault>> {
     let read = |(number, text): (usize, &String)| {
-        edn::read(text).map(Input::Value).map_err(|error| {
-            Fault::in_edn(&error, &format!("input {}", number + 1), text)
-                .help("an input is EDN: a text stands in double quotes, as in --in '\"serde\"'")
-                .into()
-        })
+        let value = edn::read(text).map_err(|error| {
+            Fault::in_edn(&error, &format!("input {}", number + 1), text).help(QUOTES)
+        })?;
+        if matches!(value, Value::Symbol(_)) {
+            Reporter::telling().tell("note", format_args!("the input {text} is a symbol; {QUOTES}"));
+        }
+        Ok(Input::Value(value))
     };
     texts.iter().enumerate().map(read).collect()
 }
