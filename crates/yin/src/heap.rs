@@ -35,7 +35,7 @@ pub(crate) use tree::{MAP, SET};
 /// The first collection happens when this many words are in use.
 const SOFT_WORDS_MIN: usize = if cfg!(test) { 1 << 10 } else { 1 << 16 };
 /// One operation (a comparison, a conversion, a sort) takes at most this many steps.
-const WORK_MAX: u64 = 1 << 28;
+const WORK_MAX: u64 = if cfg!(debug_assertions) { 1 << 21 } else { 1 << 26 };
 /// The interrupt flag is looked at every so many steps inside an operation.
 const WORK_POLL: u64 = 1 << 16;
 

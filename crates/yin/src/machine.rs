@@ -143,7 +143,9 @@ pub struct Machine {
     limits: Limits,
     fuel: u64,
     requests: u64,
-    /// The instruction that last ran out of memory, and the fuel then: running out again without
+    /// Calls and turns so far.
+    turns: u64,
+    /// The instruction that last ran out of memory, and the turns then: running out again without
     /// any progress means that there is not enough.
     starved: Option<(u32, u64)>,
 }
@@ -183,6 +185,7 @@ impl Machine {
             limits,
             fuel: 0,
             requests: 0,
+            turns: 0,
             starved: None,
         };
         this.add_builtins();
@@ -384,16 +387,17 @@ impl Machine {
 
     /// Runs instructions until one needs the machine, and does what it needs.
     fn advance(&mut self) -> Result<Option<Outcome>, Trouble> {
+        if self.heap.interrupt.load(Ordering::Relaxed) {
+            return Err(Trouble::Interrupted);
+        }
         let budget = self.fuel.min(POLL);
         let (exit, left) = self.steps(budget);
+        self.turns += budget - left;
         let work = self.heap.take_work() / STEPS_PER_FUEL;
         self.fuel = self.fuel.saturating_sub(budget - left).saturating_sub(work);
         match exit {
             Exit::Done => self.state = State::Between,
             Exit::Poll => {
-                if self.heap.interrupt.load(Ordering::Relaxed) {
-                    return Err(Trouble::Interrupted);
-                }
                 if self.fuel == 0 {
                     return Ok(Some(Outcome::OutOfFuel));
                 }
@@ -425,9 +429,9 @@ impl Machine {
     /// Out of memory means: collect and run the instruction again, unless that was tried just now.
     fn starving(&mut self, result: Result<(), Trouble>) -> Result<(), Trouble> {
         match result {
-            Err(Trouble::Memory) if self.starved != Some((self.pc, self.fuel)) => {
+            Err(Trouble::Memory) if self.starved != Some((self.pc, self.turns)) => {
                 self.collect()?;
-                self.starved = Some((self.pc, self.fuel));
+                self.starved = Some((self.pc, self.turns));
                 Ok(())
             }
             other => other,

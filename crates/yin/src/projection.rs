@@ -69,6 +69,8 @@ pub(crate) struct Function {
     /// Registers in use, once compiled.
     pub(crate) registers: u16,
     pub(crate) slots: Vec<Slot>,
+    /// Whether it is a whole form, which stays in the trace of what it calls last.
+    pub(crate) is_form: bool,
 }
 
 /// A node of a program.
@@ -160,6 +162,7 @@ impl Projection {
             captures,
             registers: 0,
             slots: Vec::new(),
+            is_form: false,
         };
         let id = self.add_function(function, arity);
         self.known.insert(key, id);
@@ -179,6 +182,7 @@ impl Projection {
             captures: Vec::new(),
             registers: 0,
             slots: Vec::new(),
+            is_form: true,
         };
         self.add_function(function, 0)
     }
@@ -207,7 +211,7 @@ impl Projection {
 
     /// Where in its source an instruction came from. `None` for the machine's own code.
     pub(crate) fn position(&self, pc: u32) -> Option<Position> {
-        let site = self.site(pc)?;
+        let site = self.site(pc).filter(|site| site.program != PRELUDE)?;
         self.program(site.program)?.position(site.node)
     }
 

@@ -11,6 +11,8 @@ use crate::error::{Kind, Trouble};
 
 /// The tag of error values.
 pub(crate) const ERROR_TAG: &str = "yin/error";
+/// A value that leaves the machine may have one part for so many words of the heap.
+const WORDS_PER_PART: usize = 8;
 /// The tag a function is shown with outside of its machine.
 const FUNCTION_TAG: &str = "yin/function";
 
@@ -84,59 +86,7 @@ impl Heap {
         word: Word,
         name: &dyn Fn(Word) -> String,
     ) -> Result<Value, Trouble> {
-        self.value_at(word, name, 0)
-    }
-
-    fn value_at(
-        &self,
-        word: Word,
-        name: &dyn Fn(Word) -> String,
-        depth: usize,
-    ) -> Result<Value, Trouble> {
-        if depth > DEPTH_MAX {
-            return Err(too_deep());
-        }
-        self.charge(1)?;
-        Ok(match self.sort(word) {
-            Sort::Vector => Value::Vector(self.values(word, name, depth)?),
-            Sort::List => Value::List(self.values(word, name, depth)?),
-            Sort::Map => {
-                let mut map = BTreeMap::new();
-                for (key, value) in self.entries(word) {
-                    let key = self.value_at(key, name, depth + 1)?;
-                    map.insert(key, self.value_at(value, name, depth + 1)?);
-                }
-                Value::Map(map)
-            }
-            Sort::Set => {
-                let mut set = BTreeSet::new();
-                for (element, _) in self.entries(word) {
-                    set.insert(self.value_at(element, name, depth + 1)?);
-                }
-                Value::Set(set)
-            }
-            Sort::Tagged => {
-                let (tag, value) = self.untagged(word).unwrap_or((Word::NIL, Word::NIL));
-                let value = self.value_at(value, name, depth + 1)?;
-                Value::Tagged(self.name(tag).unwrap_or("").into(), Box::new(value))
-            }
-            Sort::Function => {
-                Value::Tagged(FUNCTION_TAG.into(), Box::new(Value::symbol(&name(word))))
-            }
-            sort => self.leaf_value(word, sort),
-        })
-    }
-
-    fn values(
-        &self,
-        word: Word,
-        name: &dyn Fn(Word) -> String,
-        depth: usize,
-    ) -> Result<Vec<Value>, Trouble> {
-        self.vector_words(word)
-            .into_iter()
-            .map(|item| self.value_at(item, name, depth + 1))
-            .collect()
+        Leaving { heap: self, name, parts: self.limit / WORDS_PER_PART }.value(word, 0)
     }
 
     fn leaf_value(&self, word: Word, sort: Sort) -> Value {
@@ -305,5 +255,60 @@ impl Heap {
             Some(words) => self.vector(&words).map(Some),
             None => Ok(None),
         }
+    }
+}
+
+/// Values that leave the machine. Shared parts are shared no longer outside, so what leaves can be
+/// exponentially larger than it is here, and is counted.
+struct Leaving<'h> {
+    heap: &'h Heap,
+    name: &'h dyn Fn(Word) -> String,
+    /// How many more parts may leave.
+    parts: usize,
+}
+
+impl Leaving<'_> {
+    fn value(&mut self, word: Word, depth: usize) -> Result<Value, Trouble> {
+        if depth > DEPTH_MAX {
+            return Err(too_deep());
+        }
+        let size = 1 + self.heap.text_units(word) / WORDS_PER_PART;
+        self.parts = self.parts.checked_sub(size).ok_or_else(|| {
+            Trouble::new(Kind::Limit, "a value is too large to leave the machine or to be shown")
+        })?;
+        self.heap.charge(1)?;
+        Ok(match self.heap.sort(word) {
+            Sort::Vector => Value::Vector(self.elements(word, depth)?),
+            Sort::List => Value::List(self.elements(word, depth)?),
+            Sort::Map => {
+                let mut map = BTreeMap::new();
+                for (key, value) in self.heap.entries(word) {
+                    let key = self.value(key, depth + 1)?;
+                    map.insert(key, self.value(value, depth + 1)?);
+                }
+                Value::Map(map)
+            }
+            Sort::Set => {
+                let mut set = BTreeSet::new();
+                for (element, _) in self.heap.entries(word) {
+                    set.insert(self.value(element, depth + 1)?);
+                }
+                Value::Set(set)
+            }
+            Sort::Tagged => {
+                let (tag, value) = self.heap.untagged(word).unwrap_or((Word::NIL, Word::NIL));
+                let value = self.value(value, depth + 1)?;
+                Value::Tagged(self.heap.name(tag).unwrap_or("").into(), Box::new(value))
+            }
+            Sort::Function => {
+                Value::Tagged(FUNCTION_TAG.into(), Box::new(Value::symbol(&(self.name)(word))))
+            }
+            sort => self.heap.leaf_value(word, sort),
+        })
+    }
+
+    fn elements(&mut self, word: Word, depth: usize) -> Result<Vec<Value>, Trouble> {
+        let words = self.heap.vector_words(word).into_iter();
+        words.map(|element| self.value(element, depth + 1)).collect()
     }
 }

@@ -500,10 +500,10 @@ fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<Strin
     }
     names
         .filter(|other| !other.starts_with('%') && !other.starts_with("yin/"))
-        .map(|other| (difference(name, other), other))
-        .filter(|(difference, _)| *difference <= DIFFERENCE_MAX)
+        .map(|other| (difference(name, other), other.len().abs_diff(name.len()), other))
+        .filter(|(difference, ..)| *difference <= DIFFERENCE_MAX)
         .min()
-        .map(|(_, other)| other.to_owned())
+        .map(|(.., other)| other.to_owned())
 }
 
 /// How many characters must be changed, added or dropped (Levenshtein, 1965).

@@ -146,7 +146,13 @@ impl<'p> Compiler<'p> {
             registers.push(register);
         }
         self.target = Some(LoopTarget { start: 0, registers });
-        self.emit(function.body, Want::Return)?;
+        if function.is_form {
+            let register = self.fresh()?;
+            self.emit(function.body, Want::Fresh(register))?;
+            self.finish(register, Want::Return);
+        } else {
+            self.emit(function.body, Want::Return)?;
+        }
         self.unbind(0);
         Ok(())
     }
@@ -546,6 +552,12 @@ impl<'p> Compiler<'p> {
     }
 
     fn call(&mut self, operator: NodeId, operands: &[NodeId], want: Want) -> Result1<()> {
+        if want == Want::Return && self.is_traced(operator) {
+            let register = self.fresh()?;
+            self.call(operator, operands, Want::Fresh(register))?;
+            self.push(I::Return { a: register });
+            return Ok(());
+        }
         let at = match want {
             Want::Fresh(d) if d + 1 == self.next => d,
             _ => self.fresh()?,
@@ -569,6 +581,15 @@ impl<'p> Compiler<'p> {
             self.finish(at, want);
         }
         Ok(())
+    }
+
+    /// Whether a call stays in the trace even where it comes last: a fault inside one of the
+    /// language's own functions is to be blamed on the place that called it.
+    fn is_traced(&self, operator: NodeId) -> bool {
+        let Node::Variable(name) = self.tree().node(operator) else { return false };
+        self.program_id != PRELUDE
+            && name.as_str() != "apply"
+            && matches!(self.builtin(name), Some(Meaning::Function(_)))
     }
 
     /// The global that a call may read after its operands: it is bound, so reading it first could
