@@ -34,24 +34,9 @@ pub const IDENTS: [(u64, &str); 2] = [(RESULT, "bridge/result"), (ERROR, "bridge
 /// The most bytes of a payload, 64 MiB.
 pub const PAYLOAD_BYTES_MAX: usize = 64 << 20;
 
-/// The word of a value that needs no payload.
-pub(crate) fn inline(value: &Value) -> Option<Word> {
-    match value {
-        Value::Nil => Some(Word::NIL),
-        Value::Bool(bool) => Some(Word::bool(*bool)),
-        Value::Char(char) => Some(Word::char(*char)),
-        Value::Int(int) => Word::int(*int),
-        Value::Float(float) => Word::float(*float),
-        Value::Ref(id) if *id < Word::PAYLOAD_LIMIT => Some(Word::entity(*id)),
-        Value::Instant(micros) => Word::instant(*micros),
-        Value::Text(text) => Word::short_text(text),
-        _ => None,
-    }
-}
-
 /// The word of any value; what it does not hold itself is put among the payloads.
 pub(crate) fn to_word(value: &Value, payloads: &dyn Payloads) -> Result<Word, PayloadError> {
-    if let Some(word) = inline(value) {
+    if let Some(word) = value.to_inline() {
         return Ok(word);
     }
     if value.is_too_deep() {
@@ -84,17 +69,8 @@ pub(crate) fn to_value(word: Word, payloads: &dyn Payloads) -> Result<Value, Fai
     if tag.is_heap() {
         return payload_value(word.payload(), payloads);
     }
-    let value = match tag {
-        Tag::Ordinal if word == Word::NIL => Some(Value::Nil),
-        Tag::Ordinal => word.as_bool().map(Value::Bool).or_else(|| word.as_char().map(Value::Char)),
-        Tag::Int => word.as_int().map(Value::Int),
-        Tag::Float => word.as_float().map(Value::Float),
-        Tag::Ref => word.as_entity().map(Value::Ref),
-        Tag::Instant => word.as_instant().map(Value::Instant),
-        Tag::ShortText => word.as_short_text().map(|text| Value::text(text.as_str())),
-        _ => None,
-    };
-    value.ok_or_else(|| bad_request(&format!("the word {word:?} is no value that can travel")))
+    Value::from_inline(word)
+        .ok_or_else(|| bad_request(&format!("the word {word:?} is no value that can travel")))
 }
 
 fn payload_value(granule: u64, payloads: &dyn Payloads) -> Result<Value, Failure> {
