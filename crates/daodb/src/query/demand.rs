@@ -28,6 +28,7 @@
 //!    complete relation.
 
 mod compile;
+mod stand_in;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

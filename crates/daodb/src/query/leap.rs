@@ -17,7 +17,7 @@ use datom::Word;
 
 use super::error::Error;
 use super::limits::Watch;
-use super::source::{Reader, Source};
+use super::source::{Reader, Source, begins};
 use super::step::{Cell, Part, parts};
 use crate::index::{Index, Key};
 
@@ -59,7 +59,7 @@ impl Fixed {
     }
 
     fn admits(&self, key: &Key) -> bool {
-        key.get(self.prefix + 1..).is_some_and(|rest| rest.starts_with(self.suffix()))
+        key.get(self.prefix + 1..).is_some_and(|rest| begins(rest, self.suffix()))
     }
 }
 
@@ -120,7 +120,7 @@ impl<'s> IndexLeaper<'s> {
             let found = self.watch.scan().and_then(|()| self.reader.advance(&target));
             match found {
                 Ok(found) => found.is_some_and(|key| {
-                    key.starts_with(target.get(..=at).unwrap_or_default()) && fixed.admits(key)
+                    begins(key, target.get(..=at).unwrap_or_default()) && fixed.admits(key)
                 }),
                 Err(failed) => {
                     error.get_or_insert(failed);

@@ -9,6 +9,7 @@
 use datafrog::{Iteration, Relation as Sorted, Variable};
 
 use super::error::Error;
+use super::source::begins;
 
 /// Widest rule.
 pub(crate) const ARITY_MAX: usize = 16;
@@ -129,7 +130,7 @@ impl<const N: usize> Relation for Fixed<N> {
         for rows in stable.iter().chain(std::iter::once(&*recent)) {
             let from = rows.partition_point(|row| row.as_slice() < prefix);
             for row in rows.get(from..).unwrap_or_default() {
-                if !row.starts_with(prefix) {
+                if !begins(row, prefix) {
                     break;
                 }
                 if !take(row)? {

@@ -72,7 +72,7 @@ impl<'s> Reader<'s> {
             Reader::Run { rows, at } => {
                 *at = place(rows, *at, prefix);
                 for key in rows.get(*at..).unwrap_or_default() {
-                    if !key.starts_with(prefix) || !take(key)? {
+                    if !begins(key, prefix) || !take(key)? {
                         break;
                     }
                 }
@@ -81,7 +81,7 @@ impl<'s> Reader<'s> {
                 seek(cursor, prefix)?;
                 // The cursor stays on the first key not shown, before what is asked for next.
                 while let Some(key) = cursor.peek().map_err(Error::storage)? {
-                    if !key.starts_with(prefix) || !take(key)? {
+                    if !begins(key, prefix) || !take(key)? {
                         break;
                     }
                     cursor.next().map_err(Error::storage)?;
@@ -149,6 +149,12 @@ fn seek(cursor: &mut crate::facts::Cursor<'_>, prefix: &[u64]) -> Result<(), Err
         cursor.seek(prefix)
     };
     found.map(|_| ()).map_err(Error::storage)
+}
+
+/// Whether a row begins with these words. Word by word, for prefixes are short.
+#[inline]
+pub(crate) fn begins(row: &[u64], prefix: &[u64]) -> bool {
+    row.len() >= prefix.len() && row.iter().zip(prefix).all(|(a, b)| a == b)
 }
 
 /// The first place at or above `target` in sorted rows: galloping from `at` where that is before

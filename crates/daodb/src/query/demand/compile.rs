@@ -5,22 +5,18 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use datafrog::Iteration;
 use datom::Symbol;
 
 use super::super::ast::{Clause, ClauseKind, Names, Rule, SourceRef, Term, Var};
 use super::super::env::Env;
 use super::super::error::{Error, ErrorKind, Place};
 use super::super::plan::{Planner, Scope, Shared, waits};
-use super::super::relation::Relation;
 use super::super::step::Cell;
+use super::stand_in::Nothing;
 use super::{Component, FlatRule, Variant, layout};
 
 /// Most rules that the `or`s of one rule may multiply into.
 const BRANCHES_MAX: usize = 256;
-
-/// Rows a rule is taken to have before it was computed.
-const UNKNOWN_ROWS: usize = 4096;
 
 /// How bound arguments are handed to calls inside the component.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -582,34 +578,4 @@ fn passes_on(body: &Body, call: usize, terms: &[Term], mask: &[bool]) -> bool {
 
 fn derived(relation: usize, terms: Vec<Term>, place: &Arc<Place>) -> Clause {
     Clause { kind: ClauseKind::Derived { relation, terms }, place: place.clone() }
-}
-
-/// Stands for a relation that is not there yet: only its columns count.
-struct Nothing;
-
-impl Relation for Nothing {
-    fn order(&mut self, _: &mut Iteration, _: &[usize]) -> usize {
-        0
-    }
-
-    fn columns(&self, _: usize) -> Vec<usize> {
-        Vec::new()
-    }
-
-    fn insert(&self, _: &[u64]) {}
-
-    fn recent(&self, _: &mut Vec<u64>) {}
-
-    fn each(
-        &self,
-        _: usize,
-        _: &[u64],
-        _: &mut dyn FnMut(&[u64]) -> Result<bool, Error>,
-    ) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn len(&self) -> usize {
-        UNKNOWN_ROWS
-    }
 }
