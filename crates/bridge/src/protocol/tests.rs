@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use datom::{Tag, Value, Word, edn};
 use proptest::prelude::*;
 
-use super::{ERROR, RESULT, inline, to_value, to_word};
+use super::{ERROR, RESULT, to_value, to_word};
 use crate::{Payloads, Shelf};
 
 #[test]
@@ -17,11 +17,11 @@ fn the_entities_of_the_protocol_lie_in_the_built_in_schema() {
 fn scalars_travel_in_the_word_and_the_rest_as_payloads() {
     let words = "[nil true false \\a 0 -1 1.5 #inst \"2020-01-01\" \"seven b\" \"\"]";
     for value in edn::read(words).unwrap().as_slice().unwrap() {
-        assert!(inline(value).is_some(), "{value}");
+        assert!(value.to_inline().is_some(), "{value}");
     }
     let payloads = "[:fs/read sym \"eight by\" [1] {} #{} 1152921504606846976 1e300]";
     for value in edn::read(payloads).unwrap().as_slice().unwrap() {
-        assert!(inline(value).is_none(), "{value}");
+        assert!(value.to_inline().is_none(), "{value}");
     }
 }
 
@@ -113,7 +113,7 @@ proptest! {
         let shelf = Shelf::default();
         if let Ok(value) = to_value(Word::from_raw(raw), &shelf) {
             // What was accepted is what this side would have sent.
-            let word = inline(&value).unwrap();
+            let word = value.to_inline().unwrap();
             prop_assert_eq!(to_value(word, &shelf).unwrap(), value);
         }
     }
