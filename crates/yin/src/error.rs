@@ -122,13 +122,13 @@ pub struct Error {
     /// What to do.
     pub help: Option<String>,
     /// Where. `None` when no source is to blame.
-    pub position: Option<Position>,
+    pub position: Option<Box<Position>>,
     /// The calls that were waiting, innermost first.
     pub calls: Vec<Call>,
     /// Whether the text is a good beginning that only lacks its end.
     pub unfinished: bool,
     /// What the program handed to `fail`, or the error value it could not use.
-    pub value: Option<datom::Value>,
+    pub value: Option<Box<datom::Value>>,
 }
 
 impl fmt::Display for Error {
@@ -159,7 +159,7 @@ impl Error {
     }
 
     pub(crate) fn at(mut self, position: Position) -> Self {
-        self.position = Some(position);
+        self.position = Some(Box::new(position));
         self
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::error::{Kind, Trouble};
 
 /// All names of a machine together have at most so many bytes.
-pub(crate) const NAME_BYTES_MAX: usize = 64 << 20;
+pub(crate) const NAME_BYTES_MAX: usize = 16 << 20;
 /// What a name weighs beside its text.
 const NAME_OVERHEAD: usize = 64;
 

@@ -28,6 +28,8 @@ use crate::heap::{UNBOUND, function_word};
 use crate::program::Program;
 
 pub(crate) use compile::Unfit;
+#[cfg(test)]
+pub(crate) use free::names as free_names;
 pub(crate) use instruction::{Compare, Instruction};
 
 /// Registers in the window of a call.

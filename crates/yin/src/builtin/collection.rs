@@ -29,7 +29,7 @@ pub(super) fn hash_set(heap: &mut Heap, args: &[Word]) -> Answer {
 }
 
 pub(super) fn vec(heap: &mut Heap, args: &[Word]) -> Answer {
-    match heap.to_vector(arg(args, 0))? {
+    match heap.vector_of(arg(args, 0))? {
         Some(vector) => Ok(vector),
         None => Err(heap.wrong("vec", "a collection", arg(args, 0))),
     }
@@ -302,7 +302,7 @@ pub(super) fn expect_elements(
 
 /// As [`expect_elements`], but a vector stays what it is.
 pub(super) fn expect_vector(heap: &mut Heap, operation: &str, word: Word) -> Answer {
-    match heap.to_vector(word)? {
+    match heap.vector_of(word)? {
         Some(vector) if vector != EMPTY_VECTOR => Ok(vector),
         Some(_) => Ok(EMPTY_VECTOR),
         None => Err(heap.wrong(operation, "a collection", word)),

@@ -246,7 +246,7 @@ impl Heap {
     }
 
     /// A sequence as a vector: lists, sets, maps, texts and nil become one.
-    pub(crate) fn to_vector(&mut self, word: Word) -> Result<Option<Word>, Trouble> {
+    pub(crate) fn vector_of(&mut self, word: Word) -> Result<Option<Word>, Trouble> {
         if self.sort(word) == Sort::Vector {
             return Ok(Some(word));
         }

@@ -1,1 +1,216 @@
-//! Tests.
+//! Programs through a database and back, and what hostile hands can put there.
+
+use daodb::Database;
+use datom::{Value, edn};
+
+use super::{Program, schema};
+use crate::error::Kind;
+
+const SOURCE: &str = "\
+(def limit 10)
+(defn twice [x] (* 2 x))
+(defn walk [f & more] (loop [n 0 out []] (if (= n limit) out (recur (inc n) (conj out (f n))))))
+(let [greeting \"a longer text\" m {:a [1 2.5 nil]}] (or (walk twice) greeting))
+(do (perform :fs/read '(x [y])) nil (fn self [] (self)))";
+
+fn world() -> Database {
+    let world = Database::memory().unwrap();
+    world.transact(&schema()).unwrap();
+    world
+}
+
+fn stored(world: &Database, source: &str) -> Program {
+    let program = Program::read("p.yin", source).unwrap();
+    world.transact(&program.transaction()).unwrap();
+    program
+}
+
+fn load(world: &Database, entity: &Value) -> Result<Program, crate::Error> {
+    Program::load(&world.db().unwrap(), entity)
+}
+
+fn transact(world: &Database, data: &str) -> daodb::Report {
+    world.transact(edn::read(data).unwrap().as_slice().unwrap()).unwrap()
+}
+
+#[test]
+fn a_program_comes_back_as_it_went_in() {
+    let world = world();
+    let program = stored(&world, SOURCE);
+    let loaded = load(&world, &program.entity()).unwrap();
+    assert_eq!(loaded.hash(), program.hash());
+    assert_eq!((loaded.name(), loaded.source()), (program.name(), program.source()));
+    assert_eq!(loaded.tree().len(), program.tree().len());
+    // Positions survive: each form and each node below it.
+    let spans = |program: &Program| {
+        let mut left = program.forms().to_vec();
+        let mut spans = Vec::new();
+        while let Some(id) = left.pop() {
+            spans.push(program.tree().span(id));
+            left.extend(program.tree().node(id).children());
+        }
+        spans
+    };
+    assert_eq!(spans(&loaded), spans(&program));
+}
+
+#[test]
+fn the_schema_and_the_same_program_again_state_nothing_new() {
+    let world = world();
+    stored(&world, SOURCE);
+    let facts = |report: daodb::Report| report.datoms.len();
+    // Only the instant of the transaction itself is new.
+    assert_eq!(facts(world.transact(&schema()).unwrap()), 1);
+    let again = Program::read("p.yin", SOURCE).unwrap();
+    assert_eq!(facts(world.transact(&again.transaction()).unwrap()), 1);
+}
+
+#[test]
+fn programs_share_what_is_equal_in_them() {
+    let world = world();
+    stored(&world, "(defn f [x] (+ x 1))");
+    let count = |query: &str| world.db().unwrap().q(query, &[]).unwrap();
+    let before = count("[:find (count ?n) . :where [?n :yin/type]]");
+    stored(&world, "(defn f [x] (+ x 1)) ; the same code in another text");
+    assert_eq!(count("[:find (count ?n) . :where [?n :yin/type]]"), before);
+    assert_eq!(count("[:find (count ?p) . :where [?p :yin.program/name]]"), Value::Int(2));
+}
+
+#[test]
+fn programs_can_be_asked_about() {
+    let world = world();
+    stored(&world, SOURCE);
+    let ask = |query: &str| world.db().unwrap().q(query, &[]).unwrap().to_string();
+    let functions = "[:find [?name ...] :where [?p :yin.program/name \"p.yin\"] [?p :yin.program/definitions ?d]
+                      [?d :yin/name ?name] [?d :yin/definition-of ?f] [?f :yin/type :yin.type/lambda]]";
+    assert_eq!(ask(functions), "[twice walk]");
+    assert_eq!(ask("[:find [?op ...] :where [?n :yin/op ?op]]"), "[:fs/read]");
+    // Who calls `inc`?
+    let callers = "[:find [?name ...] :in $ % :where [?v :yin/name inc] [?c :yin/operator ?v]
+                    (within ?f ?c) [?d :yin/definition-of ?f] [?d :yin/name ?name]]";
+    let rules = edn::read(
+        "[[(part ?a ?b) [?a :yin/body ?b]] [(part ?a ?b) [?a :yin/operands ?b]]
+          [(part ?a ?b) [?a :yin/alternate ?b]]
+          [(within ?a ?b) (part ?a ?b)] [(within ?a ?b) (part ?a ?x) (within ?x ?b)]]",
+    );
+    assert_eq!(world.db().unwrap().q(callers, &[rules.unwrap()]).unwrap().to_string(), "[walk]");
+}
+
+#[test]
+fn a_database_of_its_time_gives_the_program_of_its_time() {
+    let world = world();
+    let old = stored(&world, "(+ 1 2)");
+    let then = world.db().unwrap();
+    let new = stored(&world, "(+ 1 3)");
+    assert!(Program::load(&then, &old.entity()).is_ok());
+    assert_eq!(Program::load(&then, &new.entity()).unwrap_err().kind, Kind::Code);
+}
+
+/// Damages a stored program and expects loading to refuse it.
+#[track_caller]
+fn refused(damage: impl Fn(&Database, &Program), message: &str) {
+    let world = world();
+    let program = stored(&world, "(defn f [x] (if x (g x 1) [x \"a longer text\"]))");
+    damage(&world, &program);
+    let error = load(&world, &program.entity()).unwrap_err();
+    assert_eq!(error.kind, Kind::Code, "{error}");
+    assert!(error.message.contains(message), "{error}");
+}
+
+/// The first node of a type.
+fn node(world: &Database, kind: &str) -> u64 {
+    let query = format!("[:find ?n . :where [?n :yin/type :yin.type/{kind}]]");
+    match world.db().unwrap().q(&query, &[]).unwrap() {
+        Value::Ref(id) => id,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn an_ast_that_was_edited_in_place_is_refused() {
+    refused(
+        |world, _| {
+            let literal = node(world, "literal");
+            transact(world, &format!("[[:db/add {literal} :yin/value 99]]"));
+        },
+        "is not what its :yin/hash says",
+    );
+    refused(
+        |world, _| {
+            let lambda = node(world, "lambda");
+            transact(world, &format!("[[:db/add {lambda} :yin/params [y]]]"));
+        },
+        "is not what its :yin/hash says",
+    );
+}
+
+#[test]
+fn cycles_dangling_references_and_wrong_types_are_refused() {
+    refused(
+        |world, _| {
+            let lambda = node(world, "lambda");
+            transact(world, &format!("[[:db/add {lambda} :yin/body {lambda}]]"));
+        },
+        "contains itself",
+    );
+    refused(
+        |world, _| {
+            let branch = node(world, "if");
+            transact(world, &format!("[[:db/add {branch} :yin/alternate 999999]]"));
+        },
+        "there is no node 999999",
+    );
+    refused(
+        |world, _| {
+            let variable = node(world, "variable");
+            transact(world, &format!("[[:db/add {variable} :yin/type :yin.type/nonsense]]"));
+        },
+        "unknown :yin/type",
+    );
+    refused(
+        |world, _| {
+            let call = node(world, "application");
+            transact(world, &format!("[[:db/add {call} :yin/order [1 2]]]"));
+        },
+        "a tuple of hashes",
+    );
+    refused(
+        |world, _| {
+            let call = node(world, "application");
+            let nobody = "00".repeat(32);
+            transact(world, &format!("[[:db/add {call} :yin/order [#hash \"{nobody}\"]]]"));
+        },
+        "there is no node",
+    );
+    refused(
+        |world, program| {
+            let entity = program.entity();
+            transact(world, &format!("[[:db/add {entity} :yin.program/source \"other\"]]"));
+        },
+        "is not what its :yin.program/hash says",
+    );
+}
+
+#[test]
+fn what_is_no_program_is_refused() {
+    let world = world();
+    let entity = Value::Ref(transact(&world, "[{:db/id \"x\" :yin/name a}]").tempids[&"x".into()]);
+    let error = load(&world, &entity).unwrap_err();
+    assert!(error.message.contains("is no program"), "{error}");
+    assert_eq!(load(&world, &Value::Ref(1 << 40)).unwrap_err().kind, Kind::Code);
+}
+
+#[test]
+fn damaged_positions_lose_places_and_nothing_else() {
+    let world = world();
+    let program = stored(&world, SOURCE);
+    for bytes in ["", "ff", "ffffffffffffffffffffff", "0002ffffffff7f01"] {
+        let entity = program.entity();
+        transact(
+            &world,
+            &format!("[[:db/add {entity} :yin.program/positions #bytes \"{bytes}\"]]"),
+        );
+        let loaded = load(&world, &program.entity()).unwrap();
+        assert_eq!(loaded.hash(), program.hash());
+    }
+}

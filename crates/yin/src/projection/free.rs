@@ -5,7 +5,7 @@ use datom::Symbol;
 use crate::ast::{Node, NodeId, Tree};
 
 /// The names that a node uses and does not bind, each once, in the order of first use.
-pub(super) fn names(tree: &Tree, id: NodeId) -> Vec<Symbol> {
+pub(crate) fn names(tree: &Tree, id: NodeId) -> Vec<Symbol> {
     let mut found = Vec::new();
     collect(tree, id, &mut Vec::new(), &mut found);
     found

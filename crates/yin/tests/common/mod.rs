@@ -1,4 +1,5 @@
 //! Running programs in tests.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use datom::{Value, edn};
 use yin::{Error, Limits, Machine, NoFacts, Outcome, Program};

@@ -1,0 +1,106 @@
+//! Memory, depth, and what a fault becomes: an error with its place and its calls.
+
+use std::sync::atomic::Ordering;
+
+use datom::Word;
+
+use super::{Machine, State};
+use crate::error::{CALLS_MAX, Error, Fault, Kind, Trouble};
+use crate::projection::{Projection, WINDOW};
+
+impl Machine {
+    /// Out of memory means: collect and run the instruction again, unless that was tried just now.
+    pub(super) fn starving(&mut self, result: Result<(), Trouble>) -> Result<(), Trouble> {
+        match result {
+            Err(Trouble::Memory) if self.starved != Some((self.pc, self.turns)) => {
+                self.collect()?;
+                self.starved = Some((self.pc, self.turns));
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Forgets what nothing reaches. Fails if what is left does not leave the program room to
+    /// work in, for then it would do nothing but collect.
+    pub(super) fn collect(&mut self) -> Result<(), Trouble> {
+        let running = match self.state {
+            State::Idle => 0,
+            State::Between => 1,
+            _ => self.projection.function_at(self.pc).map_or(WINDOW, |f| usize::from(f.registers)),
+        };
+        let top = (self.base as usize + running).min(self.registers.len());
+        let (live, dead) = self.registers.split_at_mut(top);
+        dead.fill(Word::NIL);
+        let Projection { constants, values, .. } = &mut self.projection;
+        self.heap.collect(live.iter_mut().chain(constants).chain(values));
+        if self.heap.used() > self.limits.heap_words - self.limits.heap_words / 8 {
+            return Err(self.too_much());
+        }
+        Ok(())
+    }
+
+    pub(super) fn too_much(&self) -> Trouble {
+        let megabytes = self.limits.heap_words as f64 * 8.0 / f64::from(1 << 20);
+        Trouble::new(
+            Kind::Memory,
+            format!("the program needs more than its {megabytes:.1} MiB of memory"),
+        )
+        .help("keep less at a time, or give the machine a larger heap")
+    }
+
+    pub(super) fn too_deep(&self) -> Trouble {
+        let message = format!("more than {} calls wait for each other", self.frames.len());
+        Trouble::new(Kind::Depth, message)
+            .help("make the recursive call the last thing the function does, or use loop and recur")
+    }
+
+    /// Makes room for the registers of the next call.
+    pub(super) fn grow(&mut self) -> Result<(), Trouble> {
+        if self.registers.len() >= self.limits.heap_words.max(1 << 16) {
+            return Err(self.too_deep());
+        }
+        self.registers.resize(self.registers.len() * 2, Word::NIL);
+        Ok(())
+    }
+
+    /// The error without a place.
+    pub(super) fn plain_error(&self, trouble: Trouble) -> Error {
+        let trouble = match trouble {
+            Trouble::Unbound(id) => self.unbound(id),
+            other => other,
+        };
+        let fault = match trouble {
+            Trouble::Fault(fault) => *fault,
+            Trouble::Memory | Trouble::Unbound(_) => match self.too_much() {
+                Trouble::Fault(fault) => *fault,
+                _ => Fault { kind: Kind::Memory, message: String::new(), help: None, value: None },
+            },
+            Trouble::Interrupted => {
+                self.heap.interrupt.store(false, Ordering::Relaxed);
+                let message = "the program was interrupted".to_owned();
+                Fault { kind: Kind::Interrupted, message, help: None, value: None }
+            }
+        };
+        let mut error = Error::new(fault.kind, fault.message);
+        error.help = fault.help;
+        error.value = fault.value.map(Box::new);
+        error
+    }
+
+    /// The error at the instruction that runs now, in its calls.
+    pub(super) fn error(&self, trouble: Trouble) -> Error {
+        let mut error = self.plain_error(trouble);
+        if !matches!(self.state, State::Running | State::Parked { .. }) {
+            return error;
+        }
+        let waiting = self.frames.iter().rev().map(|frame| frame.pc.saturating_sub(1));
+        let places = std::iter::once(self.pc).chain(waiting).filter(|&pc| pc > 0);
+        let calls: Vec<_> =
+            places.filter_map(|pc| self.projection.call(pc)).take(CALLS_MAX).collect();
+        // The prelude has no place a reader of the program could look at: blame its caller.
+        error.position = calls.iter().find_map(|call| call.position.clone()).map(Box::new);
+        error.calls = calls;
+        error
+    }
+}
