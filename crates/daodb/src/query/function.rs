@@ -242,10 +242,51 @@ impl Builtin {
             Body::Compare(comparison) => Ok(comparison.of(args)),
             Body::Database(_) => Err("reads a database".to_owned()),
         };
-        answer.map_err(|message| {
+        answer.and_then(bounded).map_err(|message| {
             Error::new(ErrorKind::Function { function: self.0.name.to_owned(), message })
         })
     }
+}
+
+/// Most parts of a value that a function makes, and most bytes of text in it. A recursive rule can
+/// hand a function its own answer: without a bound a few rounds of doubling fill the memory.
+const PARTS_MAX: usize = 1 << 20;
+const TEXT_BYTES_MAX: usize = 1 << 24;
+
+/// Refuses a value that is too large or too deep to be handled further.
+fn bounded(value: Value) -> Result<Value, String> {
+    let is_leaf = !matches!(
+        value,
+        Value::Text(_)
+            | Value::Vector(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Set(_)
+            | Value::Tagged(..)
+    );
+    if is_leaf {
+        return Ok(value);
+    }
+    if value.is_too_deep() {
+        return Err(format!("the result is nested deeper than {}", Value::DEPTH_MAX));
+    }
+    let (mut parts, mut bytes, mut open) = (0, 0, vec![&value]);
+    while let Some(part) = open.pop() {
+        parts += 1;
+        match part {
+            Value::Text(text) => bytes += text.len(),
+            Value::Vector(items) | Value::List(items) => open.extend(items),
+            Value::Set(items) => open.extend(items),
+            Value::Map(map) => open.extend(map.iter().flat_map(|(k, v)| [k, v])),
+            Value::Tagged(_, inner) => open.push(inner),
+            _ => {}
+        }
+        if parts + open.len() > PARTS_MAX || bytes > TEXT_BYTES_MAX {
+            let message = "the result is larger than";
+            return Err(format!("{message} {PARTS_MAX} parts or {TEXT_BYTES_MAX} bytes of text"));
+        }
+    }
+    Ok(value)
 }
 
 /// Whether a value counts as true: all but nil and false do.

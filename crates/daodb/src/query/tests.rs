@@ -2,6 +2,7 @@
 
 mod errors;
 mod generated;
+mod hostile;
 mod language;
 mod recursion;
 

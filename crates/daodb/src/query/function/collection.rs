@@ -5,7 +5,7 @@ use datom::Value;
 use super::{truthy, wants};
 
 /// The most elements a function may make.
-const LENGTH_MAX: i64 = 1 << 20;
+const LENGTH_MAX: i64 = 1 << 19;
 
 pub(super) fn is(args: &[Value], holds: impl Fn(&Value) -> bool) -> Result<Value, String> {
     let [arg] = args else { return Err("takes one argument".to_owned()) };

@@ -139,6 +139,25 @@ fn a_recursion_that_counts_for_ever_is_stopped_by_its_limit() {
 }
 
 #[test]
+fn a_recursion_that_feeds_a_function_its_own_answer_is_stopped_by_size_and_depth() {
+    let memory = graph(&[(1, 2)]);
+    for (grow, message) in [
+        ("(str ?v ?v \"x\")", "larger than"),
+        ("(vector ?v ?v)", "larger than"),
+        ("(vector ?v)", "nested deeper"),
+        ("(* ?v ?v)", "bits"),
+    ] {
+        let rules =
+            format!("[[(grows ?v ?w) [{grow} ?w]] [(grows ?v ?w) [{grow} ?k] (grows ?k ?w)]]");
+        let rules = edn::read(&rules).unwrap();
+        let query = "[:find (count ?w) :in $ % ?v :where [_ :edge] (grows ?v ?w)]";
+        let start = if grow.contains('*') { Value::Int(3) } else { Value::text("xy") };
+        let error = ask(&memory, query, &[rules, start]).unwrap_err();
+        assert!(error.to_string().contains(message), "{grow}: {error}");
+    }
+}
+
+#[test]
 fn rules_nested_too_deep_are_refused_and_do_not_overflow() {
     let memory = graph(&[(1, 2)]);
     let mut rules = String::from("[[(r0 ?x) [?x :edge]]");

@@ -84,6 +84,8 @@ fn rules() -> impl Strategy<Value = Vec<String>> {
     let recursive = vec![
         "[(path ?x ?y) [?x :edge ?t] (path ?t ?y)]",
         "[(path ?x ?y) (path ?x ?t) [?t :edge ?y]]",
+        "[(path ?x ?y) [?x :edge ?t] (path ?t ?y) [?y :boss]]",
+        "[(path ?x ?y) [?x :boss ?t] (path ?t ?y) (other ?y ?x)]",
         "[(path ?x ?y) (path ?x ?t) (path ?t ?y)]",
         "[(path ?x ?y) (other ?x ?t) (path ?t ?y)]",
         "[(path ?x ?y) [?x :edge ?a] (other ?a ?b) [?b :edge ?y]]",

@@ -45,6 +45,16 @@ fn joins_want_the_same_value_and_predicates_the_same_number() {
 }
 
 #[test]
+fn a_join_strikes_out_what_has_another_value() {
+    let memory = people();
+    // Whichever proposes, the other has a greater value in the place of what is asked for.
+    gives(&memory, "[:find [?e ...] :where [?e :boss 1] [?e :age 25]]", &[], "[2 3]");
+    gives(&memory, "[:find [?e ...] :where [?e :boss 1] [?e :age 24]]", &[], "[]");
+    gives(&memory, "[:find [?e ...] :where [?e :boss 1] [?e :skill \"cod\"]]", &[], "[]");
+    gives(&memory, "[:find [?e ...] :where [?e :boss 1] [?e :skill \"code\"]]", &[], "[3]");
+}
+
+#[test]
 fn rows_are_ordered_by_value_and_cut() {
     let memory = people();
     let q = "[:find ?n ?a :where [?e :name ?n] [?e :age ?a] :order-by ?a :desc ?n :limit 2]";

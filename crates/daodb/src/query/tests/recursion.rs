@@ -67,6 +67,16 @@ fn a_bound_end_gives_the_rows_of_that_end() {
 }
 
 #[test]
+fn a_loop_whose_end_is_also_a_condition_is_no_loop() {
+    // Only ends that lead on count, at every step: 4 leads to 5, which leads nowhere.
+    let rules = "[[(path ?x ?y) [?x :edge ?y]]
+                  [(path ?x ?y) [?x :edge ?t] (path ?t ?y) [?y :edge]]]";
+    let memory = graph(&[(1, 2), (2, 3), (3, 4), (4, 5)]);
+    gives(&memory, "[:find [?y ...] :in $ % :where (path 2 ?y)]", &[rules], "[3 4]");
+    gives(&memory, "[:find [?y ...] :in $ % :where (path 4 ?y)]", &[rules], "[5]");
+}
+
+#[test]
 fn a_rule_called_twice_in_a_row_may_grow_while_it_is_read() {
     for (name, rules) in CLOSURES {
         println!("{name}");
