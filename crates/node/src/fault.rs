@@ -98,7 +98,7 @@ impl Fault {
             let span = position.span;
             fault = fault.at(&position.program, &position.source, span.start..span.end, "here");
         }
-        let outer = |call: &&yin::Call| call.position != error.position;
+        let outer = |call: &&yin::Call| call.position.as_ref() != error.position.as_deref();
         let calls: Vec<String> = error.calls.iter().filter(outer).map(call).collect();
         if !calls.is_empty() {
             let calls = format!("called from {}", calls.join(", from "));
