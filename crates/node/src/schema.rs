@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_node_states_four_attributes_of_its_own() {
-        let node = edn::edn::read(super::NODE).unwrap();
+        let node = edn::read(super::NODE).unwrap();
         assert_eq!(node.as_slice().unwrap().len(), 4);
     }
 }
