@@ -6,7 +6,7 @@
 //!    and the retraction joins it. Every datom ever applied is in exactly one of the two.
 //! 3. AVET holds exactly the facts, current and past, of the attributes that the schema says.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use datom::{Datom, Frame, Tag, Word, id};
@@ -16,7 +16,9 @@ use eve::structure::SortedSet;
 use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
+use crate::facts;
 use crate::index::{Index, Key};
+use crate::mix::WordHashMap;
 use crate::record::Record;
 use crate::schema::Schema;
 
@@ -25,11 +27,16 @@ pub(crate) struct Applier {
     pub(crate) record: Record,
     pub(crate) schema: Arc<Schema>,
     /// Facts stated since the last flush that hold.
-    born: HashMap<(u64, u64, Word), Datom>,
+    born: Vec<Option<Datom>>,
+    /// Where in `born` a fact stands, unless the frames are known to fit the state.
+    places: WordHashMap<(u64, u64, Word), usize>,
     /// Stored assertions whose facts were retracted since the last flush.
-    ended: HashMap<(u64, u64, Word), Datom>,
+    ended: WordHashMap<(u64, u64, Word), Datom>,
     /// Entities from here on have no stored facts.
     fresh: u64,
+    /// The one frame was worked out on this very state: each fact that it states is new, and each
+    /// that it withdraws is stored.
+    fits: bool,
     /// What history gains: assertions that ended, and retractions.
     past: Vec<Datom>,
 }
@@ -39,11 +46,18 @@ impl Applier {
         Self {
             record,
             schema,
-            born: HashMap::new(),
-            ended: HashMap::new(),
+            born: Vec::new(),
+            places: WordHashMap::default(),
+            ended: WordHashMap::default(),
             fresh: record.next_entity,
             past: Vec::new(),
+            fits: false,
         }
+    }
+
+    /// For one frame that was worked out on this very state.
+    pub(crate) fn fitting(record: Record, schema: Arc<Schema>) -> Self {
+        Self { fits: true, ..Self::new(record, schema) }
     }
 
     /// Applies one frame and answers its datoms with this store's words. `known` holds the words of
@@ -109,15 +123,26 @@ impl Applier {
         // A frame states no fact that holds; one that does anyway (made by other hands) is a
         // restatement, and the first statement counts.
         let fact = (datom.e, datom.a, datom.v);
-        if !self.born.contains_key(&fact) && self.stored(memory, fact)?.is_none() {
-            self.born.insert(fact, datom);
+        if self.fits {
+            self.born.push(Some(datom));
+        } else if self.stored(memory, fact)?.is_none() {
+            self.bear(datom);
         }
         Ok(())
     }
 
+    /// Notes a fact that holds from now on. The first statement counts.
+    fn bear(&mut self, datom: Datom) {
+        if let Entry::Vacant(place) = self.places.entry((datom.e, datom.a, datom.v)) {
+            place.insert(self.born.len());
+            self.born.push(Some(datom));
+        }
+    }
+
     fn retract(&mut self, memory: &impl eve::Read, datom: Datom) -> Result<(), Error> {
         let fact = (datom.e, datom.a, datom.v);
-        if let Some(born) = self.born.remove(&fact) {
+        let born = self.places.remove(&fact).and_then(|place| self.born.get_mut(place)?.take());
+        if let Some(born) = born {
             self.past.push(born);
         } else if let Some(stored) = self.stored(memory, fact)? {
             self.ended.insert(fact, stored);
@@ -135,18 +160,20 @@ impl Applier {
         memory: &impl eve::Read,
         (e, a, v): (u64, u64, Word),
     ) -> Result<Option<Datom>, Error> {
-        let is_fresh = e >= self.fresh && e < id::TX_BASE;
+        // A transaction has no facts before it is made, nor has an entity.
+        let is_fresh = e >= self.fresh && e < id::TX_BASE || e > id::transaction(self.record.t);
         if is_fresh || self.ended.contains_key(&(e, a, v)) {
             return Ok(None);
         }
         let eavt = self.record.current(Index::Eavt);
-        let key = eavt.prefix(memory, &[e, a, v.raw()]).next().transpose()?;
+        let key = facts::first(eavt, memory, &[e, a, v.raw()])?;
         Ok(key.map(|key| Index::Eavt.datom(key)))
     }
 
     /// Writes what was gathered into the indexes.
     pub(crate) fn flush(&mut self, memory: &mut impl Write) -> Result<(), Error> {
-        let born: Vec<Datom> = self.born.drain().map(|(_, datom)| datom).collect();
+        let born: Vec<Datom> = self.born.drain(..).flatten().collect();
+        self.places.clear();
         let ended: Vec<Datom> = self.ended.drain().map(|(_, datom)| datom).collect();
         let past = std::mem::take(&mut self.past);
         self.fresh = self.record.next_entity;
@@ -239,7 +266,7 @@ pub(crate) fn genesis(memory: &mut impl Write) -> Result<Applier, Error> {
     let mut state = Applier::new(Record::empty(id::USER_MIN), Arc::new(Schema::builtin()));
     for (e, a, value) in builtin::facts() {
         let v = dictionary::intern(memory, &mut state.record.dictionary, &value)?;
-        state.born.insert((e, a, v), Datom::assert(e, a, v, 0));
+        state.bear(Datom::assert(e, a, v, 0));
     }
     state.flush(memory)?;
     Ok(state)

@@ -44,12 +44,11 @@ struct Builtin {
     name: &'static str,
     value_type: ValueType,
     unique: bool,
-    index: bool,
     doc: &'static str,
 }
 
 const fn plain(id: u64, name: &'static str, value_type: ValueType, doc: &'static str) -> Builtin {
-    Builtin { id, name, value_type, unique: false, index: false, doc }
+    Builtin { id, name, value_type, unique: false, doc }
 }
 
 const ATTRIBUTES: [Builtin; 9] = [
@@ -73,10 +72,7 @@ const ATTRIBUTES: [Builtin; 9] = [
         "Whether values are parts of the whole.",
     ),
     plain(DOC, "db/doc", ValueType::String, "What the entity is for."),
-    Builtin {
-        index: true,
-        ..plain(TX_INSTANT, "db/txInstant", ValueType::Instant, "When the transaction was made.")
-    },
+    plain(TX_INSTANT, "db/txInstant", ValueType::Instant, "When the transaction was made."),
     plain(
         TUPLE_ATTRS,
         "db/tupleAttrs",
@@ -128,9 +124,6 @@ pub(crate) fn facts() -> Vec<(u64, u64, Value)> {
         facts.push((id, CARDINALITY, Value::Ref(CARDINALITY_ONE)));
         if attribute.unique {
             facts.push((id, UNIQUE, Value::Ref(UNIQUE_IDENTITY)));
-        }
-        if attribute.index {
-            facts.push((id, INDEX, Value::Bool(true)));
         }
         facts.push((id, DOC, Value::text(attribute.doc)));
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use datom::{Frame, Value};
 use eve::{Region, Slab};
@@ -228,11 +228,12 @@ impl Database {
     /// When the world is damaged.
     pub fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error> {
         let slab = self.inner.core.store.slab();
-        let deadline = timeout.map(|timeout| std::time::Instant::now() + timeout);
+        // A time too far away to be told is none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let seen = slab.commits();
             let now = self.db()?.basis();
-            let left = deadline.map(|at| at.saturating_duration_since(std::time::Instant::now()));
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             if now > t || left.is_some_and(|left| left.is_zero()) {
                 return Ok(now);
             }
@@ -368,9 +369,10 @@ impl Core {
             )));
         }
         let frames = pending::list(&snapshot, &record, end)?;
-        let frames: Vec<&[u8]> = frames.iter().map(|frame| frame.bytes).collect();
-        lead.append(&frames)?;
-        Ok(())
+        let frames: Vec<Vec<u8>> = frames.iter().map(|frame| frame.bytes.to_vec()).collect();
+        // The disk takes its time: meanwhile nothing should be held back from reuse.
+        drop(snapshot);
+        Ok(lead.append(&frames)?)
     }
 
     fn drain_always(&self) {

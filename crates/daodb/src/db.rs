@@ -16,6 +16,7 @@ use crate::builtin;
 use crate::datoms::Datoms;
 use crate::dictionary;
 use crate::error::Error;
+use crate::facts;
 use crate::index::Index;
 use crate::lookup::Basis;
 use crate::record::Record;
@@ -150,7 +151,7 @@ impl Db {
     pub fn instant_of(&self, t: u64) -> Result<i64, Error> {
         let prefix = [id::transaction(t), builtin::TX_INSTANT];
         let eavt = self.state.record.current(Index::Eavt);
-        let found = eavt.prefix(&self.state.snapshot, &prefix).next().transpose()?;
+        let found = facts::first(eavt, &self.state.snapshot, &prefix)?;
         let word = found.map(|key| Index::Eavt.datom(key).v);
         word.and_then(Word::as_instant).ok_or_else(|| {
             Error::lookup(
@@ -202,7 +203,7 @@ impl Db {
         }
         let prefix = [entity, builtin::IDENT];
         let eavt = self.state.record.current(Index::Eavt);
-        let found = eavt.prefix(&self.state.snapshot, &prefix).next().transpose()?;
+        let found = facts::first(eavt, &self.state.snapshot, &prefix)?;
         let Some(key) = found else { return Ok(None) };
         match self.value(Index::Eavt.datom(key).v)? {
             Value::Keyword(ident) => Ok(Some(ident)),

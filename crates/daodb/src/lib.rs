@@ -34,6 +34,7 @@ mod history;
 mod index;
 mod log;
 mod lookup;
+mod mix;
 mod open;
 mod options;
 pub mod parts;

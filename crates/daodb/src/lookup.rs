@@ -7,6 +7,7 @@ use crate::attribute::Attribute;
 use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
+use crate::facts;
 use crate::index::Index;
 use crate::record::Record;
 use crate::schema::Schema;
@@ -55,7 +56,7 @@ impl<R: Read> Basis<'_, R> {
     /// The entity that has a value of a unique attribute now.
     pub(crate) fn owner(&self, attribute: u64, value: Word) -> Result<Option<u64>, Error> {
         let avet = self.record.current(Index::Avet);
-        let key = avet.prefix(self.memory, &[attribute, value.raw()]).next().transpose()?;
+        let key = facts::first(avet, self.memory, &[attribute, value.raw()])?;
         Ok(key.map(|key| Index::Avet.datom(key).e))
     }
 

@@ -15,16 +15,17 @@ use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
 use crate::index::Index;
+use crate::mix::WordHashMap;
 use crate::record::Record;
 
 /// All attributes at one moment.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Schema {
     drafts: BTreeMap<u64, Draft>,
-    attributes: HashMap<u64, Attribute>,
+    attributes: WordHashMap<u64, Attribute>,
     names: HashMap<Keyword, u64>,
     /// Which composite tuples an attribute is a part of.
-    composites: HashMap<u64, Vec<u64>>,
+    composites: WordHashMap<u64, Vec<u64>>,
 }
 
 /// What is stated about an entity that may be an attribute.

@@ -143,7 +143,10 @@ impl Store {
         if !self.keeps_frames {
             pending::drop_durable(&mut txn, &mut record, durable_t)?;
         }
-        let mut next = Applier::new(record, before.schema.clone());
+        let mut next = match proposal.fits {
+            true => Applier::fitting(record, before.schema.clone()),
+            false => Applier::new(record, before.schema.clone()),
+        };
         let datoms = next.apply(&mut txn, frame, known, schema.clone())?;
         next.flush(&mut txn)?;
         let mut record = next.record;

@@ -25,7 +25,7 @@ mod identity;
 mod tuples;
 mod words;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datom::{Datom, Frame, Value, Word, id};
@@ -34,6 +34,7 @@ use eve::Read;
 use crate::builtin;
 use crate::error::{Category, Error};
 use crate::lookup::Basis;
+use crate::mix::WordHashMap;
 use crate::schema::Schema;
 use changes::Changes;
 use words::{Words, is_provisional};
@@ -45,6 +46,8 @@ pub(crate) struct Proposal {
     pub(crate) known: Vec<Option<Word>>,
     /// What the named tempids became.
     pub(crate) tempids: BTreeMap<Value, u64>,
+    /// It was worked out here, on the state it goes on behind.
+    pub(crate) fits: bool,
     /// The schema after the transaction, if it changes.
     pub(crate) schema: Option<Arc<Schema>>,
 }
@@ -52,7 +55,7 @@ pub(crate) struct Proposal {
 impl Proposal {
     /// A frame that was worked out elsewhere.
     pub(crate) fn foreign(frame: Frame) -> Self {
-        Self { frame, known: Vec::new(), tempids: BTreeMap::new(), schema: None }
+        Self { frame, known: Vec::new(), tempids: BTreeMap::new(), fits: false, schema: None }
     }
 }
 
@@ -72,7 +75,7 @@ pub(crate) fn prepare<R: Read>(
     tuples::derive(&mut changes, after.as_deref().unwrap_or(basis.schema))?;
     let instant = instant(&changes, now)?;
     let (frame, known) = frame(&changes, instant, identified.metadata)?;
-    Ok(Proposal { frame, known, tempids: identified.tempids, schema: after })
+    Ok(Proposal { frame, known, tempids: identified.tempids, fits: true, schema: after })
 }
 
 /// When the transaction happens: now, but always after the one before, unless it says itself.
@@ -108,7 +111,7 @@ fn frame<R: Read>(
         values: Vec::new(),
     };
     let mut known = Vec::new();
-    let mut places: HashMap<Word, usize> = HashMap::new();
+    let mut places: WordHashMap<Word, usize> = WordHashMap::default();
     let stamp =
         Word::instant(instant).ok_or_else(|| Error::corrupt("the clock is out of range"))?;
     let entity = id::transaction(t);

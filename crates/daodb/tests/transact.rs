@@ -421,6 +421,17 @@ fn an_attribute_of_any_type_holds_any_value() {
 }
 
 #[test]
+fn values_that_no_word_can_stand_for_are_refused() {
+    let db = fixture();
+    let deep = (0..=Value::DEPTH_MAX).fold(Value::Nil, |inner, _| Value::Vector(vec![inner]));
+    for value in [deep, Value::Instant(i64::MAX), Value::Ref(u64::MAX)] {
+        let form = vec![Value::keyword("db/add"), Value::Int(5001), Value::keyword("any"), value];
+        let error = db.transact(&[Value::Vector(form)]).unwrap_err();
+        assert_eq!(error.rejection().unwrap().category, Category::Type, "{error}");
+    }
+}
+
+#[test]
 fn equal_values_have_equal_words() {
     let db = fixture();
     let long = "\"a text that no word can hold\"";

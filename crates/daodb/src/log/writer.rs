@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use datom::frame::Header;
 
@@ -47,6 +47,8 @@ pub(crate) struct Writer {
     tail: Mutex<Tail>,
     /// The last append or reservation failed for want of room.
     is_full: AtomicBool,
+    /// The first failure after which nobody knows what is on the disk.
+    poisoned: OnceLock<String>,
 }
 
 /// What this process keeps between two turns.
@@ -56,7 +58,6 @@ struct Tail {
     segment: Option<(u64, File)>,
     /// Up to where that segment has room on the disk for sure.
     reserved: u64,
-    poisoned: Option<String>,
 }
 
 impl Writer {
@@ -75,6 +76,7 @@ impl Writer {
             lease,
             tail: Mutex::default(),
             is_full: AtomicBool::new(false),
+            poisoned: OnceLock::new(),
         })
     }
 
@@ -87,12 +89,17 @@ impl Writer {
         &self.folder
     }
 
-    /// Whether the log can still be written by this handle.
+    /// Whether the log can still be written by this handle. Never waits.
     pub(crate) fn check(&self) -> Result<(), LogError> {
-        match &self.tail.lock().unwrap_or_else(PoisonError::into_inner).poisoned {
+        match self.poisoned.get() {
             Some(why) => Err(LogError::Poisoned { why: why.clone() }),
             None => Ok(()),
         }
+    }
+
+    fn poison(&self, why: &WorldError) {
+        // The first failure is the one to tell of.
+        let _ = self.poisoned.set(why.to_string());
     }
 
     /// Whether the disk had no room when this handle last wrote. [`Lead::reserve`] tries again.
@@ -107,9 +114,7 @@ impl Writer {
         mark: &'a dyn Mark,
     ) -> Result<(Lead<'a>, Option<Torn>), LogError> {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(why) = &tail.poisoned {
-            return Err(LogError::Poisoned { why: why.clone() });
-        }
+        self.check()?;
         let failed = |source| WorldError::io(&self.folder, "take the log's lease", source);
         self.lease.lock().map_err(failed)?;
         let position = mark.load().unwrap_or_else(|| {
@@ -279,7 +284,7 @@ impl Lead<'_> {
 
     /// Appends encoded frames, which go on behind [`Lead::end`]. When this returns they are durable
     /// and the mark says so.
-    pub(crate) fn append(&mut self, frames: &[&[u8]]) -> Result<(), LogError> {
+    pub(crate) fn append(&mut self, frames: &[Vec<u8>]) -> Result<(), LogError> {
         let mut rest = frames;
         while !rest.is_empty() {
             let Position { segment, offset, .. } = self.position;
@@ -290,7 +295,7 @@ impl Lead<'_> {
             }
             // As many as begin before the segment is full.
             let mut next = offset;
-            let fits = |frame: &&&[u8]| {
+            let fits = |frame: &&Vec<u8>| {
                 let begins = next;
                 next += frame.len() as u64;
                 begins < max
@@ -302,7 +307,7 @@ impl Lead<'_> {
         Ok(())
     }
 
-    fn append_group(&mut self, group: &[&[u8]]) -> Result<(), LogError> {
+    fn append_group(&mut self, group: &[Vec<u8>]) -> Result<(), LogError> {
         let header = group.last().and_then(|last| Header::decode(last).ok());
         let Some(header) = header else {
             return Err(LogError::Poisoned { why: "a frame to be written is none".into() });
@@ -316,13 +321,13 @@ impl Lead<'_> {
             self.writer.is_full.store(true, Ordering::Relaxed);
             let error = WorldError::io(&path, "append to the log", error);
             if undone.is_err() {
-                self.tail.poisoned = Some(error.to_string());
+                self.writer.poison(&error);
             }
             return Err(error.into());
         }
         if let Err(error) = file.sync_data() {
             let error = WorldError::io(&path, "sync the log", error);
-            self.tail.poisoned = Some(error.to_string());
+            self.writer.poison(&error);
             return Err(error.into());
         }
         self.position.offset += group.iter().map(|frame| frame.len() as u64).sum::<u64>();
@@ -362,7 +367,7 @@ impl Lead<'_> {
         if let Err(error) = made {
             let error = failed(error);
             if std::fs::remove_file(&path).is_err() {
-                self.tail.poisoned = Some(error.to_string());
+                self.writer.poison(&error);
             }
             return Err(error.into());
         }
@@ -412,7 +417,7 @@ fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
     }
 }
 
-fn write_all(file: &mut File, offset: u64, frames: &[&[u8]]) -> io::Result<()> {
+fn write_all(file: &mut File, offset: u64, frames: &[Vec<u8>]) -> io::Result<()> {
     file.seek(SeekFrom::Start(offset))?;
     let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
     for frame in frames {

@@ -8,7 +8,7 @@
 //! 5. Composite tuples are nobody's to state: they follow their parts ([`super::tuples`]).
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use datom::{Word, id};
 use eve::Read;
@@ -19,8 +19,10 @@ use super::words::{Words, is_provisional};
 use crate::attribute::Attribute;
 use crate::builtin;
 use crate::error::{Category, Error, Rejection};
+use crate::facts;
 use crate::index::Index;
 use crate::lookup::Basis;
+use crate::mix::{Mix, WordHashMap, WordHashSet};
 
 /// A fact without its time.
 pub(crate) type Fact = (u64, u64, Word);
@@ -46,12 +48,12 @@ pub(crate) struct Changes<'a, 'b, 'w, R> {
     pub(crate) words: &'w mut Words<'b, R>,
     pub(crate) order: Vec<Change>,
     /// Who stated a fact first.
-    pub(crate) added: HashMap<Fact, Origin<'a>>,
-    pub(crate) retracted: HashSet<Fact>,
+    pub(crate) added: WordHashMap<Fact, Origin<'a>>,
+    pub(crate) retracted: WordHashSet<Fact>,
     /// Retractions that were asked for in so many words, whether or not the fact holds.
-    denied: HashSet<Fact>,
+    denied: WordHashSet<Fact>,
     /// The value that a cardinality-one attribute gets.
-    ones: HashMap<(u64, u64), Word>,
+    ones: WordHashMap<(u64, u64), Word>,
     /// Composite tuples whose parts changed.
     pub(crate) touched: BTreeSet<(u64, u64)>,
     pub(crate) tuples: Vec<StatedTuple<'a>>,
@@ -72,10 +74,10 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
             basis,
             words,
             order: Vec::with_capacity(steps.len()),
-            added: HashMap::with_capacity(steps.len()),
-            retracted: HashSet::new(),
-            denied: HashSet::new(),
-            ones: HashMap::new(),
+            added: WordHashMap::with_capacity_and_hasher(steps.len(), Mix::default()),
+            retracted: WordHashSet::default(),
+            denied: WordHashSet::default(),
+            ones: WordHashMap::default(),
             touched: BTreeSet::new(),
             tuples: Vec::new(),
             instant: None,
@@ -104,16 +106,17 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
             return Ok(false);
         }
         let eavt = self.basis.record.current(Index::Eavt);
-        let found = eavt.prefix(self.basis.memory, &[e, a, v.raw()]).next().transpose()?;
-        Ok(found.is_some())
+        Ok(facts::first(eavt, self.basis.memory, &[e, a, v.raw()])?.is_some())
     }
 
     /// The values of an attribute of an entity before the transaction.
     fn values(&self, e: u64, a: u64) -> Result<Vec<Word>, Error> {
-        let eavt = self.basis.record.current(Index::Eavt);
+        let prefix = [e, a];
+        let mut cursor = self.basis.record.current(Index::Eavt).cursor(self.basis.memory);
         let mut values = Vec::new();
-        for key in eavt.prefix(self.basis.memory, &[e, a]) {
-            values.push(Index::Eavt.datom(key?).v);
+        cursor.seek(&prefix)?;
+        while let Some(key) = cursor.next()?.filter(|key| key.starts_with(&prefix)) {
+            values.push(Index::Eavt.datom(key).v);
         }
         Ok(values)
     }
@@ -337,7 +340,7 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
     }
 
     fn check_unique(&self) -> Result<(), Error> {
-        let mut owners: HashMap<(u64, Word), u64> = HashMap::new();
+        let mut owners: WordHashMap<(u64, Word), u64> = WordHashMap::default();
         for change in self.order.iter().filter(|change| change.added) {
             let attribute = self.attribute(change.fact.1)?;
             if attribute.unique.is_some() {
@@ -352,7 +355,7 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
         &self,
         attribute: &Attribute,
         fact: Fact,
-        owners: &mut HashMap<(u64, Word), u64>,
+        owners: &mut WordHashMap<(u64, Word), u64>,
     ) -> Result<(), Error> {
         let (e, a, v) = fact;
         let stored = match is_provisional(v) {

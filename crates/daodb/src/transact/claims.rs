@@ -231,7 +231,7 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
         let ident = match name {
             Value::Keyword(ident) => ident,
             Value::Int(_) | Value::Ref(_) => {
-                let id = self.basis.entity(name)?;
+                let id = self.basis.entity(name).map_err(|error| lookup_error(origin, error))?;
                 return match id.and_then(|id| schema.attribute(id)) {
                     Some(attribute) => Ok((attribute, false)),
                     None => unknown(Category::Attribute, format!("entity {name} is no attribute")),
@@ -395,10 +395,12 @@ fn check_type(origin: Origin<'_>, attribute: &Attribute, value: &Value) -> Resul
             shorten(value)
         ));
     }
-    if let Value::Instant(micros) = value
-        && Word::instant(*micros).is_none()
-    {
-        return wrong(format!("{}: the instant is more than 18,000 years away", attribute.ident));
+    if value.word_tag().is_none() {
+        return wrong(format!("{}: {value} is beyond 60 bits", attribute.ident));
+    }
+    if value.is_too_deep() {
+        let deepest = Value::DEPTH_MAX;
+        return wrong(format!("{}: the value is nested deeper than {deepest}", attribute.ident));
     }
     if attribute.id == builtin::TUPLE_ATTRS {
         let parts = value.as_slice().unwrap_or_default();

@@ -5,7 +5,7 @@
 //! 2. Only a tuple without nil is unique: an entity that is not fully named yet claims no name.
 //! 3. A tuple that was stated must be the one that its parts make.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use datom::{Value, Word};
 use eve::Read;
@@ -14,6 +14,7 @@ use super::changes::{Change, Changes};
 use crate::attribute::Attribute;
 use crate::error::{Category, Error};
 use crate::index::Index;
+use crate::mix::WordHashMap;
 use crate::schema::Schema;
 
 /// What the tuples of touched entities became.
@@ -48,7 +49,7 @@ pub(crate) fn derive<R: Read>(
         }
     }
     // Only now is every retraction known: two entities can swap their names.
-    let mut owners = HashMap::new();
+    let mut owners = WordHashMap::default();
     for (attribute, fact) in names {
         changes.check_owner(attribute, fact, &mut owners)?;
     }

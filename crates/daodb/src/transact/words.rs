@@ -12,6 +12,7 @@ use eve::Read;
 use crate::dictionary;
 use crate::error::Error;
 use crate::lookup::Basis;
+use crate::mix::WordHashMap;
 
 /// Payloads from here on are provisional: a granule or name this high would lie beyond 2^63 bytes.
 const PROVISIONAL_MIN: u64 = 1 << 59;
@@ -20,7 +21,7 @@ const PROVISIONAL_MIN: u64 = 1 << 59;
 pub(crate) struct Words<'b, R> {
     basis: Basis<'b, R>,
     words: HashMap<Value, Word>,
-    values: HashMap<Word, Value>,
+    values: WordHashMap<Word, Value>,
     provisional: u64,
 }
 
@@ -32,7 +33,7 @@ pub(crate) fn is_provisional(word: Word) -> bool {
 
 impl<'b, R: Read> Words<'b, R> {
     pub(crate) fn new(basis: Basis<'b, R>) -> Self {
-        Self { basis, words: HashMap::new(), values: HashMap::new(), provisional: 0 }
+        Self { basis, words: HashMap::new(), values: WordHashMap::default(), provisional: 0 }
     }
 
     /// The word of a value, provisional if it must be.
