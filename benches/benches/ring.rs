@@ -4,26 +4,24 @@
 //! Every variant moves the same records: five words made from a counter, of which the other side
 //! sums all five. `cargo bench -p benches --bench ring` ends with a table of `ours / peer`.
 
-use std::collections::BTreeMap;
 use std::hint::spin_loop;
-use std::sync::{Barrier, LazyLock, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Barrier, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput};
+use criterion::{Criterion, Throughput};
 use eve::ring::{Consumer, Heap, Layout, Producer, Record, Ring};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 const CAPACITY: u64 = 4096;
 const BATCH: usize = 64;
-/// Criterion warms up with counts so small that starting the thread is what they time.
-const COUNT_MIN: u64 = 1000;
+/// Of the comparison at the end: how often every variant takes its turn, and with how much.
+const ROUNDS: usize = 21;
+const ROUND_RECORDS: u64 = 500_000;
+const ROUND_TRIPS: u64 = 20_000;
 /// A round trip is timed in groups: one by one, the clock would be a third of it.
 const TRIPS_PER_GROUP: u64 = 16;
-
-/// Of each variant: nanoseconds for a record, or for a round trip, of every sample.
-static TIMES: Mutex<BTreeMap<String, Vec<f64>>> = Mutex::new(BTreeMap::new());
 
 fn record(number: u64) -> Record {
     [number, number ^ 0x55, number << 1, number >> 3, 1]
@@ -46,11 +44,6 @@ fn pin(core: usize) {
     set.set(core % *CORES);
     // Unpinned threads only make the figures noisier.
     let _ = sched_setaffinity(None, &set);
-}
-
-fn note(group: &str, name: &str, nanos: f64) {
-    let mut times = TIMES.lock().unwrap();
-    times.entry(format!("{group}/{name}")).or_default().push(nanos);
 }
 
 /// Moves `count` records from this thread to another; the time until the last was summed.
@@ -247,10 +240,19 @@ fn ours_round_trips(layout: Layout, count: u64) -> Duration {
         push(&mut request, record(number));
         assert_eq!(pop(&mut client)[0], number);
     };
+    // A server releases the request after it responded: the response need not wait for that.
     round_trips(count, call, |count| {
-        for _ in 0..count {
-            let record = pop(&mut server);
-            push(&mut response, record);
+        let mut served = 0;
+        while served < count {
+            let view = server.peek(1).unwrap();
+            match view.get(0) {
+                Some(record) => {
+                    push(&mut response, record);
+                    view.release(1);
+                    served += 1;
+                }
+                None => spin_loop(),
+            }
         }
     })
 }
@@ -284,72 +286,92 @@ fn crossbeam_round_trips(count: u64) -> Duration {
     })
 }
 
-fn measure(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    group_name: &str,
-    name: &str,
-    mut run: impl FnMut(u64) -> Duration,
-) {
-    group.bench_function(name, |bencher| {
-        bencher.iter_custom(|count| {
-            let elapsed = run(count);
-            if count >= COUNT_MIN {
-                note(group_name, name, elapsed.as_nanos() as f64 / count as f64);
+/// What no ring can beat: one cache line that goes to the other core and back.
+fn floor_round_trips(count: u64) -> Duration {
+    let line = AtomicU64::new(0);
+    let call = |number| {
+        line.store(number * 2 + 1, Ordering::Release);
+        while line.load(Ordering::Acquire) != number * 2 + 2 {
+            spin_loop();
+        }
+    };
+    round_trips(count, call, |count| {
+        for number in 0..count {
+            while line.load(Ordering::Acquire) != number * 2 + 1 {
+                spin_loop();
             }
-            elapsed
+            line.store(number * 2 + 2, Ordering::Release);
+        }
+    })
+}
+
+/// One way to move records, in a group of its likes.
+struct Variant {
+    group: &'static str,
+    name: &'static str,
+    run: fn(u64) -> Duration,
+}
+
+const ONE_BY_ONE: &str = "one_by_one";
+const BATCHED: &str = "batched";
+const ROUND_TRIP: &str = "round_trip";
+
+/// Ours begin with "eve"; the rest are the peers.
+fn variants() -> Vec<Variant> {
+    let variant = |group, name, run| Variant { group, name, run };
+    vec![
+        variant(ONE_BY_ONE, "eve sequenced", |n| ours_one_by_one(Layout::Sequenced, n)),
+        variant(ONE_BY_ONE, "eve packed", |n| ours_one_by_one(Layout::Packed, n)),
+        variant(ONE_BY_ONE, "rtrb", rtrb_one_by_one),
+        variant(ONE_BY_ONE, "crossbeam-channel", crossbeam_one_by_one),
+        variant(BATCHED, "eve packed", |n| ours_in_place(Layout::Packed, n)),
+        variant(BATCHED, "eve packed, staged", |n| ours_staged(Layout::Packed, n)),
+        variant(BATCHED, "eve sequenced", |n| ours_in_place(Layout::Sequenced, n)),
+        variant(BATCHED, "rtrb", rtrb_chunks),
+        variant(ROUND_TRIP, "eve sequenced", |n| ours_round_trips(Layout::Sequenced, n)),
+        variant(ROUND_TRIP, "eve packed", |n| ours_round_trips(Layout::Packed, n)),
+        variant(ROUND_TRIP, "rtrb", rtrb_round_trips),
+        variant(ROUND_TRIP, "crossbeam-channel", crossbeam_round_trips),
+        variant(ROUND_TRIP, "floor", floor_round_trips),
+    ]
+}
+
+fn suite(criterion: &mut Criterion, variants: &[Variant]) {
+    for variant in variants {
+        let mut group = criterion.benchmark_group(variant.group);
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(variant.name, |bencher| bencher.iter_custom(variant.run));
+        group.finish();
+    }
+}
+
+/// Runs all variants in turn, again and again, so that whatever else the machine does hits all
+/// alike, and prints medians. Above 1.00 is better than the peer.
+fn compare(variants: &[Variant]) {
+    let mut nanos = vec![Vec::new(); variants.len()];
+    for _ in 0..ROUNDS {
+        for (variant, nanos) in variants.iter().zip(&mut nanos) {
+            let count = if variant.group == ROUND_TRIP { ROUND_TRIPS } else { ROUND_RECORDS };
+            nanos.push((variant.run)(count).as_nanos() as f64 / count as f64);
+        }
+    }
+    for nanos in &mut nanos {
+        nanos.sort_by(f64::total_cmp);
+    }
+    println!("\n{:<32} {:>9} {:>8} {:>9}   ours / peer", "", "median ns", "M/s", "best ns");
+    for (variant, times) in variants.iter().zip(&nanos) {
+        let median = times[ROUNDS / 2];
+        let is_ours = variant.name.starts_with("eve");
+        let peers = variants.iter().zip(&nanos).filter(|(peer, _)| {
+            is_ours && peer.group == variant.group && !peer.name.starts_with("eve")
         });
-    });
-}
-
-fn suite(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("one_by_one");
-    group.throughput(Throughput::Elements(1));
-    measure(&mut group, "one_by_one", "eve sequenced", |n| ours_one_by_one(Layout::Sequenced, n));
-    measure(&mut group, "one_by_one", "eve packed", |n| ours_one_by_one(Layout::Packed, n));
-    measure(&mut group, "one_by_one", "rtrb", rtrb_one_by_one);
-    measure(&mut group, "one_by_one", "crossbeam-channel", crossbeam_one_by_one);
-    group.finish();
-
-    let mut group = criterion.benchmark_group("batched");
-    group.throughput(Throughput::Elements(1));
-    measure(&mut group, "batched", "eve packed", |n| ours_in_place(Layout::Packed, n));
-    measure(&mut group, "batched", "eve packed, staged", |n| ours_staged(Layout::Packed, n));
-    measure(&mut group, "batched", "eve sequenced", |n| ours_in_place(Layout::Sequenced, n));
-    measure(&mut group, "batched", "rtrb", rtrb_chunks);
-    group.finish();
-
-    let mut group = criterion.benchmark_group("round_trip");
-    measure(&mut group, "round_trip", "eve sequenced", |n| ours_round_trips(Layout::Sequenced, n));
-    measure(&mut group, "round_trip", "eve packed", |n| ours_round_trips(Layout::Packed, n));
-    measure(&mut group, "round_trip", "rtrb", rtrb_round_trips);
-    measure(&mut group, "round_trip", "crossbeam-channel", crossbeam_round_trips);
-    group.finish();
-}
-
-/// Median and best of one variant, in nanoseconds.
-fn summary(times: &mut [f64]) -> (f64, f64) {
-    times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[0])
-}
-
-/// Above 1.00 is better than the peer, in median time.
-fn print_ratios() {
-    let mut times = TIMES.lock().unwrap();
-    let variants: BTreeMap<_, _> =
-        times.iter_mut().map(|(name, times)| (name.clone(), summary(times))).collect();
-    println!("\n{:<34} {:>10} {:>8} {:>10}   ours / peer", "", "ns", "M/s", "best ns");
-    for (name, (nanos, best)) in &variants {
-        let group = name.split('/').next().unwrap_or_default();
-        let peers = variants.iter().filter(|(peer, _)| {
-            name.contains("/eve") && peer.starts_with(group) && !peer.contains("/eve")
-        });
-        let ratios: Vec<_> = peers
-            .map(|(peer, (theirs, _))| {
-                format!("{:.2} {}", theirs / nanos, peer.split('/').nth(1).unwrap_or_default())
-            })
-            .collect();
-        let rate = 1e3 / nanos;
-        println!("{name:<34} {nanos:>10.2} {rate:>8.1} {best:>10.2}   {}", ratios.join(", "));
+        let ratio = |(peer, theirs): (&Variant, &Vec<f64>)| {
+            format!("{:.2} {}", theirs[ROUNDS / 2] / median, peer.name)
+        };
+        let ratios: Vec<_> = peers.map(ratio).collect();
+        let name = format!("{}/{}", variant.group, variant.name);
+        let (rate, best) = (1e3 / median, times[0]);
+        println!("{name:<32} {median:>9.2} {rate:>8.1} {best:>9.2}   {}", ratios.join(", "));
     }
 }
 
@@ -359,7 +381,8 @@ fn main() {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
-    suite(&mut criterion);
+    let variants = variants();
+    suite(&mut criterion, &variants);
     criterion.final_summary();
-    print_ratios();
+    compare(&variants);
 }

@@ -104,12 +104,18 @@ mod bell {
         /// Orders the stores before it before the loads after it, as [`heavy_barrier`] sees them.
         #[inline(always)]
         pub(crate) fn pass(self, _place: &'static str) {
-            if self.registered {
-                compiler_fence(Ordering::SeqCst);
-            } else {
-                fence(Ordering::SeqCst);
+            compiler_fence(Ordering::SeqCst);
+            if !self.registered {
+                full_fence();
             }
         }
+    }
+
+    /// Out of line, because hardly any machine needs it.
+    #[cold]
+    #[inline(never)]
+    fn full_fence() {
+        fence(Ordering::SeqCst);
     }
 
     /// The side that is passed before sleeping: a fence here and in every process that registered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::header::{WORD_PUBLISHED, WORD_RELEASED};
 use super::wait::{Waits, until_ready};
-use super::{Error, Layout, Record, Words, link::Link};
+use super::{Error, Layout, Record, Side, Words, link::Link};
 use crate::sync::{self, Ordering};
 
 /// The reading end of a ring. Dropping it gives the side back; what was not released stays for the
@@ -106,21 +106,18 @@ impl<W: Words> Consumer<W> {
         }
         let end = self.released + count;
         let order = sync::at("ring.release", Ordering::Release);
-        match self.link.geometry().layout() {
-            // Pairs with the load in `Producer::released_limit`.
-            Layout::Packed => self.link.word::<WORD_RELEASED>().store(end, order),
-            Layout::Sequenced => {
-                let capacity = self.link.geometry().capacity();
-                for cursor in self.released..end {
-                    // Pairs with the load in `Producer::look`.
-                    self.link.sequence(cursor).store(cursor + capacity, order);
-                }
-                // For our replacement; the producer never reads it.
-                self.link.word::<WORD_RELEASED>().store(end, Ordering::Relaxed);
+        if self.link.geometry().layout() == Layout::Sequenced {
+            let capacity = self.link.geometry().capacity();
+            for cursor in self.released..end {
+                // Pairs with the load in `Producer::look`.
+                self.link.sequence(cursor).store(cursor + capacity, order);
             }
         }
+        // Packed: pairs with the load in `Producer::released_limit`. Sequenced: a note for whoever
+        // replaces us; the producer never reads it.
+        self.link.word::<WORD_RELEASED>().store(end, order);
         self.released = end;
-        self.link.notify();
+        self.link.notify(Side::Producer);
     }
 
     /// Looks how many records came, until `wanted` are known; true if any is.

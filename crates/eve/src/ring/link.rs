@@ -143,29 +143,31 @@ impl<W: Words> Link<W> {
         };
         let order = sync::at("ring.close", Ordering::Release);
         self.word::<WORD_STATE>().fetch_or(bit, order); // pairs with `is_closed_by_producer`
-        self.notify();
+        self.notify(self.side.other());
     }
 
     /// Ends the ring because the other side broke the protocol.
     #[cold]
     pub(super) fn poison(&self, what: &'static str) -> Error {
         self.word::<WORD_STATE>().fetch_or(POISONED, Ordering::Relaxed);
-        self.notify();
+        self.notify(self.side.other());
         Error::Poisoned { what }
     }
 
-    /// Wakes the other side if it sleeps. Called after every publication and release.
+    /// Wakes the other side, which is `other`, if it sleeps. Called after every publication and
+    /// release; a constant `other` saves the question.
     #[inline(always)]
-    pub(super) fn notify(&self) {
+    pub(super) fn notify(&self, other: Side) {
+        debug_assert_eq!(other, self.side.other());
         self.barrier.pass("ring.notify"); // pairs with the barrier in `wait`
-        if self.sleeps_of(self.side.other()).load(Ordering::Relaxed) != 0 {
-            self.wake();
+        if self.sleeps_of(other).load(Ordering::Relaxed) != 0 {
+            self.wake(other);
         }
     }
 
     #[cold]
-    fn wake(&self) {
-        let sleeps = self.sleeps_of(self.side.other());
+    fn wake(&self, other: Side) {
+        let sleeps = self.sleeps_of(other);
         sleeps.store(0, Ordering::Relaxed);
         sync::futex_wake(sleeps);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::header::{WORD_PUBLISHED, WORD_RELEASED};
 use super::wait::{Waits, until_ready};
-use super::{Error, Layout, Record, Words, link::Link};
+use super::{Error, Layout, Record, Side, Words, link::Link};
 use crate::sync::{self, Ordering};
 
 /// Records that [`Producer::stage`] gathers before it publishes them together.
@@ -72,8 +72,11 @@ impl<W: Words> Producer<W> {
     /// [`Error::Closed`], [`Error::Poisoned`].
     #[inline]
     pub fn stage(&mut self, record: Record) -> Result<bool, Error> {
-        if self.next == self.limit && !self.make_room(1)? {
-            return Ok(false);
+        if self.next == self.limit {
+            self.link.check_open()?;
+            if !self.make_room(1)? {
+                return Ok(false);
+            }
         }
         self.link.write(self.next, &record);
         self.next += 1;
@@ -143,27 +146,23 @@ impl<W: Words> Producer<W> {
             return;
         }
         let order = sync::at("ring.publish", Ordering::Release);
-        match self.link.geometry().layout() {
-            // Pairs with the load in `Consumer::published`.
-            Layout::Packed => self.link.word::<WORD_PUBLISHED>().store(self.next, order),
-            Layout::Sequenced => {
-                for cursor in self.published..self.next {
-                    // Pairs with the load in `Consumer::look`.
-                    self.link.sequence(cursor).store(cursor + 1, order);
-                }
-                // For our replacement; the consumer never reads it.
-                self.link.word::<WORD_PUBLISHED>().store(self.next, Ordering::Relaxed);
+        if self.link.geometry().layout() == Layout::Sequenced {
+            for cursor in self.published..self.next {
+                // Pairs with the load in `Consumer::look`.
+                self.link.sequence(cursor).store(cursor + 1, order);
             }
         }
+        // Packed: pairs with the load in `Consumer::published`. Sequenced: a note for whoever
+        // replaces us; the consumer never reads it.
+        self.link.word::<WORD_PUBLISHED>().store(self.next, order);
         self.published = self.next;
-        self.link.notify();
+        self.link.notify(Side::Consumer);
     }
 
     /// Looks how many slots came back, until `wanted` are ours; true if any is. What is staged is
     /// published if there is none, for else a consumer could wait for us and we for it.
     #[inline]
     fn make_room(&mut self, wanted: u64) -> Result<bool, Error> {
-        self.link.check_open()?;
         match self.link.geometry().layout() {
             Layout::Packed => self.limit = self.released_limit(self.limit)?,
             Layout::Sequenced => self.look(wanted)?,
@@ -237,6 +236,7 @@ impl<W: Words> Waits for Producer<W> {
     }
 
     fn is_ready(&mut self) -> Result<bool, Error> {
+        self.link.check_open()?;
         self.make_room(1)
     }
 }
