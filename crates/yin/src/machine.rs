@@ -239,6 +239,8 @@ impl Machine {
                 self.projection.shadow(name);
             }
         }
+        // Whoever pressed Ctrl-C before meant an earlier program.
+        self.heap.interrupt.store(false, Ordering::Relaxed);
         let program = self.projection.add_program(Arc::new(program.clone()));
         self.queue = Some(Queue { program, next: 0 });
         self.registers_nil();

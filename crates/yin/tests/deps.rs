@@ -24,9 +24,13 @@ fn toml(text: &str) -> Result<Value, String> {
         .map_err(|error| error.message().to_owned())
 }
 
+/// A world as a node prepares it: programs can be stored, and transactions can say why.
 fn world() -> Database {
     let world = Database::memory().unwrap();
+    let why =
+        "[{:db/ident :tx/why :db/valueType :db.type/string :db/cardinality :db.cardinality/one}]";
     world.transact(&yin::schema()).unwrap();
+    world.transact(edn::read(why).unwrap().as_slice().unwrap()).unwrap();
     world
 }
 
@@ -149,7 +153,7 @@ fn a_changed_file_states_and_withdraws_only_the_difference() {
     let since = world.log().unwrap().last().unwrap().unwrap();
     let (added, gone): (Vec<datom::Datom>, Vec<_>) =
         since.datoms.iter().copied().partition(|datom| datom.added());
-    assert_eq!(added.len() - 3, 4, "the transaction itself holds instant, file and hash");
+    assert_eq!(added.len() - 4, 4, "the transaction itself holds instant, reason, file and hash");
     assert_eq!(gone.len(), 5);
 
     run(&world, Ok(&before.concat())).unwrap();

@@ -20,8 +20,8 @@ use crate::error::Trouble;
 use crate::heap::{FUNCTION, Heap, PRIMITIVE, payload, sort};
 use crate::program::Program;
 
-/// Registers a function can use; one stays free so that counting cannot overflow.
-const REGISTERS_MAX: u8 = u8::MAX;
+/// The registers of a function are below this, so counting them cannot overflow.
+const REGISTERS_MAX: u8 = u8::MAX - 1;
 
 /// Why a function could not be compiled.
 #[derive(Debug)]

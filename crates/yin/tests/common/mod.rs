@@ -5,20 +5,20 @@ use datom::{Value, edn};
 use yin::{Error, Limits, Machine, NoFacts, Outcome, Program};
 
 /// More than any program here needs.
-pub const FUEL: u64 = 50_000_000;
+pub(crate) const FUEL: u64 = 50_000_000;
 
 /// Runs a program without a database and without effects.
-pub fn run(source: &str) -> Result<Value, Error> {
+pub(crate) fn run(source: &str) -> Result<Value, Error> {
     run_in(Limits::default(), source)
 }
 
-pub fn run_in(limits: Limits, source: &str) -> Result<Value, Error> {
+pub(crate) fn run_in(limits: Limits, source: &str) -> Result<Value, Error> {
     let mut machine = Machine::new(NoFacts, limits);
     step(&mut machine, source)
 }
 
 /// Runs one more program on a machine.
-pub fn step(machine: &mut Machine, source: &str) -> Result<Value, Error> {
+pub(crate) fn step(machine: &mut Machine, source: &str) -> Result<Value, Error> {
     let program = Program::read("test.yin", source)?;
     machine.start(&program)?;
     match machine.run(FUEL) {
@@ -30,7 +30,7 @@ pub fn step(machine: &mut Machine, source: &str) -> Result<Value, Error> {
 
 /// The value of a program must be what the EDN text reads to.
 #[track_caller]
-pub fn gives(source: &str, expected: &str) {
+pub(crate) fn gives(source: &str, expected: &str) {
     match run(source) {
         Ok(value) => assert_eq!(value, edn::read(expected).unwrap(), "{source}"),
         Err(error) => panic!("{source}: {error}"),
@@ -39,7 +39,7 @@ pub fn gives(source: &str, expected: &str) {
 
 /// A program must fail with an error of a kind, at a line and column, whose message contains a text.
 #[track_caller]
-pub fn fails(source: &str, kind: yin::Kind, place: (usize, usize), message: &str) {
+pub(crate) fn fails(source: &str, kind: yin::Kind, place: (usize, usize), message: &str) {
     let error = run(source).expect_err(source);
     assert_eq!(error.kind, kind, "{source}: {error}");
     assert!(error.message.contains(message), "{source}: {error}");
