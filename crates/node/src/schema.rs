@@ -1,20 +1,19 @@
-//! The attributes that the node itself states: who made a transaction, and why.
+//! The attributes that the node itself states: who made a transaction. Why is its `:db/doc`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use datom::{Value, edn, id};
+use datom::{Value, edn};
 
 /// Attributes of transactions and programs that belong to no lower layer.
 const NODE: &str = r#"
 [{:db/ident :tx/by :db/valueType :db.type/string :db/cardinality :db.cardinality/one
   :db/doc "Which program or command made the transaction."}
- {:db/ident :tx/why :db/valueType :db.type/string :db/cardinality :db.cardinality/one
-  :db/doc "Why the transaction was made, in one line."}
  {:db/ident :tx/program :db/valueType :db.type/ref :db/cardinality :db.cardinality/one
   :db/doc "The stored program that made the transaction."}
  {:db/ident :tx/token :db/valueType :db.type/ref :db/cardinality :db.cardinality/many
-  :db/doc "The tokens under which the program had acted when it made the transaction."}]
+  :db/doc "The tokens under which the program had acted when it made the transaction."}
+ {:db/id "datomic.tx" :db/doc "the schema of transactions"}]
 "#;
 
 /// What a world needs to know before a program runs in it, as transactions: the second can already
@@ -42,15 +41,6 @@ pub(crate) fn reason(by: &str, why: &str) -> Value {
     signature(&[], by, why, None, &[])
 }
 
-/// Why transaction `t` stated the attributes by which the others say why they were made.
-pub(crate) fn reason_of_the_first(t: u64) -> Value {
-    Value::map([
-        (Value::keyword("db/id"), Value::Ref(id::transaction(t))),
-        (Value::keyword("tx/by"), Value::text("datom")),
-        (Value::keyword("tx/why"), Value::text("the schema of transactions")),
-    ])
-}
-
 /// What is added to somebody's transaction data: who made it, with what program, under which
 /// tokens, and why, unless the data say why themselves.
 pub(crate) fn signature(
@@ -65,7 +55,7 @@ pub(crate) fn signature(
     put("db/id", Value::text(TRANSACTION));
     put("tx/by", Value::text(by));
     if !data.iter().any(says_why) {
-        put("tx/why", Value::text(why));
+        put("db/doc", Value::text(why));
     }
     if let Some(program) = program {
         put("tx/program", Value::Ref(program));
@@ -77,7 +67,7 @@ pub(crate) fn signature(
 }
 
 fn says_why(form: &Value) -> bool {
-    form.get("db/id").and_then(Value::as_text) == Some(TRANSACTION) && form.get("tx/why").is_some()
+    form.get("db/id").and_then(Value::as_text) == Some(TRANSACTION) && form.get("db/doc").is_some()
 }
 
 #[cfg(test)]
@@ -85,7 +75,7 @@ mod tests {
     use datom::edn;
 
     #[test]
-    fn the_node_states_four_attributes_of_its_own() {
+    fn the_node_states_three_attributes_and_why() {
         let node = edn::read(super::NODE).unwrap();
         assert_eq!(node.as_slice().unwrap().len(), 4);
     }

@@ -92,8 +92,7 @@ impl World {
     /// States the schema, unless it is there: stating it again would add no datom but a
     /// transaction.
     fn state_schema(&self) -> Result<(), Box<Fault>> {
-        let mut nameless = None;
-        for mut transaction in schema::schema() {
+        for transaction in schema::schema() {
             let db = self.database.db()?;
             let mut missing = false;
             for attribute in &transaction {
@@ -102,9 +101,7 @@ impl World {
                 }
             }
             if missing {
-                // The first transaction cannot use the attributes it states; the second says it.
-                transaction.extend(nameless.map(schema::reason_of_the_first));
-                nameless = Some(self.database.transact(&transaction)?.t);
+                self.database.transact(&transaction)?;
             }
         }
         Ok(())

@@ -34,7 +34,7 @@ fn row(db: &Db, transaction: &Transaction) -> Result<Vec<Value>, Box<Fault>> {
         count(added as u64),
         count((transaction.datoms.len() - added) as u64),
         said("tx/by"),
-        said("tx/why"),
+        said("db/doc"),
     ])
 }
 
