@@ -208,9 +208,9 @@ impl Attachment {
     }
 
     /// Every pinned epoch of every attachment, and of the checkpoints.
-    pub(crate) fn scan(&self, scan: &mut Scan) {
+    pub(crate) fn scan(&self) -> Scan {
         let region = self.region();
-        scan.begin();
+        let mut scan = Scan::begin(self.root_word());
         for slot in 0..SLOTS {
             if region.word(slot_at(slot) + slot::IDENTITY).load(Ordering::Acquire) == 0 {
                 continue;
@@ -225,6 +225,28 @@ impl Attachment {
             scan.see(pin);
         }
         scan.finish();
+        scan
+    }
+
+    /// Makes what this lane's commits retired usable again, as far as nobody sees it.
+    pub(crate) fn reclaim(&self, lane: &mut Lane) {
+        lane.reclaim(&self.blocks, || self.scan());
+    }
+
+    /// Does so with what was left behind in lanes that nobody owns.
+    pub(crate) fn reclaim_left_behind(&self) {
+        let me = self.slot as u64 + 1;
+        for number in 0..LANES as u8 {
+            let word = |field| self.region().word(layout::lane_at(number) + field);
+            let owner = word(layout::lane::OWNER);
+            if word(layout::lane::RETIRED).load(Ordering::Relaxed) != 0
+                && owner.load(Ordering::Relaxed) == 0
+                && owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            {
+                self.reclaim(&mut Lane::adopt(&self.blocks, number));
+                owner.store(0, Ordering::Release);
+            }
+        }
     }
 
     /// A lane for one transaction: one of this attachment's, or one that nobody owns.
@@ -332,15 +354,32 @@ impl Attachment {
         slots.collect()
     }
 
-    /// Leaves: lanes and slot are nobody's again. The caller holds the gate.
+    /// Leaves: lanes and slot are nobody's again, but for the slot's lock. The caller holds the gate.
     pub(crate) fn leave(&self) {
-        for lane in lock(&self.idle).drain(..).chain(lock(&self.payloads).take()) {
+        for mut lane in lock(&self.idle).drain(..).chain(lock(&self.payloads).take()) {
+            self.reclaim(&mut lane);
             let owner = layout::lane_at(lane.number()) + layout::lane::OWNER;
             self.region().word(owner).store(0, Ordering::Release);
         }
         self.region().word(slot_at(self.slot) + slot::PINS_USED).store(0, Ordering::Release);
         self.region().word(slot_at(self.slot) + slot::IDENTITY).store(0, Ordering::Release);
+    }
+
+    /// The end of leaving: nothing of this attachment is left.
+    pub(crate) fn give_up_slot(&self) {
         Lease::Slot(self.slot).give_back(self.region());
+    }
+
+    /// Whether a living process is attached to a region file. The caller holds the gate.
+    pub(crate) fn somebody_lives(region: &Region) -> bool {
+        (0..SLOTS).map(Lease::Slot).any(|lease| match lease.try_take(region) {
+            Some(true) => {
+                lease.give_back(region);
+                false
+            }
+            Some(false) => true,
+            None => false,
+        })
     }
 }
 

@@ -9,11 +9,15 @@
 //!    compare-and-swap; they are freed by anybody.
 //! 3. A small chunk is loose, listed on its class's stack, or active in one lane. Only who moves
 //!    it from loose to listed pushes it; only who pops it makes it active.
-//! 4. Counts and stacks are hints. They can lose a chunk when a process dies between two stores,
+//! 4. What a version may see is a block that a *published* transaction made and that is not dying.
+//!    Everything else is refused to readers: blocks of running and lost transactions, which their
+//!    makers write, retire records, payloads, shared words.
+//! 5. Counts and stacks are hints. They can lose a chunk when a process dies between two stores,
 //!    never hand out a block twice; [`Blocks::rebuild`] makes them anew from the births.
 
 use crate::class::{Class, SMALL_MAX};
-use crate::layout::{self, CHUNK, ChunkId, STACK_STRIDE, STACKS, chunk, page};
+use crate::epoch;
+use crate::layout::{self, CHUNK, ChunkId, STACK_STRIDE, STACKS, chunk, lane, lane_at, page};
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error, Region};
 
@@ -95,6 +99,10 @@ impl Blocks {
     fn locate_large(&self, at: Addr, chunk: ChunkId, entry: Entry) -> Result<Place, Error> {
         let run = self.run_of(chunk, entry);
         let run = run.ok_or(Error::corrupt("an address where no block is", at))?;
+        // Otherwise a damaged directory could lend the same bytes as parts of two blocks.
+        if !(1..run).all(|index| self.entry(chunk.plus(index)).is_tail()) {
+            return Err(Error::corrupt("a block whose chunks are not all its own", at));
+        }
         if at.raw() != chunk.start() + chunk::LARGE_DATA {
             return Err(Error::corrupt("an address inside a block", at));
         }
@@ -123,6 +131,26 @@ impl Blocks {
     #[inline]
     pub(crate) fn birth_word(&self, place: &Place) -> &AtomicU64 {
         self.region.word(place.birth)
+    }
+
+    /// The birth of a block that a version of epoch `newest` may see (4); `None` for any other.
+    #[inline]
+    pub(crate) fn published(&self, place: &Place, newest: u64) -> Option<Birth> {
+        let birth = self.birth(place);
+        let epoch = birth.epoch().filter(|epoch| *epoch <= newest)?;
+        // Acquire: pairs with the release that ends a transaction. One that did not happen has
+        // freed its blocks before, so the birth that is looked at once more tells.
+        let running = self.region.word(lane_at(birth.lane()) + lane::RUNNING);
+        let ended = running.load(Ordering::Acquire) != epoch;
+        ((ended || self.has_happened(birth.lane(), epoch)) && self.birth(place) == birth)
+            .then_some(birth)
+    }
+
+    /// Whether the running transaction of `lane`, whose epoch others have reached, did so itself.
+    #[cold]
+    fn has_happened(&self, lane: u8, epoch: u64) -> bool {
+        let committed = self.region.word(lane_at(lane) + lane::COMMITTED);
+        epoch::was_published(self.region.word(page::ROOT), committed, lane, epoch)
     }
 
     /// The births of a small chunk.
@@ -177,6 +205,32 @@ impl Blocks {
         }
     }
 
+    /// Makes the block at `at` one that nobody gets any more, if `birth` is its birth.
+    pub(crate) fn mark_dying(&self, at: Addr, birth: Birth) {
+        if let Ok(place) = self.locate(at) {
+            let word = self.birth_word(&place);
+            let dying = birth.dying().0;
+            // Whoever frees it passes a fence before looking who may have got it.
+            let _ = word.compare_exchange(birth.0, dying, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// The directory has words for the chunks that hold the directory itself, or what comes before
+    /// it, which are no chunks of blocks. The first such word that says otherwise.
+    pub(crate) fn misplaced(&self) -> Option<Addr> {
+        let end = ChunkId::holding(self.region.allocated());
+        let mut group = ChunkId(0);
+        while group < end {
+            let reserved = (group.0..group.first_of_group().0).map(ChunkId);
+            let mut wrong = reserved.filter(|chunk| *chunk < end && !self.entry(*chunk).is_free());
+            if let Some(chunk) = wrong.next() {
+                return Some(Addr::from_raw(chunk.entry()));
+            }
+            group = group.end_of_group();
+        }
+        None
+    }
+
     /// The chunks below the high-water mark that can hold blocks, in order.
     pub(crate) fn chunks(&self) -> impl Iterator<Item = ChunkId> + use<> {
         let end = self.high_water().0;
@@ -196,9 +250,14 @@ impl Blocks {
                 }
             } else if self.run_of(chunk, entry).is_some() {
                 let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
-                let birth = self.birth(&self.locate(at)?);
-                if !birth.is_free() {
-                    see(at, birth);
+                let word = self.region.word(chunk.start() + chunk::BIRTHS);
+                let birth = word.load(Ordering::Acquire);
+                match self.locate(at) {
+                    _ if birth == 0 => {}
+                    Ok(_) => see(at, Birth(birth)),
+                    // Unless somebody is just giving it back.
+                    Err(error) if word.load(Ordering::Acquire) == birth => return Err(error),
+                    Err(_) => {}
                 }
             } else if !entry.is_known() {
                 let at = Addr::from_raw(chunk.entry());

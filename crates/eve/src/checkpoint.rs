@@ -4,6 +4,8 @@
 //!    itself before it counts.
 //! 2. While a record counts, its version is pinned, so nothing that it can reach is overwritten.
 //! 3. Of two records the older one is overwritten: the newer one counts until the new one does.
+//! 4. The disk says that a region is in order only while all of it is there: that is taken back, on
+//!    the disk, before the first change, and said again after the last one got there.
 
 use std::sync::atomic::Ordering as StdOrdering;
 
@@ -42,14 +44,36 @@ pub(crate) fn write(inner: &Inner) -> Result<u64, Error> {
     let _one_at_a_time = lock(&inner.checkpointing);
     let locked = Lease::Checkpoint.take(region);
     locked.map_err(|source| Error::Io { path: path.to_owned(), doing: "lock the file", source })?;
-    let (pin, word, root) = attachment.pin()?;
-    let written = write_pinned(&attachment.blocks, word.epoch(), root);
-    attachment.release(pin);
+    let written = attachment.pin().and_then(|(pin, word, root)| {
+        let written = write_pinned(&attachment.blocks, word.epoch(), root);
+        attachment.release(pin);
+        if written.is_err() {
+            inner.sync_failed.store(true, StdOrdering::Relaxed);
+        }
+        written.map(|()| word.epoch())
+    });
     Lease::Checkpoint.give_back(region);
-    if written.is_err() {
-        inner.sync_failed.store(true, StdOrdering::Relaxed);
+    written
+}
+
+/// Says on the disk that the region is in use, before anything in it changes: a machine that stops
+/// must not leave a page 0 that vouches for what came after it.
+pub(crate) fn begin_use(region: &Region) -> Result<(), Error> {
+    let clean = region.word(page::CLEAN);
+    region.word(page::BOOT).store(boot_id(), Ordering::Release);
+    if clean.swap(0, Ordering::AcqRel) == 1 {
+        region.flush(PAGE)?;
     }
-    written.map(|()| word.epoch())
+    Ok(())
+}
+
+/// Says that the region is in order, once all of it is on the disk. The caller holds the gate, has
+/// written a checkpoint of the newest version, and nobody is attached.
+pub(crate) fn end_use(blocks: &Blocks) {
+    let region = blocks.region();
+    if region.flush(u64::from(blocks.high_water().0) * CHUNK).is_ok() {
+        region.word(page::CLEAN).store(1, Ordering::Release);
+    }
 }
 
 fn write_pinned(blocks: &Blocks, epoch: u64, root: Addr) -> Result<(), Error> {
@@ -106,9 +130,17 @@ fn clear(region: &Region, at: u64, bytes: u64) {
     }
 }
 
+/// Whether a region was last used since this machine was booted. Where that cannot be known it was
+/// not: then what counts is the checkpoint.
+pub(crate) fn is_this_boot(boot: u64) -> bool {
+    boot != UNKNOWN_BOOT && boot == boot_id()
+}
+
+const UNKNOWN_BOOT: u64 = 0;
+
 /// A number for this boot of this machine: memory of processes does not outlive it.
-pub(crate) fn boot_id() -> u64 {
-    let id = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+fn boot_id() -> u64 {
+    let Ok(id) = std::fs::read("/proc/sys/kernel/random/boot_id") else { return UNKNOWN_BOOT };
     let words =
         id.chunks(8).map(|part| part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     check(&words.collect::<Vec<_>>())

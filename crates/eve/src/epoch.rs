@@ -11,7 +11,10 @@
 //!    If it is unchanged, every reclaimer that could free what this epoch sees passes its own fence
 //!    after this one and finds the pin: either the second load sees the newer root, or the
 //!    reclaimer's scan sees the pin.
-//! 4. Before a root word is replaced, the lane that wrote it has `committed` at its epoch or more.
+//! 4. **A made-up address harms nobody.** What is to be used again is first marked, so that no reader
+//!    gets it any more; a scan that begins after that finds every reader who may have got it before,
+//!    and knows an epoch (`newest`) that none of these is beyond.
+//! 5. Before a root word is replaced, the lane that wrote it has `committed` at its epoch or more.
 //!    So whoever buries a dead lane knows whether its last commit happened.
 
 use crate::header::check;
@@ -81,15 +84,22 @@ pub(crate) fn unpin(pin: &AtomicU64) {
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     epochs: Vec<u64>,
+    newest: u64,
 }
 
 impl Scan {
-    /// Forgets the last scan and begins one. Everything that is freed by its result must have died
-    /// before this call.
-    pub(crate) fn begin(&mut self) {
-        self.epochs.clear();
+    /// Begins a scan. Everything that is judged by its result must have died, or must have been
+    /// marked, before this call.
+    pub(crate) fn begin(root: &AtomicU64) -> Scan {
         // Pairs with the fence of `pin`.
         fence_at("scan: fence", Ordering::SeqCst);
+        let newest = RootWord(root.load(Ordering::Acquire)).epoch();
+        Scan { epochs: Vec::new(), newest }
+    }
+
+    /// The newest epoch when it began. Whoever pins a newer one sees what was marked before (4).
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
     }
 
     #[inline]
@@ -119,7 +129,7 @@ impl Scan {
 
 /// Replaces the root: the commit itself. False if another commit came first.
 ///
-/// `base_committed` is the `committed` word of the lane that wrote `base` (4).
+/// `base_committed` is the `committed` word of the lane that wrote `base` (5).
 #[inline]
 pub(crate) fn publish(
     root: &AtomicU64,
@@ -137,9 +147,10 @@ pub(crate) fn publish(
     root.compare_exchange(base.0, next.0, order, Ordering::Relaxed).is_ok()
 }
 
-/// Whether the commit of `lane` at `epoch` happened. Only for a lane that runs no more.
+/// Whether the commit of `lane` at `epoch` happened. For a lane that runs no more, or once the root
+/// is at this epoch or beyond.
 pub(crate) fn was_published(root: &AtomicU64, committed: &AtomicU64, lane: u8, epoch: u64) -> bool {
-    // Acquire: whoever replaced this lane's root said before that it was committed (4).
+    // Acquire: whoever replaced this lane's root said before that it was committed (5).
     let root = RootWord(root.load(at("bury: root", Ordering::Acquire)));
     if root.lane() == lane && root.epoch() == epoch {
         return true;

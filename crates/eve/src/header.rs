@@ -119,7 +119,7 @@ pub(crate) fn read(file: &File, path: &Path) -> Result<Stated, Error> {
     if high_water < first || high_water > allocated || !allocated.is_multiple_of(CHUNK) {
         return Err(damaged(format!("it uses {high_water} bytes of {allocated} allocated ones")));
     }
-    let stopped = word(page::CLEAN) != 1 && word(page::BOOT) != crate::checkpoint::boot_id();
+    let stopped = word(page::CLEAN) != 1 && !crate::checkpoint::is_this_boot(word(page::BOOT));
     let saved = CHECKPOINTS.map(|at| [0, 8, 16, 24, 32].map(|field| word(at + field)));
     let saved = saved.iter().filter_map(|words| Checkpoint::from_words(*words));
     let saved = saved.max_by_key(|record| record.epoch);

@@ -19,6 +19,7 @@ use crate::blocks::{Birth, Blocks, Taken, chunks_for};
 use crate::class::{CLASSES, Class};
 use crate::epoch::{self, RootWord};
 use crate::layout::{ChunkId, lane, lane_at, page};
+use crate::reclaim::Waiting;
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error};
 
@@ -49,9 +50,9 @@ pub(crate) struct Lane {
     /// What the running transaction makes unreachable.
     pub(crate) retired: Vec<(Addr, Birth)>,
     /// Retire records that no scan has looked at yet.
-    pub(crate) fresh: VecDeque<Addr>,
+    pub(crate) fresh: VecDeque<Waiting>,
     /// Retire records that wait for the end of a pin, by its epoch.
-    pub(crate) held: BTreeMap<u64, Vec<Addr>>,
+    pub(crate) held: BTreeMap<u64, Vec<Waiting>>,
     /// Blocks in `fresh`.
     pub(crate) fresh_blocks: u64,
 }
@@ -107,7 +108,7 @@ impl Lane {
     /// Ends a transaction that did not happen: its blocks are free again.
     pub(crate) fn return_all(&mut self, blocks: &Blocks, birth: Birth) {
         for at in self.born.drain(..) {
-            blocks.free_if(at, birth);
+            let _ = blocks.free_if(at, birth) || blocks.free_if(at, birth.record());
         }
         self.retired.clear();
         self.word(blocks, lane::RUNNING).store(0, Ordering::Release);

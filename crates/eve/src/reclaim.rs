@@ -5,7 +5,10 @@
 //! extends by the single store after its root swap, so nothing is lost with a process.
 //!
 //! 1. **A block is freed only when no pinned epoch lies in `[birth, death)`**, judged by a scan that
-//!    began after its death.
+//!    began after its death. Then it is *marked*: nobody gets it any more, whatever address they make
+//!    up. And it is freed when a scan that began after that finds no pin since its birth but of
+//!    epochs from after the marking. An old reader holds back what it can see, and the little that
+//!    was waiting when it began.
 //! 2. An entry is freed only while the block's birth is the recorded one; births of transactions do
 //!    not repeat, so working through a record twice, or half of it before a death, is harmless.
 //! 3. A record that waits is looked at again when the pin that it waits for has ended: the youngest
@@ -16,10 +19,10 @@
 //! ```
 
 use crate::blocks::{Birth, Blocks, Place};
-use crate::epoch::{EPOCH_MASK, Scan};
+use crate::epoch::Scan;
 use crate::lane::Lane;
 use crate::layout::lane;
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error};
 
 const DEATH: u64 = 0;
@@ -37,6 +40,148 @@ pub(crate) const FRESH_RECORDS_MAX: usize = if cfg!(any(test, loom, miri)) { 4 }
 /// Blocks in them before one is made.
 pub(crate) const FRESH_BLOCKS_MAX: u64 = 8192;
 
+/// A record that was not worked through to its end yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    record: Addr,
+    marked: Marked,
+}
+
+/// How far the marking of a record's blocks has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marked {
+    None,
+    /// Some were marked since the last scan.
+    Now,
+    /// Who got one of the marked blocks before it was marked pins this epoch or an older one.
+    By(u64),
+}
+
+impl Waiting {
+    fn new(record: Addr) -> Waiting {
+        Waiting { record, marked: Marked::None }
+    }
+
+    /// Marks every block of the record that no version sees any more. Returns the youngest pin that
+    /// the others wait for.
+    fn mark(&mut self, blocks: &Blocks, scan: &Scan) -> Option<u64> {
+        let record = Record::of(blocks, self.record)?;
+        let mut youngest = None;
+        for entry in (0..record.count()).map(|index| record.entry(index)) {
+            match entry.state(blocks) {
+                State::Whole => match scan.holder(entry.birth.epoch()?, record.death()) {
+                    None => {
+                        blocks.mark_dying(entry.at, entry.birth);
+                        self.marked = Marked::Now;
+                    }
+                    pin => youngest = youngest.max(pin),
+                },
+                // By somebody before: who that knew of is forgotten.
+                State::Dying if self.marked == Marked::None => self.marked = Marked::Now,
+                State::Dying | State::Gone => {}
+            }
+        }
+        youngest
+    }
+
+    /// With what a scan that began after the marking knows.
+    fn sealed(self, scan: &Scan) -> Waiting {
+        let marked = match self.marked {
+            Marked::Now => Marked::By(scan.newest()),
+            other => other,
+        };
+        Waiting { marked, ..self }
+    }
+
+    /// Frees the marked blocks that nobody can have got, and moves what is left to the record's
+    /// front. Returns how many entries are gone and the youngest pin that marked ones wait for.
+    fn free(&self, blocks: &Blocks, scan: &Scan) -> (u64, Option<u64>) {
+        let Some(record) = Record::of(blocks, self.record) else { return (0, None) };
+        let (mut kept, mut youngest) = (0, None);
+        for index in 0..record.count() {
+            let entry = record.entry(index);
+            let stays = match (entry.state(blocks), self.marked) {
+                (State::Gone, _) => false,
+                (State::Dying, Marked::By(newest)) => {
+                    let first = entry.birth.epoch().unwrap_or_default();
+                    let holder = scan.holder(first, newest + 1);
+                    youngest = youngest.max(holder);
+                    holder.is_some() || !blocks.free_if(entry.at, entry.birth.dying())
+                }
+                (State::Whole | State::Dying, _) => true,
+            };
+            if stays {
+                record.put(kept, entry);
+                kept += 1;
+            }
+        }
+        let gone = record.count() - kept;
+        record.word(COUNT).store(kept, Ordering::Release);
+        (gone, youngest)
+    }
+}
+
+/// A retired block, and when it was born.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: Addr,
+    birth: Birth,
+}
+
+/// What has become of a retired block.
+enum State {
+    Whole,
+    Dying,
+    /// Freed before; whatever is there now is another one.
+    Gone,
+}
+
+impl Entry {
+    fn state(&self, blocks: &Blocks) -> State {
+        match blocks.locate(self.at).map(|place| blocks.birth(&place)) {
+            _ if self.birth.epoch().is_none() => State::Gone, // damaged
+            Ok(birth) if birth == self.birth => State::Whole,
+            Ok(birth) if birth == self.birth.dying() => State::Dying,
+            _ => State::Gone,
+        }
+    }
+}
+
+/// The words of a record.
+struct Record<'b> {
+    blocks: &'b Blocks,
+    at: u64,
+}
+
+impl Record<'_> {
+    fn of(blocks: &Blocks, at: Addr) -> Option<Record<'_>> {
+        checked(blocks, at).map(|place| Record { blocks, at: place.at })
+    }
+
+    fn word(&self, offset: u64) -> &AtomicU64 {
+        self.blocks.region().word(self.at + offset)
+    }
+
+    fn death(&self) -> u64 {
+        self.word(DEATH).load(Ordering::Relaxed)
+    }
+
+    fn count(&self) -> u64 {
+        self.word(COUNT).load(Ordering::Relaxed)
+    }
+
+    fn entry(&self, index: u64) -> Entry {
+        let word = |offset| self.word(ENTRIES + index * ENTRY + offset).load(Ordering::Relaxed);
+        Entry { at: Addr::from_raw(word(0)), birth: Birth(word(8)) }
+    }
+
+    fn put(&self, index: u64, entry: Entry) {
+        let at = ENTRIES + index * ENTRY;
+        self.word(at).store(entry.at.raw(), Ordering::Relaxed);
+        self.word(at + 8).store(entry.birth.0, Ordering::Relaxed);
+    }
+}
+
 impl Lane {
     /// Writes records of what the running transaction retires, in front of the lane's list but not
     /// yet in it. Returns the first of them.
@@ -50,7 +195,7 @@ impl Lane {
         let retired = std::mem::take(&mut self.retired);
         for entries in retired.chunks(ENTRIES_MAX) {
             let bytes = ENTRIES + entries.len() as u64 * ENTRY;
-            let record = self.alloc(blocks, bytes, own)?;
+            let record = self.alloc(blocks, bytes, own.record())?;
             let at = record.raw();
             let word = |offset: u64| blocks.region().word(at + offset);
             word(DEATH).store(death, Ordering::Relaxed);
@@ -77,7 +222,7 @@ impl Lane {
         let (mut at, mut previous) = (first.raw(), 0);
         while at != old {
             blocks.region().word(at + PREVIOUS).store(previous, Ordering::Relaxed);
-            self.fresh.push_back(Addr::from_raw(at));
+            self.fresh.push_back(Waiting::new(Addr::from_raw(at)));
             previous = at;
             at = blocks.region().word(at + NEXT).load(Ordering::Relaxed);
         }
@@ -99,7 +244,7 @@ impl Lane {
         for record in records(blocks, Addr::from_raw(head.load(Ordering::Acquire))) {
             let region = blocks.region();
             region.word(record.at + PREVIOUS).store(previous, Ordering::Relaxed);
-            self.fresh.push_front(Addr::from_raw(record.at));
+            self.fresh.push_front(Waiting::new(Addr::from_raw(record.at)));
             pending += region.word(record.at + COUNT).load(Ordering::Relaxed);
             previous = record.at;
             place = region.word(record.at + NEXT);
@@ -120,19 +265,27 @@ impl Lane {
         !self.held.is_empty()
     }
 
-    /// Frees what no pin of `scan` holds. The scan began after every death in the lane's list.
-    pub(crate) fn reclaim(&mut self, blocks: &Blocks, scan: &Scan) {
-        let ended: Vec<u64> = self.held.keys().copied().filter(|pin| !scan.holds(*pin)).collect();
+    /// Frees what no pin holds. Every `scan` begins when it is asked for, after every death in the
+    /// lane's list.
+    pub(crate) fn reclaim(&mut self, blocks: &Blocks, scan: impl Fn() -> Scan) {
+        let before = scan();
+        let ended: Vec<u64> = self.held.keys().copied().filter(|pin| !before.holds(*pin)).collect();
         for pin in ended {
             self.fresh.extend(self.held.remove(&pin).unwrap_or_default());
         }
+        let mut marked: Vec<_> = self.fresh.drain(..).collect();
+        let holders: Vec<_> =
+            marked.iter_mut().map(|waiting| waiting.mark(blocks, &before)).collect();
+        // Sees whoever got one of these blocks before it was marked (1).
+        let after = scan();
         let mut freed = 0;
-        while let Some(record) = self.fresh.pop_front() {
-            let (count, holder) = self.work_through(blocks, record, scan);
+        for (waiting, holder) in marked.into_iter().zip(holders) {
+            let waiting = waiting.sealed(&after);
+            let (count, other) = waiting.free(blocks, &after);
             freed += count;
-            match holder {
-                Some(pin) => self.held.entry(pin).or_default().push(record),
-                None => self.unlink(blocks, record),
+            match holder.max(other) {
+                Some(pin) => self.held.entry(pin).or_default().push(waiting),
+                None => self.unlink(blocks, waiting.record),
             }
         }
         self.fresh_blocks = 0;
@@ -140,36 +293,6 @@ impl Lane {
         let _ = pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
             Some(old.saturating_sub(freed))
         });
-    }
-
-    /// Frees what can be freed of one record and moves the rest to its front. Returns how many
-    /// entries are gone and the youngest pin that the rest waits for.
-    fn work_through(&self, blocks: &Blocks, record: Addr, scan: &Scan) -> (u64, Option<u64>) {
-        let Some(place) = checked(blocks, record) else { return (0, None) };
-        let word = |offset: u64| blocks.region().word(place.at + offset);
-        let death = word(DEATH).load(Ordering::Relaxed);
-        let count = word(COUNT).load(Ordering::Relaxed);
-        let (mut kept, mut youngest) = (0, None);
-        for index in 0..count {
-            let from = ENTRIES + index * ENTRY;
-            let at = word(from).load(Ordering::Relaxed);
-            let birth = word(from + 8).load(Ordering::Relaxed);
-            match scan.holder(birth & EPOCH_MASK, death) {
-                None => {
-                    blocks.free_if(Addr::from_raw(at), Birth(birth));
-                }
-                Some(pin) => {
-                    youngest = youngest.max(Some(pin));
-                    if kept != index {
-                        word(ENTRIES + kept * ENTRY).store(at, Ordering::Relaxed);
-                        word(ENTRIES + kept * ENTRY + 8).store(birth, Ordering::Relaxed);
-                    }
-                    kept += 1;
-                }
-            }
-        }
-        word(COUNT).store(kept, Ordering::Release);
-        (count - kept, youngest)
     }
 
     fn unlink(&mut self, blocks: &Blocks, record: Addr) {
@@ -189,10 +312,10 @@ impl Lane {
     }
 }
 
-/// A record that is a transaction's block and whose count fits it.
+/// A block that was made as a record and whose count fits it.
 fn checked(blocks: &Blocks, record: Addr) -> Option<Place> {
     let place = blocks.locate(record).ok()?;
-    blocks.birth(&place).epoch()?;
+    blocks.birth(&place).is_record().then_some(())?;
     let count = blocks.region().word(place.at + COUNT).load(Ordering::Relaxed);
     let room = (u64::from(place.words) * 8).checked_sub(ENTRIES)? / ENTRY;
     (count <= room).then_some(place)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::attachment::Attachment;
 use crate::blocks::{Birth, Blocks};
-use crate::epoch::{Scan, read_cell};
+use crate::epoch::read_cell;
 use crate::layout::{LANES, USER_WORDS, cell_at, page};
 use crate::lease::Lease;
 use crate::sync::{AtomicU64, Ordering, fence, futex_wait, futex_wake};
@@ -41,7 +41,8 @@ pub enum Recovery {
 /// A region with blocks in it, and one root that governs which of them are the state.
 ///
 /// A handle; clones share it. It may move to other threads, but not into a child made by `fork`:
-/// a child opens the region itself.
+/// a child opens the region itself. It has no copy of a region file's memory, so that using its
+/// parent's handle ends it, and dropping that does nothing.
 ///
 /// ```
 /// use eve::{Addr, Read, Region, Slab, Write};
@@ -67,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) checkpointing: Mutex<()>,
     /// Opening got to its end; otherwise leaving must not say that the region is in order.
     ready: AtomicBool,
+    /// Who attached: a child made by `fork` has a copy of this value, but no place in the region.
+    process: u32,
     recovery: Recovery,
 }
 
@@ -116,24 +119,25 @@ impl Slab {
         let path = region.path().map(ToOwned::to_owned).unwrap_or_default();
         let io = |source| Error::Io { path: path.clone(), doing: "lock the region file", source };
         Lease::Gate.take(&region).map_err(io)?;
-        let boot = checkpoint::boot_id();
         let clean = region.word(page::CLEAN).load(Ordering::Acquire) == 1;
-        let same_boot = region.word(page::BOOT).load(Ordering::Acquire) == boot;
+        let same_boot = checkpoint::is_this_boot(region.word(page::BOOT).load(Ordering::Acquire));
         let mut recovery = Recovery::None;
-        if !clean && !same_boot {
+        // Whoever lives proves that the machine did not stop, whatever `/proc` says here or there.
+        if !clean && !same_boot && !Attachment::somebody_lives(&region) {
             // Before anything else: what the dead of another boot left in their lanes is no basis
             // for any decision.
             recovery = Recovery::Machine { epoch: checkpoint::restore(&region)? };
         }
+        checkpoint::begin_use(&region)?;
         let (attachment, arrival) = Attachment::new(region)?;
         check_root(&attachment)?;
-        attachment.region().word(page::BOOT).store(boot, Ordering::Release);
-        attachment.region().word(page::CLEAN).store(0, Ordering::Release);
+        check_directory(&attachment.blocks)?;
         let mut inner = Inner {
             attachment,
             sync_failed: AtomicBool::new(false),
             checkpointing: Mutex::new(()),
             ready: AtomicBool::new(false),
+            process: std::process::id(),
             recovery,
         };
         if arrival.alone && !clean {
@@ -167,11 +171,11 @@ impl Slab {
             });
             Attachment::forget_active(blocks, lane);
         }
-        Ok(blocks.rebuild(|at, birth: Birth| match (&reachable, birth.epoch()) {
+        Ok(blocks.rebuild(|at, birth: Birth| match &reachable {
             // Whoever held it is dead.
-            (_, None) => birth.held_bytes().is_none(),
-            (None, Some(_)) => true,
-            (Some(reachable), Some(_)) => reachable.contains(at) || pending.contains(&at),
+            _ if !birth.is_of_transaction() => birth.held_bytes().is_none(),
+            None => true,
+            Some(reachable) => reachable.contains(at) || pending.contains(&at),
         }))
     }
 
@@ -272,8 +276,9 @@ impl Slab {
         self.inner.attachment.region()
     }
 
-    /// Clears away processes that died while attached and makes what this process retired usable
-    /// again as far as nobody sees it. Commits do this by themselves now and then.
+    /// Clears away processes that died while attached and makes what they, those that left and this
+    /// process retired usable again as far as nobody sees it. Commits do this by themselves now and
+    /// then, but for what others left behind.
     ///
     /// # Errors
     /// [`Error::LanesFull`].
@@ -285,11 +290,10 @@ impl Slab {
             lanes.push(attachment.take_lane()?);
         }
         for mut lane in lanes {
-            let mut scan = Scan::default();
-            attachment.scan(&mut scan);
-            lane.reclaim(&attachment.blocks, &scan);
+            attachment.reclaim(&mut lane);
             attachment.return_lane(lane);
         }
+        attachment.reclaim_left_behind();
         Ok(())
     }
 }
@@ -330,13 +334,29 @@ fn check_root(attachment: &Attachment) -> Result<(), Error> {
     }
 }
 
+/// No directory word makes blocks of the directory, the header or the lanes.
+fn check_directory(blocks: &Blocks) -> Result<(), Error> {
+    let Some(at) = blocks.misplaced() else { return Ok(()) };
+    let path = blocks.region().path().map(ToOwned::to_owned).unwrap_or_default();
+    let what = format!("its directory word at {at} is of a chunk that cannot have blocks");
+    Err(Error::Header { path, what })
+}
+
 impl Drop for Inner {
     /// Leaves the region. The last to leave writes a checkpoint, so that the region is in order.
     fn drop(&mut self) {
         let ready = *self.ready.get_mut();
         let attachment = &self.attachment;
         let region = attachment.region();
-        if region.file().is_none() || Lease::Gate.take(region).is_err() {
+        if region.file().is_none() || self.process != std::process::id() {
+            return;
+        }
+        if ready && !attachment.has_company() {
+            // Most of the work, before the gate is shut to those who come. What comes of it is seen
+            // below: after a failure nothing is written any more.
+            let _ = checkpoint::write(self);
+        }
+        if Lease::Gate.take(region).is_err() {
             return;
         }
         let in_order = ready
@@ -345,8 +365,9 @@ impl Drop for Inner {
             && checkpoint::write(self).is_ok();
         attachment.leave();
         if in_order {
-            region.word(page::CLEAN).store(1, Ordering::Release);
+            checkpoint::end_use(&attachment.blocks);
         }
+        attachment.give_up_slot();
         Lease::Gate.give_back(region);
     }
 }

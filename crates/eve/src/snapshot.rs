@@ -45,15 +45,13 @@ impl Read for Snapshot {
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
         let blocks = self.inner.blocks();
         let place = blocks.locate(at)?;
-        match blocks.birth(&place).epoch() {
-            Some(epoch) if epoch <= self.epoch() => {
-                // SAFETY: a block of a transaction born by this epoch and reachable from it is
-                // published, so nobody writes it, and it is not reused while this snapshot's pin
-                // lies in its life (epoch, invariant 3); the slice borrows the snapshot.
-                Ok(unsafe { blocks.content(&place) })
-            }
-            _ => Err(Error::corrupt("a block that this version does not have", at)),
+        if blocks.published(&place, self.epoch()).is_none() {
+            return Err(Error::corrupt("a block that this version does not have", at));
         }
+        // SAFETY: a published block is written by nobody (blocks, 4). It is not used again while
+        // this snapshot's pin lasts, whether its version sees the block (epoch, 3) or only this
+        // address does (epoch, 4); the slice borrows the snapshot.
+        Ok(unsafe { blocks.content(&place) })
     }
 
     fn seed(&self) -> u64 {

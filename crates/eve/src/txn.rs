@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::blocks::{Birth, Place};
-use crate::epoch::{self, RootWord, Scan};
+use crate::epoch::{self, RootWord};
 use crate::lane::Lane;
 use crate::layout::{lane, lane_at};
 use crate::slab::Inner;
@@ -117,11 +117,9 @@ impl Txn {
 
 #[cold]
 fn reclaim(inner: &Inner, lane: &mut Lane) {
-    let mut scan = Scan::default();
-    inner.attachment.scan(&mut scan);
-    lane.reclaim(inner.blocks(), &scan);
-    if lane.is_held_up() {
-        inner.attachment.sweep();
+    inner.attachment.reclaim(lane);
+    if lane.is_held_up() && inner.attachment.sweep() > 0 {
+        inner.attachment.reclaim_left_behind();
     }
 }
 
@@ -130,8 +128,8 @@ impl Read for Txn {
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
         let blocks = self.base.inner.blocks();
         let place = blocks.locate(at)?;
-        let birth = blocks.birth(&place);
-        if birth == self.birth || birth.epoch().is_some_and(|epoch| epoch <= self.base.epoch()) {
+        let own = blocks.birth(&place) == self.birth;
+        if own || blocks.published(&place, self.base.epoch()).is_some() {
             // SAFETY: the transaction's own blocks are written through `&mut self` only, which this
             // borrow of `self` excludes; all others are as in `Snapshot`.
             return Ok(unsafe { blocks.content(&place) });
@@ -164,10 +162,9 @@ impl Write for Txn {
         let blocks = self.base.inner.blocks();
         // An address that is no block has nothing to give back; whoever read it was told.
         let Ok(place) = blocks.locate(at) else { return };
-        let birth = blocks.birth(&place);
-        if birth == self.birth {
+        if blocks.birth(&place) == self.birth {
             blocks.free(&place);
-        } else if birth.epoch().is_some_and(|epoch| epoch <= self.base.epoch())
+        } else if let Some(birth) = blocks.published(&place, self.base.epoch())
             && let Some(lane) = self.lane.as_mut()
         {
             lane.retired.push((at, birth));

@@ -122,7 +122,10 @@ impl Slab {
             for lane in 0..LANES as u8 {
                 reclaim::accounted(blocks, lane, |at, birth| {
                     let there = blocks.locate(at).map(|place| blocks.birth(&place));
-                    if birth.is_none() || there.ok() == birth {
+                    let is_there = |birth: Birth| {
+                        there.as_ref().is_ok_and(|now| *now == birth || *now == birth.dying())
+                    };
+                    if birth.is_none_or(is_there) {
                         retired.insert(at);
                     }
                 });
@@ -134,11 +137,11 @@ impl Slab {
             ..Verification::default()
         };
         let mut leaked = 0;
-        blocks.each(|at, birth: Birth| match birth.epoch() {
-            None => found.payload_blocks += 1,
-            Some(_) if reachable.contains(at) => {}
-            Some(_) if retired.contains(at) => found.retired_blocks += 1,
-            Some(_) => leaked += 1,
+        blocks.each(|at, birth: Birth| match birth.is_of_transaction() {
+            false => found.payload_blocks += 1,
+            true if reachable.contains(at) => {}
+            true if retired.contains(at) => found.retired_blocks += 1,
+            true => leaked += 1,
         })?;
         found.leaked_blocks = quiet.then_some(leaked);
         for (chunk, bits) in &reachable.chunks {
@@ -158,17 +161,18 @@ impl Slab {
 
 fn check_checkpoint(blocks: &Blocks) -> Result<(), Error> {
     let region = blocks.region();
-    for (which, at) in header::CHECKPOINTS.into_iter().enumerate() {
+    loop {
+        let Some((which, record)) = header::Checkpoint::newest(region) else { return Ok(()) };
         let pinned = region.word(page::CHECKPOINT_PINS + which as u64 * 8).load(Ordering::Acquire);
-        let record = header::Checkpoint::load(region, which);
-        if pinned != 0 && record.is_none_or(|record| record.epoch != pinned) {
-            return Err(Error::corrupt(
-                "a checkpoint record that is not whole",
-                Addr::from_raw(at),
-            ));
+        if pinned == record.epoch {
+            return Ok(());
+        }
+        // Others may be writing checkpoints: a record that stood still and is not pinned is damaged.
+        if header::Checkpoint::newest(region) == Some((which, record)) {
+            let at = Addr::from_raw(header::CHECKPOINTS[which]);
+            return Err(Error::corrupt("a checkpoint whose version is not pinned", at));
         }
     }
-    Ok(())
 }
 
 fn check_lives_apart(

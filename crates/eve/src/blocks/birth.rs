@@ -4,7 +4,8 @@ use crate::epoch::{EPOCH_BITS, EPOCH_MASK};
 use crate::layout::LANES;
 
 /// `kind << 56 | number`. Kinds below the number of lanes are blocks of transactions: the lane that
-/// made them and the epoch it wanted to commit. 0 is a free block; epochs begin at 1.
+/// made them and the epoch it wanted to commit, with two flags above the epoch. 0 is a free block;
+/// epochs begin at 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Birth(pub(crate) u64);
 
@@ -15,11 +16,27 @@ const HELD: u64 = 0xfe;
 /// A payload that was sent and that nobody has received.
 const SENT: u64 = 0xff;
 
+/// Of a block that no version sees any more: nobody gets it from now on, and when all are gone who
+/// may have got it before, it is free.
+const DYING: u64 = 1 << 55;
+/// Of a retire record, which is no part of any version.
+const RECORD: u64 = 1 << 54;
+
 impl Birth {
     /// A block of the transaction in `lane` that wants to become `epoch`.
     #[inline]
     pub(crate) const fn transaction(lane: u8, epoch: u64) -> Birth {
         Birth((lane as u64) << EPOCH_BITS | epoch)
+    }
+
+    /// A retire record of the same transaction.
+    pub(crate) const fn record(self) -> Birth {
+        Birth(self.0 | RECORD)
+    }
+
+    /// The same block, once no version sees it any more.
+    pub(crate) const fn dying(self) -> Birth {
+        Birth(self.0 | DYING)
     }
 
     pub(crate) const fn held(bytes: u64) -> Birth {
@@ -48,10 +65,30 @@ impl Birth {
         self.0 == 0
     }
 
-    /// The epoch in which a transaction's block was born; `None` for any other block.
+    /// Whether a transaction made it: a block of a version, one that is dying, or a record.
+    pub(crate) const fn is_of_transaction(self) -> bool {
+        self.kind() < LANES as u64 && self.number() != 0
+    }
+
+    /// Whether it is a retire record.
+    pub(crate) const fn is_record(self) -> bool {
+        self.is_of_transaction() && self.0 & (RECORD | DYING) == RECORD
+    }
+
+    /// The epoch in which a block of a version was born; `None` for any other block.
     #[inline]
     pub(crate) const fn epoch(self) -> Option<u64> {
-        if self.kind() < LANES as u64 && self.number() != 0 { Some(self.number()) } else { None }
+        if self.is_of_transaction() && self.0 & (RECORD | DYING) == 0 {
+            Some(self.number())
+        } else {
+            None
+        }
+    }
+
+    /// The lane of the transaction that made it.
+    #[inline]
+    pub(crate) const fn lane(self) -> u8 {
+        self.kind() as u8
     }
 
     /// The length of a payload somebody holds.

@@ -36,7 +36,6 @@ impl Blocks {
                 }
             } else if !entry.is_free() {
                 // Claimed by the dead, a tail without its head, or damaged.
-                debug_assert!(entry.is_claimed() || entry.is_tail() || entry.0 > 0);
                 self.entry_word(chunk).store(Entry::FREE.0, Ordering::Relaxed);
             }
             free_chunks += u64::from(self.entry(chunk).is_free());

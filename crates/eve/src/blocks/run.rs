@@ -93,9 +93,10 @@ impl Blocks {
         let length = bytes.next_multiple_of(16);
         self.region.word(start.start() + chunk::LENGTH).store(length, Ordering::Relaxed);
         self.region.word(start.start() + chunk::BIRTHS).store(birth.0, Ordering::Relaxed);
-        self.entry_word(start).store(Entry::large(count).0, Ordering::Release);
-        for index in 1..count {
-            self.entry_word(start.plus(index)).store(Entry::TAIL.0, Ordering::Release);
+        // The head last: a block that is there has all its chunks.
+        for index in (0..count).rev() {
+            let entry = if index == 0 { Entry::large(count) } else { Entry::TAIL };
+            self.entry_word(start.plus(index)).store(entry.0, Ordering::Release);
         }
         Place {
             at: start.start() + chunk::LARGE_DATA,
@@ -120,32 +121,32 @@ impl Blocks {
     /// Returns how many blocks those were.
     pub(crate) fn roll_back(&self, lane: u8, unpublished: Option<Birth>) -> u64 {
         let mut blocks = 0;
-        let mut run_end = ChunkId(0);
+        let mut headless = false;
         for chunk in self.chunks() {
             let entry = self.entry(chunk);
-            if let Some(run) = self.run_of(chunk, entry) {
-                let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
-                if unpublished.is_some_and(|birth| self.free_if(at, birth)) {
-                    blocks += 1;
-                } else {
-                    run_end = run_end.max(chunk.plus(run));
-                }
-            } else if entry == Entry::claimed(lane) {
-                // Its head was already there: then the lane died just before saying so.
-                let becomes = if chunk < run_end { Entry::TAIL } else { Entry::FREE };
-                self.entry_word(chunk).store(becomes.0, Ordering::Release);
-                if becomes.is_free() {
-                    self.count_free_chunks(|free| free + 1);
-                }
-            } else if let (Some(class), Some(birth)) = (entry.class(), unpublished) {
-                for (index, word) in self.births(chunk, class).iter().enumerate() {
-                    if word.load(Ordering::Acquire) == birth.0 {
-                        let at = Blocks::address(chunk, class, index as u32);
-                        blocks += u64::from(self.free_if(at, birth));
-                    }
-                }
+            // A large block gets its tails first: those after a claimed chunk never got a head.
+            headless = entry == Entry::claimed(lane) || headless && entry.is_tail();
+            if headless {
+                self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
+                self.count_free_chunks(|free| free + 1);
+            } else if let Some(birth) = unpublished {
+                blocks += self.roll_back_chunk(chunk, entry, birth);
             }
         }
         blocks
+    }
+
+    fn roll_back_chunk(&self, chunk: ChunkId, entry: Entry, birth: Birth) -> u64 {
+        let free = |at| self.free_if(at, birth) || self.free_if(at, birth.record());
+        if self.run_of(chunk, entry).is_some() {
+            return u64::from(free(Addr::from_raw(chunk.start() + chunk::LARGE_DATA)));
+        }
+        let Some(class) = entry.class() else { return 0 };
+        let births = self.births(chunk, class).iter().enumerate();
+        let found = births.filter(|(_, word)| {
+            let found = Birth(word.load(Ordering::Acquire));
+            found == birth || found == birth.record()
+        });
+        found.map(|(index, _)| u64::from(free(Blocks::address(chunk, class, index as u32)))).sum()
     }
 }

@@ -83,13 +83,19 @@ impl Blocks {
                 0
             };
             let new = next_version(old) | next;
-            if head.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-                && self.is_small(chunk, class)
+            if head.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+                continue;
+            }
+            if self.is_small(chunk, class)
                 && let Some(free) = self.activate(chunk)
             {
                 self.lane_word(chunk).store(u64::from(lane), Ordering::Release);
                 return Some(Taken { chunk, free });
             }
+            // Whatever is on the stack is listed. This was not, so what it leads to, maybe to
+            // itself, is no better.
+            let drop_all = |old| Some(next_version(old));
+            let _ = head.fetch_update(Ordering::AcqRel, Ordering::Relaxed, drop_all);
         }
     }
 

@@ -3,6 +3,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::region::flushed;
 use crate::region::tests::quick_folder;
 use crate::structure::WordMap;
 use crate::{Marks, Options, Recovery, Snapshot};
@@ -165,4 +166,86 @@ fn memory_has_nothing_to_save() {
     let slab = Slab::create(Region::anonymous(1 << 24).unwrap()).unwrap();
     set(&slab, 1, 1);
     assert_eq!(slab.sync().unwrap(), 1);
+}
+
+#[test]
+fn a_checkpoint_that_got_no_pin_leaves_others_to_write_theirs() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    let slab = create(&path);
+    let mut held = Vec::new();
+    while let Ok(snapshot) = slab.snapshot() {
+        held.push(snapshot);
+        match slab.begin() {
+            Ok(txn) => drop(txn.commit(Addr::NONE).unwrap()),
+            Err(_) => break,
+        }
+    }
+    set(&Slab::open(Region::open(&path).unwrap()).unwrap(), 1, 1);
+    assert!(matches!(slab.sync(), Err(Error::PinsFull { .. })));
+    let other = Slab::open(Region::open(&path).unwrap()).unwrap();
+    assert_eq!(Lease::Checkpoint.try_take(other.region()), Some(true), "nobody holds it");
+    Lease::Checkpoint.give_back(other.region());
+    assert_eq!(other.sync().unwrap(), other.commits());
+}
+
+/// Killed between pinning the version and writing the record.
+#[test]
+fn a_pin_without_its_record_is_no_damage() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    let slab = create(&path);
+    set(&slab, 1, 1);
+    slab.sync().unwrap();
+    set(&slab, 1, 2);
+    let pins = slab.region().atomics(page::CHECKPOINT_PINS, 2);
+    pins[1].store(2, Ordering::Release);
+    slab.verify(trace).unwrap();
+    pins[0].store(0, Ordering::Release);
+    assert!(slab.verify(trace).is_err(), "a record that counts is pinned");
+}
+
+/// The disk keeps what page 0 said when it was last flushed, and everything else as it came to be.
+#[test]
+fn a_region_that_was_in_order_is_in_use_on_the_disk_before_anything_changes() {
+    let folder = quick_folder();
+    let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
+    let slab = create(&path);
+    set(&slab, 1, 1);
+    drop(slab);
+    let clean = fs::read(&path).unwrap();
+    flushed::watch();
+    let slab = Slab::open(Region::open(&path).unwrap()).unwrap();
+    for value in 2..200 {
+        set(&slab, 1, value);
+    }
+    let mut image = fs::read(&path).unwrap();
+    let page_0 = if flushed::image().is_empty() { clean } else { flushed::image() };
+    image[..PAGE as usize].copy_from_slice(&page_0[..PAGE as usize]);
+    image[page::BOOT as usize..page::BOOT as usize + 8].fill(0x5a);
+    fs::write(&copy, image).unwrap();
+    let opened = Slab::open(Region::open(&copy).unwrap()).unwrap();
+    assert_eq!(opened.recovery(), Recovery::Machine { epoch: 1 });
+    for value in 1000..1200 {
+        set(&opened, value % 7 + 1, value);
+        opened.sync().unwrap();
+        opened.reclaim().unwrap();
+        opened.verify(trace).unwrap();
+    }
+}
+
+#[test]
+fn a_region_is_in_order_only_when_all_of_it_is_on_the_disk() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    let slab = create(&path);
+    set(&slab, 1, 1);
+    slab.sync().unwrap();
+    drop(slab.allocate(100_000).unwrap()); // changes what no later checkpoint is needed for
+    flushed::watch();
+    drop(slab);
+    let (last, mut now) = (flushed::image(), fs::read(&path).unwrap());
+    assert_eq!(now[page::CLEAN as usize], 1);
+    now[page::CLEAN as usize] = 0;
+    assert!(last == now, "nothing else changed after it was flushed");
 }

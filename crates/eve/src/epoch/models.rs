@@ -73,13 +73,39 @@ fn pin_against_reclaim() {
         unpin(&other.pins[0]);
     });
     assert!(words.commit(1, RootWord::new(0, 1), 16));
-    let mut scan = Scan::default();
-    scan.begin();
+    let mut scan = Scan::begin(&words.root);
     scan.see(&words.pins[0]);
     scan.finish();
     if scan.holder(1, 2).is_none() {
         witness(0, Access::Write);
     }
+    reader.join().unwrap();
+}
+
+/// A reader has the address of a block that its version does not see any more, though its birth says
+/// nothing against it, while a writer marks the block and uses it again if the scan allows it.
+fn stale_address_against_reuse() {
+    const BIRTH: u64 = 1;
+    const DYING: u64 = 2;
+    witness_slots(1);
+    let words = Words::new(RootWord::new(0, 2));
+    let birth = Arc::new(AtomicU64::new(BIRTH));
+    let (other, stale) = (Arc::clone(&words), Arc::clone(&birth));
+    let reader = thread::spawn(move || {
+        other.pin(0);
+        if stale.load(Ordering::Acquire) == BIRTH {
+            witness(0, Access::Read);
+        }
+        unpin(&other.pins[0]);
+    });
+    birth.store(DYING, Ordering::Release);
+    let mut scan = Scan::begin(&words.root);
+    scan.see(&words.pins[0]);
+    scan.finish();
+    if scan.holder(1, scan.newest() + 1).is_none() {
+        witness(0, Access::Write);
+    }
+    words.commit(1, RootWord::new(0, 2), 16);
     reader.join().unwrap();
 }
 
@@ -132,6 +158,21 @@ fn loom_unpin_needs_its_release() {
 #[test]
 fn loom_scan_needs_its_acquire() {
     assert!(!holds_without(&["scan: pin"], pin_against_reclaim));
+}
+
+#[test]
+fn loom_stale_address_against_reuse() {
+    loom::model(stale_address_against_reuse);
+}
+
+#[test]
+fn loom_a_stale_address_needs_the_fence_of_the_pin() {
+    assert!(!holds_without(&["pin: fence"], stale_address_against_reuse));
+}
+
+#[test]
+fn loom_a_stale_address_needs_the_fence_of_the_scan() {
+    assert!(!holds_without(&["scan: fence"], stale_address_against_reuse));
 }
 
 #[test]

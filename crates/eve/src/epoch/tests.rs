@@ -3,8 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn scan_of(epochs: &[u64]) -> Scan {
-    let mut scan = Scan::default();
-    scan.begin();
+    let mut scan = Scan::begin(&AtomicU64::new(0));
     for epoch in epochs {
         scan.see(&AtomicU64::new(*epoch));
     }

@@ -126,6 +126,19 @@ fn lanes_cells_slots_and_chunks_are_as_the_document_says() {
 }
 
 #[test]
+fn the_flags_of_a_birth_are_those_of_the_document() {
+    use crate::blocks::Birth;
+    let plain = Birth::transaction(5, 7);
+    assert_eq!(plain.0, 5 << 56 | 7);
+    assert_eq!(plain.record().0, plain.0 | 1 << 54);
+    assert_eq!(plain.dying().0, plain.0 | 1 << 55);
+    assert!(says("54").starts_with("a retire record"));
+    assert!(says("55").starts_with("one that no version sees any more"));
+    assert_eq!(plain.epoch(), Some(7));
+    assert_eq!((plain.record().epoch(), plain.dying().epoch()), (None, None));
+}
+
+#[test]
 fn size_classes_are_those_of_the_document() {
     assert!(section().contains("multiples of 16 up to 256; then four to a\ndoubling, up to 16384"));
     let mut expected: Vec<u64> = (1..=16).map(|granules| granules * 16).collect();

@@ -32,7 +32,10 @@ pub(super) fn create(path: &Path, options: &Options) -> Result<Region, Error> {
         .open(&draft)
         .map_err(|source| refused(path, "create the file", source))?;
     let made = fill(file, path, options).and_then(|region| {
+        // First what it is, then its name: no machine that stops leaves a name of nothing.
+        region.flush(region.allocated())?;
         name(&draft, path)?;
+        sync_folder(path).inspect_err(|_| drop(fs::remove_file(path)))?;
         Ok(region)
     });
     if made.is_err() {
@@ -70,6 +73,9 @@ fn reserve(file: File, path: &Path, limit: u64) -> Result<Region, Error> {
 
 fn mapped(file: File, path: &Path, map: memmap2::MmapRaw, limit: u64) -> Result<Region, Error> {
     let start = NonNull::new(map.as_mut_ptr()).ok_or(Error::Memory { bytes: limit })?;
+    // A child made by `fork` would share pins and lanes with its parent, who knows nothing of it.
+    // Where the system cannot keep the memory from it, the word of `Slab`'s documentation stands.
+    let _ = map.advise(memmap2::Advice::DontFork);
     let backing = Backing::File { file, path: path.to_owned(), map };
     Ok(Region { start, limit, backing })
 }
@@ -87,6 +93,16 @@ fn name(draft: &Path, path: &Path) -> Result<(), Error> {
         }
         Err(errno) => Err(refused(path, "name the new file", errno.into())),
     }
+}
+
+/// Makes a new name durable.
+fn sync_folder(path: &Path) -> Result<(), Error> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| refused(path, "write the folder to the disk", source))
 }
 
 pub(super) fn open(path: &Path) -> Result<Region, Error> {

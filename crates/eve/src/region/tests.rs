@@ -191,3 +191,19 @@ fn a_folder_that_cannot_be_written_says_so() {
     let unwritable = Region::open("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
     assert!(unwritable.is_err(), "{unwritable:?}");
 }
+
+/// The directory has words for the chunks in which it lies itself, and page 0, and the lanes.
+#[test]
+fn a_directory_that_makes_blocks_of_the_header_is_refused() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    sample(&path);
+    let file = fs::File::options().read(true).write(true).open(&path).unwrap();
+    for chunk in 0..layout::ChunkId(0).first_of_group().0 {
+        let at = layout::ChunkId(chunk).entry();
+        file.write_all_at(&2_u64.to_le_bytes(), at).unwrap();
+        assert!(matches!(use_all(&path), Err(Error::Header { .. })), "chunk {chunk}");
+        file.write_all_at(&[0; 8], at).unwrap();
+    }
+    use_all(&path).unwrap();
+}

@@ -419,3 +419,170 @@ fn a_region_that_goes_on_after_its_last_user_left_is_whole() {
         assert_whole(&slab);
     }
 }
+
+/// A transaction that lost still holds its blocks, though later versions have its number behind them.
+#[test]
+fn a_snapshot_never_lends_what_a_transaction_still_writes() {
+    let slab = memory();
+    let mut loser = slab.begin().unwrap();
+    let at = loser.alloc(16).unwrap();
+    set(&slab, &[(1, 1)]);
+    let snapshot = slab.snapshot().unwrap();
+    assert!(snapshot.words(at).is_err(), "written by somebody else");
+    let mut other = slab.begin().unwrap();
+    assert!(other.words(at).is_err() && other.words_mut(at).is_none());
+    other.retire(at);
+    let root = other.base();
+    other.commit(root).unwrap();
+    slab.reclaim().unwrap();
+    loser.words_mut(at).expect("still its own")[0] = 7;
+    drop(loser);
+    assert_whole(&slab);
+}
+
+/// Addresses are plain numbers: one that was kept too long, or that damage made up, is an error or
+/// a block that stands still.
+#[test]
+fn what_a_snapshot_lends_stands_still_even_behind_a_stale_address() {
+    let slab = memory();
+    let one_block = |value: u64| {
+        let made = slab.swap(|txn| {
+            let at = txn.alloc(4096)?; // few of them fill a chunk, so places soon come again
+            txn.words_mut(at).expect("born here")[0] = value;
+            txn.retire(txn.base());
+            Ok::<_, Error>((at, at))
+        });
+        made.unwrap().1
+    };
+    let at = one_block(7);
+    one_block(8);
+    let snapshot = slab.snapshot().unwrap();
+    let lent = snapshot.words(at).expect("not reclaimed yet");
+    slab.reclaim().unwrap();
+    for value in 100..200 {
+        one_block(value);
+    }
+    slab.reclaim().unwrap();
+    assert_eq!(lent[0], 7, "as long as the snapshot lives");
+    assert!(snapshot.words(at).is_err(), "but nobody gets it any more");
+    drop(snapshot);
+    slab.reclaim().unwrap();
+    assert_eq!(slab.stats().blocks, 1, "and then it is used again");
+}
+
+/// Reclaiming writes retire records, so nobody may be reading them.
+#[test]
+fn a_retire_record_is_no_block_of_a_version() {
+    let slab = memory();
+    set(&slab, &[(1, 1)]);
+    let held = slab.snapshot().unwrap();
+    set(&slab, &[(1, 2)]);
+    let region = slab.region();
+    let record = region.word(crate::layout::lane_at(0) + crate::layout::lane::RETIRED);
+    let record = Addr::from_raw(record.load(Ordering::Acquire));
+    assert!(!record.is_none());
+    assert!(slab.snapshot().unwrap().words(record).is_err());
+    let mut txn = slab.begin().unwrap();
+    assert!(txn.words(record).is_err());
+    txn.retire(record);
+    let root = txn.base();
+    txn.commit(root).unwrap();
+    drop(held);
+    slab.reclaim().unwrap();
+    assert_whole(&slab);
+}
+
+/// One bit in the directory frees the second chunk of a large block.
+#[test]
+fn a_large_block_whose_chunks_are_not_all_its_own_is_damaged() {
+    let slab = memory();
+    let mut txn = slab.begin().unwrap();
+    let at = txn.alloc(200_000).unwrap();
+    txn.commit(at).unwrap();
+    let snapshot = slab.snapshot().unwrap();
+    assert!(snapshot.words(at).is_ok());
+    let second = crate::layout::ChunkId::holding(at.raw()).plus(1);
+    slab.region().word(second.entry()).store(0, Ordering::Release);
+    assert!(matches!(snapshot.words(at), Err(Error::Corrupt { .. })));
+}
+
+/// A stack of chunks that leads back into itself is dropped and not followed for ever.
+#[test]
+fn a_stack_that_runs_in_a_circle_is_dropped() {
+    use crate::layout::{ChunkId, chunk};
+    let slab = memory();
+    let fill = |count: usize| {
+        let mut txn = slab.begin().unwrap();
+        let blocks: Vec<Addr> = (0..count).map(|_| txn.alloc(4096).unwrap()).collect();
+        (txn, blocks)
+    };
+    let (txn, blocks) = fill(100); // several chunks, which are listed once they are free again
+    drop(txn);
+    for at in blocks {
+        let start = ChunkId::holding(at.raw());
+        slab.region().word(start.start() + chunk::NEXT).store(start.0.into(), Ordering::Release);
+    }
+    let (txn, blocks) = fill(1000);
+    let different: HashSet<Addr> = blocks.iter().copied().collect();
+    assert_eq!(different.len(), blocks.len());
+    drop(txn);
+    assert_whole(&slab);
+}
+
+#[test]
+fn what_one_that_left_retired_is_used_by_those_who_stay() {
+    let folder = quick_folder();
+    let path = folder.path().join("left.eve");
+    let stays = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    set(&stays, &(0..100).map(|key| (key, 0)).collect::<Vec<_>>());
+    let held = stays.snapshot().unwrap();
+    let leaves = Slab::open(Region::open(&path).unwrap()).unwrap();
+    let running = leaves.begin().unwrap(); // so that what follows is in other lanes than the first
+    for key in 0..100 {
+        set(&leaves, &[(key, 1)]);
+    }
+    drop((running, leaves));
+    assert!(stays.stats().retired_blocks > 0);
+    drop(held);
+    stays.reclaim().unwrap();
+    assert_eq!(stays.stats().retired_blocks, 0);
+    assert_whole(&stays);
+}
+
+/// Somebody whose `/proc` looks otherwise opens what others are at work in.
+#[test]
+fn a_boot_that_seems_another_takes_nothing_from_the_living() {
+    let folder = quick_folder();
+    let path = folder.path().join("boot.eve");
+    let here = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    set(&here, &[(1, 1)]);
+    here.region().word(page::BOOT).store(0x5a5a, Ordering::Release);
+    let there = Slab::open(Region::open(&path).unwrap()).unwrap();
+    assert_eq!(there.recovery(), Recovery::None);
+    assert_eq!((here.commits(), there.commits()), (1, 1));
+    assert_eq!(content(&there.snapshot().unwrap()), BTreeMap::from([(1, 1)]));
+}
+
+/// A child made by `fork` that ends must not leave in its parent's name.
+#[test]
+fn a_forked_child_does_not_give_up_its_parents_place() {
+    let folder = quick_folder();
+    let path = folder.path().join("fork.eve");
+    let slab = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    set(&slab, &[(1, 1)]);
+    // SAFETY: the child drops one value, which allocates nothing, and ends.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop(slab);
+        // SAFETY: ends this process, without the test harness it has a copy of.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child above and writes its status to a local.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0, "the child ended by itself");
+    assert_eq!(slab.stats().attachments.len(), 1);
+    let other = Slab::open(Region::open(&path).unwrap()).unwrap();
+    assert_eq!(other.stats().attachments.len(), 2);
+    assert_eq!(content(&other.snapshot().unwrap()), BTreeMap::from([(1, 1)]));
+}
