@@ -22,6 +22,16 @@ fn collect(heap: &mut Heap, roots: &mut [Word]) {
     heap.collect(roots.iter_mut());
 }
 
+/// Invariant 2 of trees, at every node.
+fn is_balanced(heap: &Heap, word: Word) -> bool {
+    if heap.form(word) != Some(Form::Map) {
+        return true;
+    }
+    let (left, right) = (heap.field(word, 3), heap.field(word, 4));
+    let (l, r) = (heap.tree_len(left) + 1, heap.tree_len(right) + 1);
+    l <= 3 * r && r <= 3 * l && is_balanced(heap, left) && is_balanced(heap, right)
+}
+
 #[derive(Clone, Debug)]
 enum VectorStep {
     Push(i64),
@@ -114,12 +124,14 @@ proptest! {
             prop_assert_eq!(heap.tree_len(map), model.len());
             prop_assert_eq!(heap.tree_get(map, int(key)).unwrap(), model.get(&key).map(|&n| int(n)));
         }
+        prop_assert!(is_balanced(&heap, map));
         let entries: Vec<(Word, Word)> = heap.entries(map).collect();
         let expected: Vec<(Word, Word)> = model.iter().map(|(&k, &v)| (int(k), int(v))).collect();
         prop_assert_eq!(&entries, &expected);
         // A tree built at once equals one built step by step.
         let sorted = heap.tree_sorted(MAP, &entries).unwrap();
         prop_assert!(heap.equal(map, sorted).unwrap());
+        prop_assert!(is_balanced(&heap, sorted));
     }
 
     #[test]
@@ -226,6 +238,22 @@ fn a_chain_of_a_million_objects_is_collected_without_depth() {
     }
     collect(&mut heap, &mut roots);
     assert_eq!(heap.used(), 2_000_000);
+}
+
+#[test]
+fn keys_that_come_in_order_make_no_chain() {
+    let mut heap = heap();
+    let (mut up, mut down) = (EMPTY_MAP, EMPTY_MAP);
+    for n in 0..2000 {
+        up = heap.tree_insert(MAP, up, int(n), Word::NIL).unwrap();
+        down = heap.tree_insert(MAP, down, int(-n), Word::NIL).unwrap();
+    }
+    assert!(is_balanced(&heap, up) && is_balanced(&heap, down));
+    for n in 0..1500 {
+        up = heap.tree_remove(MAP, up, int(n)).unwrap();
+    }
+    assert!(is_balanced(&heap, up));
+    assert_eq!(heap.tree_len(up), 500);
 }
 
 #[test]

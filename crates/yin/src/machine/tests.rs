@@ -354,3 +354,21 @@ fn an_empty_program_is_nil_even_after_another() {
         assert_eq!(machine.run(10), Outcome::Done(expected));
     }
 }
+
+#[test]
+fn collections_keep_what_globals_closures_and_waiting_calls_hold() {
+    let source = "(def kept [\"a long text\" {:a 1.5e300}])
+                  (defn counter [start] (fn [n] [start n]))
+                  (def closure (counter [\"captured\" 1]))
+                  (defn churn [n] (loop [n n] (if (= n 0) nil (do [n [n]] (recur (dec n))))))
+                  (defn wait [held] (let [answer (perform :ask)] (churn 50) [held answer]))
+                  (let [got (wait (vec (range 40)))] (churn 50) [kept (closure 2) (count (first got)) (second got)])";
+    let mut machine = Machine::new(NoFacts, Limits::default());
+    machine.start(&Program::read("t", source).unwrap()).unwrap();
+    let Outcome::Perform { id, .. } = machine.run(1_000) else { panic!() };
+    machine.resume(id, Ok(Value::text("a long answer"))).unwrap();
+    let Outcome::Done(value) = machine.run(10_000) else { panic!() };
+    let expected = r#"[["a long text" {:a 1.5e300}] [["captured" 1] 2] 40 "a long answer"]"#;
+    assert_eq!(value, datom::edn::read(expected).unwrap());
+    assert!(machine.collections() > 100);
+}
