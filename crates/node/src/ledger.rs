@@ -99,7 +99,12 @@ struct State {
 }
 
 impl Trail {
-    pub(crate) fn new(database: &Database, reporter: Reporter, by: &str, program: Option<u64>) -> Self {
+    pub(crate) fn new(
+        database: &Database,
+        reporter: Reporter,
+        by: &str,
+        program: Option<u64>,
+    ) -> Self {
         let state = State {
             database: database.clone(),
             reporter,
@@ -171,12 +176,16 @@ impl Audit for Trail {
         let Some(call) = state.call.take() else {
             // Refused before it was recorded: the whole record follows with the next commit.
             let refused = Value::text(&format!("bridge-refused-{}", state.outcome.len()));
-            state.outcome.extend(record.transaction().into_iter().map(|entity| named(entity, &refused)));
+            state
+                .outcome
+                .extend(record.transaction().into_iter().map(|entity| named(entity, &refused)));
             return;
         };
-        let known = [("bridge/outcome", Some(Value::Keyword(record.outcome()))),
+        let known = [
+            ("bridge/outcome", Some(Value::Keyword(record.outcome()))),
             ("bridge/performed", Some(Value::Bool(record.performed))),
-            ("bridge/message", message(record))];
+            ("bridge/message", message(record)),
+        ];
         state.outcome.extend(known.into_iter().filter_map(|(attribute, value)| {
             let add = [Value::keyword("db/add"), Value::Ref(call), Value::keyword(attribute)];
             Some(Value::Vector([&add[..], &[value?]].concat()))

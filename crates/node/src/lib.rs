@@ -15,8 +15,8 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
-pub mod command;
 mod clock;
+pub mod command;
 mod facts;
 mod fault;
 mod ledger;

@@ -75,8 +75,7 @@ fn table(value: &Value) -> Option<Output> {
     if map.len() != 2 {
         return None;
     }
-    let columns: Vec<String> =
-        value.get("columns")?.as_slice()?.iter().map(plain).collect();
+    let columns: Vec<String> = value.get("columns")?.as_slice()?.iter().map(plain).collect();
     let rows: Option<Vec<Vec<Value>>> = value
         .get("rows")?
         .as_slice()?

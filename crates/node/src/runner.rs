@@ -73,7 +73,14 @@ impl Runner {
         }
         let (port, dock) = bridge::link(RING_SLOTS, Shelf::shared()).map_err(Fault::new)?;
         let facts = ProgramFacts::new(&database, reporter, by, program, trail.clone());
-        Ok(Self { machine: Machine::new(facts, Limits::default()), bridge, port, dock, database, trail })
+        Ok(Self {
+            machine: Machine::new(facts, Limits::default()),
+            bridge,
+            port,
+            dock,
+            database,
+            trail,
+        })
     }
 
     /// The flag that stops the machine at its next safepoint.
@@ -140,7 +147,9 @@ impl Runner {
         };
         let id = match self.port.send(entity, &args) {
             Ok(id) => id,
-            Err(error) => return Ok(Err(refusal(op, &Failure::new("bridge/unsent", &error.to_string())))),
+            Err(error) => {
+                return Ok(Err(refusal(op, &Failure::new("bridge/unsent", &error.to_string()))));
+            }
         };
         self.bridge.serve(&mut self.dock).map_err(Fault::new)?;
         while let Some(response) = self.port.poll().map_err(Fault::new)? {

@@ -20,9 +20,9 @@ const NODE: &str = r#"
 /// say who made it and why, in attributes of the first.
 pub(crate) fn schema() -> [Vec<Value>; 2] {
     let node = edn::read(NODE).ok().and_then(|value| value.as_slice().map(<[_]>::to_vec));
-    let operations = bridge::handlers::builtin(Path::new("/")).into_iter().map(|(name, _)| {
-        Value::map([(Value::keyword("db/ident"), Value::Keyword(name))])
-    });
+    let operations = bridge::handlers::builtin(Path::new("/"))
+        .into_iter()
+        .map(|(name, _)| Value::map([(Value::keyword("db/ident"), Value::Keyword(name))]));
     let layers = [
         operations.collect(),
         yin::schema(),

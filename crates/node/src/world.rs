@@ -129,7 +129,10 @@ fn tell_opening(opening: &Opening) {
         let kept = opening.set_aside.as_ref().map(|path| path.display().to_string());
         let kept = kept.map_or_else(String::new, |path| format!("; the old file is {path}"));
         let replayed = opening.replayed;
-        tell.tell("rebuilt", format_args!("the region, from {replayed} transactions of the log: {why}{kept}"));
+        tell.tell(
+            "rebuilt",
+            format_args!("the region, from {replayed} transactions of the log: {why}{kept}"),
+        );
     }
 }
 

@@ -125,7 +125,8 @@ fn run(shown: &str, folder: &Path) -> String {
         .output()
         .unwrap();
     let mut printed = String::from_utf8(output.stdout).unwrap();
-    printed = printed.replace(&folder.canonicalize().unwrap().display().to_string(), "/home/ada/demo");
+    printed =
+        printed.replace(&folder.canonicalize().unwrap().display().to_string(), "/home/ada/demo");
     if !printed.is_empty() && !printed.ends_with('\n') {
         printed.push('\n');
     }

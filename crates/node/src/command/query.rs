@@ -49,7 +49,8 @@ fn inputs(texts: &[String]) -> Result<Vec<Input>, Box<Fault>> {
             Fault::in_edn(&error, &format!("input {}", number + 1), text).help(QUOTES)
         })?;
         if matches!(value, Value::Symbol(_)) {
-            Reporter::telling().tell("note", format_args!("the input {text} is a symbol; {QUOTES}"));
+            Reporter::telling()
+                .tell("note", format_args!("the input {text} is a symbol; {QUOTES}"));
         }
         Ok(Input::Value(value))
     };

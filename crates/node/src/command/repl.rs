@@ -58,7 +58,8 @@ struct Session<'w> {
 
 impl<'w> Session<'w> {
     fn new(world: &'w World) -> Result<Self, Box<Fault>> {
-        let grants = Grants { mint: session_operations(), folders: folders(&[]), ..Grants::default() };
+        let grants =
+            Grants { mint: session_operations(), folders: folders(&[]), ..Grants::default() };
         let mut runner = Runner::new(world, Reporter::silent(), "datom repl", None, &grants)?;
         runner.define("args", &Value::Vector(Vec::new()))?;
         let interrupt = runner.interrupt();
@@ -69,11 +70,11 @@ impl<'w> Session<'w> {
 
     /// A person types.
     fn converse(&mut self) -> Outcome {
-        let history = FileBackedHistory::with_file(HISTORY_ENTRIES, self.world.dir().join(HISTORY_FILE))
-            .map_err(|error| Fault::new(format!("the history cannot be kept: {error}")))?;
-        let mut editor = Reedline::create()
-            .with_history(Box::new(history))
-            .with_validator(Box::new(Brackets));
+        let history =
+            FileBackedHistory::with_file(HISTORY_ENTRIES, self.world.dir().join(HISTORY_FILE))
+                .map_err(|error| Fault::new(format!("the history cannot be kept: {error}")))?;
+        let mut editor =
+            Reedline::create().with_history(Box::new(history)).with_validator(Box::new(Brackets));
         eprintln!("datom {}; :help helps", env!("CARGO_PKG_VERSION"));
         loop {
             let t = self.world.database().db()?.basis();
@@ -130,7 +131,8 @@ impl<'w> Session<'w> {
         self.interrupt.store(false, Ordering::Relaxed);
         self.entries += 1;
         if is_query(form) {
-            let query = daodb::Query::parse(text).map_err(|error| Fault::in_query(&error.into(), text))?;
+            let query =
+                daodb::Query::parse(text).map_err(|error| Fault::in_query(&error.into(), text))?;
             let db = self.world.database().db()?;
             let answer = db.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
             return Ok(sight::of_answer(answer));

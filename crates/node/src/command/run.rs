@@ -63,7 +63,8 @@ pub(super) fn folders(args: &[String]) -> Vec<PathBuf> {
         if path.is_dir() { Some(path) } else { path.parent().map(Path::to_path_buf) }
     };
     let here = Path::new(".").canonicalize().ok();
-    let mut folders: Vec<PathBuf> = here.into_iter().chain(args.iter().filter_map(folder)).collect();
+    let mut folders: Vec<PathBuf> =
+        here.into_iter().chain(args.iter().filter_map(folder)).collect();
     folders.sort();
     folders.dedup();
     folders

@@ -22,7 +22,8 @@ pub(super) fn token(arguments: &cli::Token) -> Outcome {
             let expires = match expires_in {
                 None => Expiry::Never,
                 Some(seconds) => {
-                    let micros = i64::try_from(*seconds).ok().and_then(|s| s.checked_mul(1_000_000));
+                    let micros =
+                        i64::try_from(*seconds).ok().and_then(|s| s.checked_mul(1_000_000));
                     let end = micros.and_then(|micros| now.checked_add(micros));
                     Expiry::At(end.ok_or_else(|| Fault::usage("--expires-in is too far away"))?)
                 }

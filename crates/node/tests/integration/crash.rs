@@ -22,7 +22,8 @@ fn a_hundred_kills_lose_no_acknowledged_transaction() {
     for round in 0..ROUNDS {
         // Another version each time, so that each run has facts to commit.
         place.write("Cargo.lock", &lock_file(30, &format!("0.{round}.1")));
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let moment = usual.mul_f64((random >> 33) as f64 / f64::from(1_u32 << 31) * 1.2);
 
         let mut child = place.datom(&["run", "world", "deps.yin", "Cargo.lock"]).spawn().unwrap();
@@ -31,7 +32,10 @@ fn a_hundred_kills_lose_no_acknowledged_transaction() {
         child.wait().unwrap();
 
         let after = transactions(&place);
-        assert!(after >= acknowledged, "round {round}: t {acknowledged} was acknowledged, {after} is left");
+        assert!(
+            after >= acknowledged,
+            "round {round}: t {acknowledged} was acknowledged, {after} is left"
+        );
     }
     assert!(acknowledged > 0, "no run ever came as far as a commit");
     place.ok(&["verify", "world"]);

@@ -57,10 +57,19 @@ fn the_answer_counts_direct_and_indirect_dependents() {
     let place = Place::new();
     // 0 → 1 → 2, 0 → 2, and a cycle 3 ↔ 4 that both need 2.
     let package = |name: &str, dependencies: &str| {
-        format!("[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\ndependencies = [{dependencies}]\n")
+        format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"1.0.0\"\ndependencies = [{dependencies}]\n"
+        )
     };
-    let text = ["version = 4\n".to_owned(), package("zero", "\"one\", \"two\""), package("one", "\"two\""),
-        package("two", ""), package("three", "\"four\", \"two\""), package("four", "\"three\"")].concat();
+    let text = [
+        "version = 4\n".to_owned(),
+        package("zero", "\"one\", \"two\""),
+        package("one", "\"two\""),
+        package("two", ""),
+        package("three", "\"four\", \"two\""),
+        package("four", "\"three\""),
+    ]
+    .concat();
     place.write("Cargo.lock", &text);
     let answer = place.ok(&["run", "world", "deps.yin", "Cargo.lock", "--format", "edn"]);
     let first_row = answer.lines().next().unwrap();
@@ -72,8 +81,12 @@ fn each_effect_is_recorded_with_the_token_that_allowed_it() {
     let place = Place::new();
     place.write("Cargo.lock", &lock_file(3, "0.1.0"));
     place.ok(&["run", "world", "deps.yin", "Cargo.lock"]);
-    let audit = place.ok(&["q", "world", "[:find ?op :where [?c :bridge/op ?op] [?c :bridge/token ?tok]]"]);
-    assert_eq!(audit.split_whitespace().collect::<Vec<_>>().join(" "), "[[:crypto/blake3] [:fs/read] [:toml/parse]]");
+    let audit =
+        place.ok(&["q", "world", "[:find ?op :where [?c :bridge/op ?op] [?c :bridge/token ?tok]]"]);
+    assert_eq!(
+        audit.split_whitespace().collect::<Vec<_>>().join(" "),
+        "[[:crypto/blake3] [:fs/read] [:toml/parse]]"
+    );
 }
 
 #[test]

@@ -85,7 +85,10 @@ impl Ran {
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { arguments, status, stdout, stderr } = self;
-        write!(f, "datom {arguments}: status {status:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        write!(
+            f,
+            "datom {arguments}: status {status:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }
 
