@@ -33,7 +33,7 @@ pub(crate) use number::{Arithmetic, Number};
 pub(crate) use tree::{MAP, SET};
 
 /// The first collection happens when this many words are in use.
-const SOFT_WORDS_MIN: usize = if cfg!(test) { 0 } else { 1 << 16 };
+const SOFT_WORDS_MIN: usize = if cfg!(test) { 1 } else { 1 << 16 };
 /// One operation (a comparison, a conversion, a sort) takes at most this many steps.
 const WORK_MAX: u64 = if cfg!(debug_assertions) { 1 << 21 } else { 1 << 26 };
 /// The interrupt flag is looked at every so many steps inside an operation.
