@@ -192,9 +192,7 @@ fn install(
         bridge.declare(operation.clone());
         let granted = tokens.iter().find(|rights| rights.operations().any(|op| *op == name));
         if let Some(rights) = granted {
-            bridge
-                .install(operation, handler, rights.token(), world.key())
-                .map_err(|error| Fault::new(error))?;
+            bridge.install(operation, handler, rights.token(), world.key()).map_err(Fault::new)?;
         }
     }
     Ok(())
