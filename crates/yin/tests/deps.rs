@@ -24,13 +24,10 @@ fn toml(text: &str) -> Result<Value, String> {
         .map_err(|error| error.message().to_owned())
 }
 
-/// A world as a node prepares it: programs can be stored, and transactions can say why.
+/// A world as a node prepares it: programs can be stored.
 fn world() -> Database {
     let world = Database::memory().unwrap();
-    let why =
-        "[{:db/ident :tx/why :db/valueType :db.type/string :db/cardinality :db.cardinality/one}]";
     world.transact(&yin::schema()).unwrap();
-    world.transact(edn::read(why).unwrap().as_slice().unwrap()).unwrap();
     world
 }
 
