@@ -20,6 +20,8 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::{Addr, Error, Region};
 
 const BUSY: u32 = u32::MAX;
+/// After how many such pins a process looks again which transactions have ended.
+const SETTLE_EVERY: u64 = if cfg!(any(test, loom, miri)) { 2 } else { 64 };
 
 /// What this process holds of a region.
 pub(crate) struct Attachment {
@@ -31,6 +33,8 @@ pub(crate) struct Attachment {
     free_pin: AtomicUsize,
     /// The pin that was taken last: the next snapshot is probably of the same epoch.
     last_pin: AtomicUsize,
+    /// Pins of versions that were not settled.
+    unsettled_pins: AtomicU64,
     /// Lanes of this attachment that no transaction uses at the moment; boxed, since a lane is a
     /// kilobyte and every transaction takes one.
     #[expect(clippy::vec_box, reason = "moved in and out by every transaction")]
@@ -88,6 +92,7 @@ impl Attachment {
             shares: (0..PINS).map(|_| AtomicU32::new(0)).collect(),
             free_pin: AtomicUsize::new(0),
             last_pin: AtomicUsize::new(0),
+            unsettled_pins: AtomicU64::new(0),
             idle: Mutex::new(Vec::new()),
             payloads: Mutex::new(None),
             sweeping: Mutex::new(()),
@@ -113,6 +118,7 @@ impl Attachment {
     #[inline]
     pub(crate) fn pin(&self) -> Result<(usize, RootWord, Addr), Error> {
         if let Some(shared) = self.share_last() {
+            self.settle_now_and_then(shared.1.epoch());
             return Ok(shared);
         }
         let pin = self.take_pin()?;
@@ -121,7 +127,25 @@ impl Attachment {
         let (word, root) = epoch::pin(self.root_word(), cell_root, self.pin_word(pin));
         self.shares[pin].store(1, Ordering::Release);
         self.last_pin.store(pin, Ordering::Relaxed);
+        self.settle_now_and_then(word.epoch());
         Ok((pin, word, root))
+    }
+
+    /// Finds out which transactions have ended, so that reading needs not: for every so many pins of
+    /// a version with blocks of which that is not known.
+    #[inline]
+    fn settle_now_and_then(&self, epoch: u64) {
+        if epoch > self.blocks.settled()
+            && self.unsettled_pins.fetch_add(1, Ordering::Relaxed).is_multiple_of(SETTLE_EVERY)
+        {
+            self.settle();
+        }
+    }
+
+    #[cold]
+    fn settle(&self) {
+        // A transaction wants to become the epoch after the one it pins.
+        self.blocks.settle(self.scan().oldest());
     }
 
     /// Joins the pin that was taken last, if it is still held and of the newest epoch.

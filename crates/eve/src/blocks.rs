@@ -32,6 +32,10 @@ pub(crate) use entry::Entry;
 pub(crate) use rebuild::clear_above_high_water;
 pub(crate) use stack::Taken;
 
+/// The pin of a transaction tells that it runs, unless it began on the empty version: epoch 0 is also
+/// no pin.
+const FIRST_TOLD: u64 = 2;
+
 /// A block that was found to be one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -48,11 +52,13 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Blocks {
     region: Region,
+    /// What this process knows of transactions that ended. See [`Blocks::settle`].
+    settled: AtomicU64,
 }
 
 impl Blocks {
     pub(crate) fn new(region: Region) -> Blocks {
-        Blocks { region }
+        Blocks { region, settled: AtomicU64::new(0) }
     }
 
     pub(crate) fn region(&self) -> &Region {
@@ -136,21 +142,39 @@ impl Blocks {
     /// The birth of a block that a version of epoch `newest` may see (4); `None` for any other.
     #[inline]
     pub(crate) fn published(&self, place: &Place, newest: u64) -> Option<Birth> {
+        // Before the birth: of what was settled then, nothing is left that was not published.
+        let settled = self.settled.load(Ordering::Acquire);
         let birth = self.birth(place);
         let epoch = birth.epoch().filter(|epoch| *epoch <= newest)?;
-        // Acquire: pairs with the release that ends a transaction. One that did not happen has
-        // freed its blocks before, so the birth that is looked at once more tells.
-        let running = self.region.word(lane_at(birth.lane()) + lane::RUNNING);
-        let ended = running.load(Ordering::Acquire) != epoch;
-        ((ended || self.has_happened(birth.lane(), epoch)) && self.birth(place) == birth)
-            .then_some(birth)
+        let is_settled = (FIRST_TOLD..=settled).contains(&epoch);
+        (is_settled || self.has_ended(place.birth, birth)).then_some(birth)
     }
 
-    /// Whether the running transaction of `lane`, whose epoch others have reached, did so itself.
+    /// As [`Blocks::published`], of the birth at `at`, whose transaction may still be running.
     #[cold]
-    fn has_happened(&self, lane: u8, epoch: u64) -> bool {
-        let committed = self.region.word(lane_at(lane) + lane::COMMITTED);
-        epoch::was_published(self.region.word(page::ROOT), committed, lane, epoch)
+    fn has_ended(&self, at: u64, birth: Birth) -> bool {
+        // Acquire: pairs with the release that ends a transaction. One that did not happen has
+        // freed its blocks before, so the birth that is looked at once more tells.
+        let lane = lane_at(birth.lane());
+        let running = self.region.word(lane + lane::RUNNING).load(Ordering::Acquire);
+        let published = Some(running) != birth.epoch() || {
+            // Others have reached its epoch: did it do so itself?
+            let committed = self.region.word(lane + lane::COMMITTED);
+            epoch::was_published(self.region.word(page::ROOT), committed, birth.lane(), running)
+        };
+        published && self.region.word(at).load(Ordering::Acquire) == birth.0
+    }
+
+    /// No transaction that wants to become this epoch, or an older one but the first, runs or ever
+    /// will: what has such a birth is published.
+    pub(crate) fn settle(&self, epoch: u64) {
+        self.settled.fetch_max(epoch, Ordering::Release);
+    }
+
+    /// The newest epoch that was settled.
+    #[inline]
+    pub(crate) fn settled(&self) -> u64 {
+        self.settled.load(Ordering::Relaxed)
     }
 
     /// The births of a small chunk.
@@ -188,6 +212,11 @@ impl Blocks {
     pub(crate) fn free(&self, place: &Place) {
         // Release: whoever takes the block acquires the 0, after every read of what was there.
         self.birth_word(place).store(0, Ordering::Release);
+        self.give_back(place);
+    }
+
+    #[inline]
+    fn give_back(&self, place: &Place) {
         match place.class {
             Some(class) => self.count_freed(place.chunk, class),
             None => self.free_run(place.chunk),
@@ -196,23 +225,26 @@ impl Blocks {
 
     /// Frees the block at `at` if `birth` is still its birth.
     pub(crate) fn free_if(&self, at: Addr, birth: Birth) -> bool {
-        match self.locate(at) {
-            Ok(place) if self.birth(&place) == birth => {
-                self.free(&place);
-                true
-            }
-            _ => false,
-        }
+        self.locate(at).is_ok_and(|place| self.free_exactly(&place, birth))
     }
 
-    /// Makes the block at `at` one that nobody gets any more, if `birth` is its birth.
-    pub(crate) fn mark_dying(&self, at: Addr, birth: Birth) {
-        if let Ok(place) = self.locate(at) {
-            let word = self.birth_word(&place);
-            let dying = birth.dying().0;
-            // Whoever frees it passes a fence before looking who may have got it.
-            let _ = word.compare_exchange(birth.0, dying, Ordering::AcqRel, Ordering::Relaxed);
+    /// Frees a block if `birth` is its birth: of several who try, one does.
+    pub(crate) fn free_exactly(&self, place: &Place, birth: Birth) -> bool {
+        let word = self.birth_word(place);
+        // Release: as in `free`.
+        let freed = word.compare_exchange(birth.0, 0, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if freed {
+            self.give_back(place);
         }
+        freed
+    }
+
+    /// Makes a block one that nobody gets any more, if `birth` is its birth.
+    pub(crate) fn mark_dying(&self, place: &Place, birth: Birth) {
+        let word = self.birth_word(place);
+        // Whoever frees it passes a fence before looking who may have got it.
+        let _ =
+            word.compare_exchange(birth.0, birth.dying().0, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// The directory has words for the chunks that hold the directory itself, or what comes before

@@ -84,6 +84,7 @@ pub(crate) fn unpin(pin: &AtomicU64) {
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     epochs: Vec<u64>,
+    before: u64,
     newest: u64,
 }
 
@@ -91,15 +92,23 @@ impl Scan {
     /// Begins a scan. Everything that is judged by its result must have died, or must have been
     /// marked, before this call.
     pub(crate) fn begin(root: &AtomicU64) -> Scan {
+        let before = RootWord(root.load(Ordering::Acquire)).epoch();
         // Pairs with the fence of `pin`.
         fence_at("scan: fence", Ordering::SeqCst);
         let newest = RootWord(root.load(Ordering::Acquire)).epoch();
-        Scan { epochs: Vec::new(), newest }
+        Scan { epochs: Vec::new(), before, newest }
     }
 
     /// The newest epoch when it began. Whoever pins a newer one sees what was marked before (4).
     pub(crate) fn newest(&self) -> u64 {
         self.newest
+    }
+
+    /// An epoch such that every transaction that runs, or ever begins, is on its version or a later
+    /// one: each pins the version it began on, and none begins on one that was replaced before this
+    /// scan. Does not know of those that began at epoch 0, which is also no pin.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.epochs.first().map_or(self.before, |first| self.before.min(*first))
     }
 
     #[inline]

@@ -69,16 +69,16 @@ impl Waiting {
         let mut youngest = None;
         for entry in (0..record.count()).map(|index| record.entry(index)) {
             match entry.state(blocks) {
-                State::Whole => match scan.holder(entry.birth.epoch()?, record.death()) {
+                State::Whole(place) => match scan.holder(entry.birth.epoch()?, record.death()) {
                     None => {
-                        blocks.mark_dying(entry.at, entry.birth);
+                        blocks.mark_dying(&place, entry.birth);
                         self.marked = Marked::Now;
                     }
                     pin => youngest = youngest.max(pin),
                 },
                 // By somebody before: who that knew of is forgotten.
-                State::Dying if self.marked == Marked::None => self.marked = Marked::Now,
-                State::Dying | State::Gone => {}
+                State::Dying(_) if self.marked == Marked::None => self.marked = Marked::Now,
+                State::Dying(_) | State::Gone => {}
             }
         }
         youngest
@@ -102,16 +102,22 @@ impl Waiting {
             let entry = record.entry(index);
             let stays = match (entry.state(blocks), self.marked) {
                 (State::Gone, _) => false,
-                (State::Dying, Marked::By(newest)) => {
+                (State::Dying(place), Marked::By(newest)) => {
                     let first = entry.birth.epoch().unwrap_or_default();
                     let holder = scan.holder(first, newest + 1);
+                    if holder.is_none() {
+                        // Unless another lane did: a block that was retired twice.
+                        blocks.free_exactly(&place, entry.birth.dying());
+                    }
                     youngest = youngest.max(holder);
-                    holder.is_some() || !blocks.free_if(entry.at, entry.birth.dying())
+                    holder.is_some()
                 }
-                (State::Whole | State::Dying, _) => true,
+                (State::Whole(_) | State::Dying(_), _) => true,
             };
             if stays {
-                record.put(kept, entry);
+                if kept != index {
+                    record.put(kept, entry);
+                }
                 kept += 1;
             }
         }
@@ -130,18 +136,19 @@ struct Entry {
 
 /// What has become of a retired block.
 enum State {
-    Whole,
-    Dying,
+    Whole(Place),
+    Dying(Place),
     /// Freed before; whatever is there now is another one.
     Gone,
 }
 
 impl Entry {
     fn state(&self, blocks: &Blocks) -> State {
-        match blocks.locate(self.at).map(|place| blocks.birth(&place)) {
+        let Ok(place) = blocks.locate(self.at) else { return State::Gone };
+        match blocks.birth(&place) {
             _ if self.birth.epoch().is_none() => State::Gone, // damaged
-            Ok(birth) if birth == self.birth => State::Whole,
-            Ok(birth) if birth == self.birth.dying() => State::Dying,
+            birth if birth == self.birth => State::Whole(place),
+            birth if birth == self.birth.dying() => State::Dying(place),
             _ => State::Gone,
         }
     }

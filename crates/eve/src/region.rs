@@ -197,7 +197,7 @@ impl Region {
             map.flush_range(0, bytes.min(self.allocated()) as usize).map_err(|source| {
                 Error::Io { path: path.clone(), doing: "write the region to the disk", source }
             })?;
-            #[cfg(test)]
+            #[cfg(all(test, not(loom)))]
             flushed::note(path);
         }
         Ok(())
@@ -292,7 +292,7 @@ fn rounded(limit_bytes: u64) -> u64 {
 }
 
 /// What a test of durability sees of a disk: the file as it was when it was last flushed.
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 pub(crate) mod flushed {
     use std::cell::RefCell;
     use std::path::Path;

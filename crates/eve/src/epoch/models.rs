@@ -109,6 +109,33 @@ fn stale_address_against_reuse() {
     reader.join().unwrap();
 }
 
+/// A transaction that cannot win any more writes its block, while somebody whose version has reached
+/// its epoch finds out whether what has such a birth is published.
+fn settling_against_a_loser() {
+    const WANTED: u64 = 3;
+    witness_slots(1);
+    let words = Words::new(RootWord::new(0, 2));
+    let birth = Arc::new(AtomicU64::new(0));
+    let (other, own) = (Arc::clone(&words), Arc::clone(&birth));
+    let loser = thread::spawn(move || {
+        let (base, _) = other.pin(0);
+        if base.epoch() + 1 == WANTED {
+            own.store(WANTED, Ordering::Release);
+            witness(0, Access::Write);
+            own.store(0, Ordering::Release);
+        }
+        unpin(&other.pins[0]);
+    });
+    assert!(words.commit(1, RootWord::new(0, 2), 16));
+    let mut scan = Scan::begin(&words.root);
+    scan.see(&words.pins[0]);
+    scan.finish();
+    if scan.oldest() >= WANTED && birth.load(Ordering::Acquire) == WANTED {
+        witness(0, Access::Read);
+    }
+    loser.join().unwrap();
+}
+
 /// Lane 0 tries one commit and dies. Whoever buries it knows whether it happened, while lane 1
 /// commits on top of it or instead of it.
 fn burial() {
@@ -173,6 +200,21 @@ fn loom_a_stale_address_needs_the_fence_of_the_pin() {
 #[test]
 fn loom_a_stale_address_needs_the_fence_of_the_scan() {
     assert!(!holds_without(&["scan: fence"], stale_address_against_reuse));
+}
+
+#[test]
+fn loom_settling_against_a_loser() {
+    loom::model(settling_against_a_loser);
+}
+
+#[test]
+fn loom_settling_needs_the_fence_of_the_pin() {
+    assert!(!holds_without(&["pin: fence"], settling_against_a_loser));
+}
+
+#[test]
+fn loom_settling_needs_the_fence_of_the_scan() {
+    assert!(!holds_without(&["scan: fence"], settling_against_a_loser));
 }
 
 #[test]

@@ -586,3 +586,35 @@ fn a_forked_child_does_not_give_up_its_parents_place() {
     assert_eq!(other.stats().attachments.len(), 2);
     assert_eq!(content(&other.snapshot().unwrap()), BTreeMap::from([(1, 1)]));
 }
+
+/// A structure's mistake costs a version its content, and nobody their memory.
+#[test]
+fn a_block_that_is_retired_twice_is_freed_once() {
+    let slab = memory();
+    let one_block = |txn: &mut Txn, value: u64| {
+        let at = txn.alloc(4096).unwrap();
+        txn.words_mut(at).unwrap()[0] = value;
+        at
+    };
+    let mut txn = slab.begin().unwrap();
+    let at = one_block(&mut txn, 7);
+    txn.commit(at).unwrap();
+    let held = slab.snapshot().unwrap();
+    // Two lanes: while one transaction runs, the next takes another.
+    let idle = slab.begin().unwrap();
+    for running in [None, Some(idle)] {
+        let mut txn = slab.begin().unwrap();
+        txn.retire(at);
+        txn.retire(at);
+        txn.commit(at).unwrap();
+        drop(running);
+    }
+    assert_eq!(held.words(at).unwrap()[0], 7);
+    drop(held);
+    slab.reclaim().unwrap();
+    slab.reclaim().unwrap();
+    assert!(slab.snapshot().unwrap().words(at).is_err(), "gone");
+    let mut txn = slab.begin().unwrap();
+    let blocks: HashSet<Addr> = (0..100).map(|value| one_block(&mut txn, value)).collect();
+    assert_eq!(blocks.len(), 100);
+}
