@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blocks::Blocks;
 use crate::class::CLASSES;
-use crate::epoch::{self, RootWord, Scan};
+use crate::epoch::{self, EPOCH_MASK, RootWord, Scan};
 use crate::lane::{self, Lane};
 use crate::layout::{self, LANES, PINS, SLOTS, cell, cell_at, page, pin_at, slot, slot_at};
 use crate::lease::Lease;
@@ -159,7 +159,7 @@ impl Attachment {
         let word = self.root();
         let root = self.region().word(cell_at(word.cell()) + cell::ROOT).load(Ordering::Acquire);
         let pinned = self.pin_word(pin).load(Ordering::Relaxed);
-        if pinned == word.epoch() && self.root() == word {
+        if pinned == word.pinned() && self.root() == word {
             return Some((pin, word, Addr::from_raw(root)));
         }
         self.release(pin);
@@ -373,7 +373,7 @@ impl Attachment {
             let used = region.word(slot_at(slot) + slot::PINS_USED).load(Ordering::Acquire);
             let pins = region.atomics(pin_at(slot, 0), PINS.min(used as usize));
             let pinned = pins.iter().map(|pin| pin.load(Ordering::Acquire));
-            Some((identity.pid(), pinned.filter(|epoch| *epoch != 0).min()))
+            Some((identity.pid(), pinned.filter(|pin| *pin != 0).map(|pin| pin & EPOCH_MASK).min()))
         });
         slots.collect()
     }

@@ -32,10 +32,6 @@ pub(crate) use entry::Entry;
 pub(crate) use rebuild::clear_above_high_water;
 pub(crate) use stack::Taken;
 
-/// The pin of a transaction tells that it runs, unless it began on the empty version: epoch 0 is also
-/// no pin.
-const FIRST_TOLD: u64 = 2;
-
 /// A block that was found to be one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -146,8 +142,7 @@ impl Blocks {
         let settled = self.settled.load(Ordering::Acquire);
         let birth = self.birth(place);
         let epoch = birth.epoch().filter(|epoch| *epoch <= newest)?;
-        let is_settled = (FIRST_TOLD..=settled).contains(&epoch);
-        (is_settled || self.has_ended(place.birth, birth)).then_some(birth)
+        (epoch <= settled || self.has_ended(place.birth, birth)).then_some(birth)
     }
 
     /// As [`Blocks::published`], of the birth at `at`, whose transaction may still be running.
@@ -165,8 +160,8 @@ impl Blocks {
         published && self.region.word(at).load(Ordering::Acquire) == birth.0
     }
 
-    /// No transaction that wants to become this epoch, or an older one but the first, runs or ever
-    /// will: what has such a birth is published.
+    /// No transaction that wants to become this epoch, or an older one, runs or ever will: what has
+    /// such a birth is published.
     pub(crate) fn settle(&self, epoch: u64) {
         self.settled.fetch_max(epoch, Ordering::Release);
     }

@@ -26,6 +26,9 @@ use crate::{Addr, Region};
 pub(crate) const EPOCH_BITS: u32 = 56;
 pub(crate) const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
 
+/// In a pin, beside the epoch: so that 0, the epoch of the empty version, is a pin as well.
+const PINNED: u64 = 1 << EPOCH_BITS;
+
 /// The root word: which commit is the newest, and where its cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RootWord(pub(crate) u64);
@@ -39,6 +42,12 @@ impl RootWord {
     #[inline]
     pub(crate) fn epoch(self) -> u64 {
         self.0 & EPOCH_MASK
+    }
+
+    /// What a pin of this epoch says.
+    #[inline]
+    pub(crate) fn pinned(self) -> u64 {
+        PINNED | self.epoch()
     }
 
     #[inline]
@@ -63,7 +72,7 @@ pub(crate) fn pin<'w>(
     loop {
         let address = cell_root(word.cell()).load(at("pin: cell", Ordering::Acquire));
         // Pairs with the scan of `pinned_by`: see invariant 3.
-        pin.store(word.epoch(), Ordering::Release);
+        pin.store(word.pinned(), Ordering::Release);
         fence_at("pin: fence", Ordering::SeqCst);
         let again = RootWord(root.load(Ordering::Acquire));
         if again == word {
@@ -106,7 +115,7 @@ impl Scan {
 
     /// An epoch such that every transaction that runs, or ever begins, is on its version or a later
     /// one: each pins the version it began on, and none begins on one that was replaced before this
-    /// scan. Does not know of those that began at epoch 0, which is also no pin.
+    /// scan.
     pub(crate) fn oldest(&self) -> u64 {
         self.epochs.first().map_or(self.before, |first| self.before.min(*first))
     }

@@ -132,21 +132,31 @@ pub enum Error {
         at: Addr,
     },
     /// Every lane is taken: too many transactions run at once.
-    #[error("all {lanes} transaction lanes are taken; finish some transactions and try again")]
+    #[error(
+        "{lanes} transactions run at once in all processes, which is the most; commit or drop some \
+         and try again"
+    )]
     LanesFull {
         /// How many transactions a region can have running at once, in all processes.
         lanes: usize,
     },
     /// Every attachment slot belongs to a living process.
-    #[error("all {slots} attachment slots belong to living processes; detach one and try again")]
+    #[error(
+        "{slots} handles on this region are open in living processes, which is the most; close one \
+         and try again"
+    )]
     SlotsFull {
         /// How many slots a region has.
         slots: usize,
     },
-    /// Every pin is held: too many snapshots are alive at once.
-    #[error("all {pins} snapshot pins are held; drop snapshots that are no longer needed")]
+    /// Every pin of this handle is held: snapshots or transactions of too many different versions
+    /// are alive at once. Those of one version share a pin.
+    #[error(
+        "this process holds snapshots of {pins} different versions, which is the most; drop those \
+         that are no longer needed"
+    )]
     PinsFull {
-        /// How many pins a region has.
+        /// How many pins an attachment has.
         pins: usize,
     },
     /// A block larger than the region could ever hold was asked for.
