@@ -155,24 +155,20 @@ impl Audit for Trail {
         let mut state = self.lock();
         let what = record.operation.map_or_else(String::new, Keyword::to_string);
         let committed = state.commit(record.transaction(), &what);
-        match committed {
-            Ok(call) => {
-                state.call = call;
-                if let Some(token) = record.token {
-                    let name = Value::Vector(vec![Value::keyword("shibi/id"), token.to_value()]);
-                    if !state.tokens.contains(&name) {
-                        state.tokens.push(name);
-                    }
-                }
-                Ok(())
-            }
-            Err(error) => Err(Failure::new("bridge/unaudited", &error.to_string())),
-        }
+        let unaudited = |error: daodb::Error| Failure::new("bridge/unaudited", &error.to_string());
+        state.call = committed.map_err(unaudited)?;
+        Ok(())
     }
 
     fn after(&mut self, record: &Record<'_>) {
         let mut state = self.lock();
         state.reporter.answered(record);
+        if let Some(token) = record.token.filter(|_| record.performed) {
+            let name = Value::Vector(vec![Value::keyword("shibi/id"), token.to_value()]);
+            if !state.tokens.contains(&name) {
+                state.tokens.push(name);
+            }
+        }
         let Some(call) = state.call.take() else {
             // Refused before it was recorded: the whole record follows with the next commit.
             let refused = Value::text(&format!("bridge-refused-{}", state.outcome.len()));

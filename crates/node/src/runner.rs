@@ -101,8 +101,9 @@ impl Runner {
     pub fn run(&mut self, program: &Program, fuel: u64) -> Result<Value, Box<Fault>> {
         self.machine.start(program)?;
         let ended = self.drive(fuel);
-        self.trail.close()?;
-        ended
+        let closed = self.trail.close();
+        // Why the program ended early says more than why its record could not be closed.
+        ended.and_then(|value| Ok(closed.map(|()| value)?))
     }
 
     fn drive(&mut self, fuel: u64) -> Result<Value, Box<Fault>> {

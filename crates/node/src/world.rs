@@ -44,7 +44,7 @@ impl World {
     /// There is none, or it is damaged beyond what opening repairs.
     pub fn open(dir: &Path) -> Result<Self, Box<Fault>> {
         if exists(dir) {
-            return Self::open_or_create(dir);
+            return Self::attach(dir);
         }
         Err(Fault::new(format!("{}: no world here", dir.display()))
             .help(format!("`datom init {}` makes an empty one", dir.display()))
@@ -57,12 +57,19 @@ impl World {
     /// The folder cannot be written, or the world is damaged beyond what opening repairs.
     pub fn open_or_create(dir: &Path) -> Result<Self, Box<Fault>> {
         fs::create_dir_all(dir).map_err(|error| cannot("make the folder", dir, &error))?;
+        if !exists(dir) {
+            refuse_strangers(dir)?;
+        }
+        let world = Self::attach(dir)?;
+        world.state_schema()?;
+        Ok(world)
+    }
+
+    fn attach(dir: &Path) -> Result<Self, Box<Fault>> {
         let key = key(dir)?;
         let database = Database::open(dir, progress::showing(Options::new()))?;
         tell_opening(database.opening());
-        let world = Self { dir: dir.to_path_buf(), database, key };
-        world.state_schema()?;
-        Ok(world)
+        Ok(Self { dir: dir.to_path_buf(), database, key })
     }
 
     /// The folder.
@@ -91,7 +98,7 @@ impl World {
 
     /// States the schema, unless it is there: stating it again would add no datom but a
     /// transaction.
-    fn state_schema(&self) -> Result<(), Box<Fault>> {
+    pub(crate) fn state_schema(&self) -> Result<(), Box<Fault>> {
         for transaction in schema::schema() {
             let db = self.database.db()?;
             let mut missing = false;
@@ -133,6 +140,23 @@ fn tell_opening(opening: &Opening) {
             "rebuilt",
             format_args!("the region, from {replayed} transactions of the log: {why}{kept}"),
         );
+    }
+}
+
+/// A folder with somebody's files in it does not become a world by a slip of the keyboard.
+fn refuse_strangers(dir: &Path) -> Result<(), Box<Fault>> {
+    let entries = fs::read_dir(dir).map_err(|error| cannot("look into the folder", dir, &error))?;
+    // A killed creation leaves at most a draft of the key.
+    let strange = |name: &std::ffi::OsString| !name.to_string_lossy().starts_with(KEY_FILE);
+    match entries.flatten().map(|entry| entry.file_name()).find(strange) {
+        None => Ok(()),
+        Some(name) => Err(Fault::new(format!(
+            "{}: no world here, and the folder is not empty: it holds {}",
+            dir.display(),
+            name.display()
+        ))
+        .help("name a folder that does not exist yet, or that holds a world")
+        .into()),
     }
 }
 

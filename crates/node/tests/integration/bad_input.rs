@@ -153,6 +153,13 @@ fn a_world_that_is_not_there_is_not_made_by_reading() {
 }
 
 #[test]
+fn a_folder_of_other_files_does_not_become_a_world() {
+    let place = Place::new();
+    place.run(&["run", ".", "deps.yin"]).fails_with(1, &["not empty", "deps.yin"]);
+    assert!(!place.path("node.key").exists());
+}
+
+#[test]
 fn a_wrong_call_has_status_two() {
     let place = Place::new();
     assert_eq!(place.run(&["frobnicate"]).status, Some(2));
