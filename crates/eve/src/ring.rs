@@ -39,7 +39,9 @@
 //!    its last publication or release; whoever replaces it goes on from there. Hence delivery is
 //!    exactly once while a consumer lives, and at least once across its death.
 //! 5. A side is one identity word, claimed by one compare-and-swap, and only from nobody or from
-//!    a process that no longer lives. A stopped or slow process is never robbed.
+//!    a process that no longer lives. A stopped or slow process is never robbed. A child made by
+//!    `fork` has a copy of its parent's side, and no side: dropping the copy does nothing, and using
+//!    it would be using the parent's.
 //! 6. Nobody sleeps through a publication: see `wait`.
 //!
 //! # Layouts

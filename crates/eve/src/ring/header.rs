@@ -22,7 +22,7 @@ use super::Error;
 use crate::sync::{AtomicU64, Ordering};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"EVE RING");
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 pub(super) const WORD_MAGIC: usize = 0;
 pub(super) const WORD_FORMAT: usize = 1;

@@ -58,6 +58,11 @@ impl<W: Words> Link<W> {
         self.side
     }
 
+    /// Whether this is the copy that a child made by `fork` has of its parent's side.
+    pub(super) fn is_inherited(&self) -> bool {
+        self.identity.pid() != std::process::id()
+    }
+
     /// A word of the header.
     #[inline(always)]
     pub(super) fn word<const INDEX: usize>(&self) -> &AtomicU64 {
@@ -201,6 +206,9 @@ impl<W: Words> Link<W> {
 
 impl<W: Words> Drop for Link<W> {
     fn drop(&mut self) {
+        if self.is_inherited() {
+            return;
+        }
         // Release pairs with the acquire in `claim_word`: the next owner sees our cursors. Should
         // somebody else's identity stand there, it is not ours to clear.
         let order = sync::at("ring.detach", Ordering::Release);

@@ -243,7 +243,9 @@ impl<W: Words> Waits for Producer<W> {
 
 impl<W: Words> Drop for Producer<W> {
     fn drop(&mut self) {
-        self.publish();
+        if !self.link.is_inherited() {
+            self.publish();
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::header::{
     WORD_STATE,
 };
 use super::identity::Identity;
-use super::{Consumer, Error, Heap, Layout, Producer, Record, Ring, Side, Words, bytes};
+use super::{Consumer, Error, Heap, Layout, Mapped, Producer, Record, Ring, Side, Words, bytes};
 
 const BOTH: [Layout; 2] = [Layout::Packed, Layout::Sequenced];
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
@@ -135,14 +135,55 @@ fn only_the_dead_are_replaced() {
     assert!(!Identity::nobody_alive().is_alive());
     let reused_pid = Identity::from_raw(mine.raw() ^ 1).unwrap();
     assert!(!reused_pid.is_alive(), "another start time is another process");
-    let elsewhere = Identity::from_raw(Identity::nobody_alive().raw() ^ 1 << 32).unwrap();
-    assert!(elsewhere.is_alive(), "who lives in another namespace cannot be told");
+    let unknown = Identity::nobody_alive_in(0);
+    assert!(unknown.is_alive(), "whose namespace is not known cannot be told");
 
     let (ring, producer, _consumer) = pair(Layout::Packed, 4);
     std::mem::forget(producer);
     assert!(matches!(ring.producer(), Err(Error::Occupied { .. })));
     overwrite(&ring, WORD_PRODUCER, Identity::nobody_alive().raw());
     assert!(ring.producer().is_ok());
+}
+
+/// Far more namespaces than a hash of few bits could tell apart.
+#[test]
+fn nobody_of_another_pid_namespace_is_taken_for_dead() {
+    let here = (Identity::nobody_alive().raw() >> 10) as u32;
+    let near = (1..=1 << 14).flat_map(|step| [here.wrapping_sub(step), here.wrapping_add(step)]);
+    let far = (0..32).map(|bit| here ^ 1 << bit);
+    for elsewhere in near.chain(far) {
+        assert!(Identity::nobody_alive_in(elsewhere).is_alive(), "{elsewhere} is not {here}");
+    }
+    assert!(!Identity::nobody_alive_in(here).is_alive());
+}
+
+/// A child made by `fork` that ends must not detach in its parent's name, nor publish.
+#[test]
+fn a_forked_child_does_not_give_up_its_parents_sides() {
+    for layout in BOTH {
+        let file = tempfile::tempfile().unwrap();
+        let words = Mapped::create(&file, bytes(layout, 4).unwrap()).unwrap();
+        let ring = Ring::create(words, layout, 4).unwrap();
+        let (mut producer, mut consumer) = (ring.producer().unwrap(), ring.consumer().unwrap());
+        assert!(producer.stage(record(0)).unwrap());
+        // SAFETY: the child drops two values, which allocates nothing, and ends.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop((producer, consumer));
+            // SAFETY: ends this process, without the test harness it has a copy of.
+            unsafe { libc::_exit(0) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for the child above and writes its status to a local.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0, "the child ended by itself");
+        assert!(consumer.has_producer() && producer.has_consumer());
+        assert!(matches!(ring.producer(), Err(Error::Occupied { side: Side::Producer, .. })));
+        assert!(matches!(ring.consumer(), Err(Error::Occupied { side: Side::Consumer, .. })));
+        assert_eq!(consumer.try_pop().unwrap(), None, "what was staged is the parent's to publish");
+        producer.flush().unwrap();
+        assert_eq!(consumer.try_pop().unwrap(), Some(record(0)));
+    }
 }
 
 #[test]
@@ -331,9 +372,10 @@ fn what_is_no_ring_is_refused_with_its_reason() {
     assert!(matches!(reopened(WORD_MAGIC, 0), Error::NotARing { found: 0 }));
     assert!(matches!(reopened(WORD_MAGIC, MAGIC.swap_bytes()), Error::NotARing { .. }));
     let newer = 1 << 32 | u64::from(VERSION + 1);
-    assert!(matches!(reopened(WORD_FORMAT, newer), Error::Version { found: 2, known: 1 }));
-    assert!(matches!(reopened(WORD_FORMAT, 3 << 32 | 1), Error::Damaged { .. }));
-    assert!(matches!(reopened(WORD_FORMAT, 2 << 32 | 1), Error::Damaged { .. }));
+    assert!(matches!(reopened(WORD_FORMAT, newer), Error::Version { found: 3, known: 2 }));
+    assert!(matches!(reopened(WORD_FORMAT, 1 << 32 | 1), Error::Version { found: 1, known: 2 }));
+    assert!(matches!(reopened(WORD_FORMAT, 3 << 32 | 2), Error::Damaged { .. }));
+    assert!(matches!(reopened(WORD_FORMAT, 2 << 32 | 2), Error::Damaged { .. }));
     for capacity in [0, 1, 6, u64::MAX, 1 << 63] {
         assert!(matches!(reopened(WORD_CAPACITY, capacity), Error::Damaged { .. }));
     }

@@ -1,5 +1,6 @@
 //! `docs/format.md` against the code: the document cannot go stale.
 
+use super::super::identity::Identity;
 use super::*;
 
 const DOCUMENT: &str = include_str!("../../../../../docs/format.md");
@@ -79,6 +80,16 @@ fn the_header_holds_what_the_document_says() {
     );
     assert_eq!(says("state"), state);
     assert!(says("slots").ends_with(&format!("a multiple of {} bytes", LINE_WORDS * 8)));
+}
+
+#[test]
+fn an_identity_is_what_the_document_says() {
+    let paragraph = section().split("**Identity.** ").nth(1).expect("a paragraph");
+    assert!(paragraph.starts_with("Bits 42–63 are the pid, bits 10–41 the number of the pid"));
+    let identity = Identity::current().raw();
+    assert_eq!(identity >> 42, u64::from(std::process::id()));
+    let link = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    assert_eq!(link.to_str(), Some(&*format!("pid:[{}]", (identity >> 10) as u32)));
 }
 
 #[test]
