@@ -252,11 +252,11 @@ pub enum LogError {
     /// The operating system refused something.
     #[error(transparent)]
     File(#[from] WorldError),
-    /// A segment is damaged before the end of the log.
+    /// A segment is damaged in front of the log's end.
     #[error(
         "{path}: damaged at byte {at}: {what}. Transactions up to {good_through} are readable; {lost}. \
-         Nothing was changed: restore the segment from a backup, or keep the folder as evidence \
-         and start a new world from what is readable",
+         Nothing was changed: restore the file from a backup, or open the world once with the loss \
+         accepted (`accept_loss`), which goes on behind {good_through} and keeps the rest as evidence",
         path = path.display()
     )]
     Damaged {
@@ -271,14 +271,20 @@ pub enum LogError {
         /// What lies behind it, in words.
         lost: String,
     },
-    /// The log does not go on where the state says it must.
-    #[error("{path}: the log holds transactions up to {log_t} but the state says {state_t} are durable; restore the missing segments from a backup", path = path.display())]
+    /// The log ends before something that was durable.
+    #[error(
+        "{path}: the log holds transactions up to {log_t}, but those up to {state_t} were on the disk \
+         once and are lost from this copy. Nothing was changed: restore the missing segments from a \
+         backup, or open the world once with the loss accepted (`accept_loss`), which goes on behind \
+         {log_t}",
+        path = path.display()
+    )]
     Short {
         /// The log folder.
         path: PathBuf,
         /// The last transaction in the log.
         log_t: u64,
-        /// The last durable transaction by the state.
+        /// The last transaction that was durable.
         state_t: u64,
     },
     /// An earlier write or sync failed, so what is on disk is not known.

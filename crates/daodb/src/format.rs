@@ -7,7 +7,7 @@ use eve::{Addr, Read};
 
 use crate::database::Database;
 use crate::index::Index;
-use crate::log::{Link, segment};
+use crate::log::{Link, Position, durable, segment};
 use crate::{builtin, pending};
 
 const DOCUMENT: &str = include_str!("../../../docs/format.md");
@@ -49,6 +49,29 @@ fn a_segment_begins_as_documented() {
     assert_eq!(header[24..56], [7; 32]);
     assert_eq!(header[56..], blake3::hash(&header[..56]).as_bytes()[..8]);
     assert!(segment::path("".as_ref(), 42).to_string_lossy().ends_with("0000042.frames"));
+}
+
+#[test]
+fn the_durable_end_is_as_documented() {
+    let end = Position { segment: 42, offset: 4_096, end: Link { t: 99, hash: [7; 32] } };
+    let bytes = durable::encode(&end);
+    assert!(section().contains("0 | magic \"DAODBend\" ") && bytes.starts_with(b"DAODBend"));
+    assert!(section().contains("8 | version, 1        | bytes, 80         |"));
+    assert_eq!(bytes[8..16], [1, 0, 0, 0, 80, 0, 0, 0]);
+    for (at, what, number) in [
+        (16, "t of the segment's first frame        |", 42_u64),
+        (24, "bytes of the segment up to the end    |", 4_096),
+        (32, "t of the last durable frame           |", 99),
+    ] {
+        assert!(section().contains(&format!("{at} | {what}")), "{what}");
+        assert_eq!(bytes[at..at + 8], number.to_le_bytes(), "{what}");
+    }
+    assert!(section().contains("40 | hash of that frame, 32 bytes          |"));
+    assert_eq!(bytes[40..72], [7; 32]);
+    assert!(section().contains("72 | check                                 |"));
+    assert_eq!(bytes[72..], blake3::hash(&bytes[..72]).as_bytes()[..8]);
+    let name = durable::Durable::new("log".as_ref()).path();
+    assert!(section().contains(&format!("`{}`", name.display())), "{}", name.display());
 }
 
 /// The commit record of a small database, read as the document says.

@@ -58,7 +58,7 @@ pub use error::{Category, Error, LogError, Rejection, WorldError};
 pub use facts::Cursor;
 pub use history::{Diff, Transaction, Transactions};
 pub use index::{Index, Key};
-pub use log::Torn;
+pub use log::{Lost, Torn};
 pub use open::Opening;
 pub use options::{Create, Durability, OnProgress, Options, Progress, TransactOptions};
 pub use query::{

@@ -8,18 +8,23 @@
 //! 4. After a write that could not be undone, or a failed sync, nobody knows what is on disk: the
 //!    handle refuses further writes.
 //! 5. A reader is only ever told of durable frames.
+//! 6. Only what was never told of can be torn. How far that was told is written down beside the
+//!    segments; what fails in front of it is damage: it is refused and nothing is changed, unless
+//!    the region still has the frames or somebody accepts the loss.
 
+pub(crate) mod durable;
 pub(crate) mod segment;
+mod survey;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
 use datom::Frame;
 
-use crate::error::{LogError, WorldError};
+use crate::error::{Error, LogError, WorldError};
 use segment::{Item, Reader};
-pub use writer::Torn;
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Ending, Trust, Writer};
+pub use writer::{Lost, Torn};
 
 /// A place in the log: behind this frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,20 @@ pub(crate) trait Mark {
     /// Nothing counts as durable any more, until the next [`Mark::store`].
     fn forget(&self);
     fn store(&self, position: &Position);
+    /// What the state has behind `end`. `promised` is a frame that was durable once: a state with
+    /// another at its place is of another history.
+    fn holding(&self, end: Link, promised: Option<Link>) -> Result<Holding, Error>;
+}
+
+/// What a state has of the log's frames behind some frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// All of them up to this one, which may be that frame itself.
+    Frames { through: u64 },
+    /// It gave some up when they were durable, up to this one.
+    GivenUp { floor: u64 },
+    /// Frames that do not go on there.
+    OtherHistory,
 }
 
 /// Frames of the log from some `t` up to another, both included.

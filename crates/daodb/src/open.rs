@@ -9,18 +9,22 @@
 //! | readable | before the log's end | | the rest of the log replayed |
 //! | readable | at or after the log's end | | nothing: what is missing in the log is still in the region |
 //! | readable | of another history | | put aside, made, and the whole log replayed |
+//! | readable | has what is damaged or missing in the log | | written again, and kept what was damaged |
 //!
 //! 1. A killed process loses nothing: the kernel keeps the region's pages, and what it committed is
 //!    drained by whoever comes next.
 //! 2. After a power cut the region is that of its last checkpoint, or empty; the log has the rest.
 //! 3. Only a process that is alone repairs. One that is not finds a state that others work on.
+//! 4. A log that lost what was durable is refused, and the folder is as it was before, unless the
+//!    loss is accepted: then the log goes on behind the last frame that can be had, and a region
+//!    that is ahead of that is put aside and made again.
 
 use std::path::{Path, PathBuf};
 
 use eve::{Region, Slab};
 
 use crate::error::{Error, LogError, WorldError};
-use crate::log::{Frames, Link, Mark, Torn, Writer};
+use crate::log::{Ending, Frames, Holding, Link, Lost, Mark, Torn, Trust, Writer};
 use crate::options::{Options, Progress};
 use crate::pending;
 use crate::record::Record;
@@ -43,8 +47,10 @@ pub struct Opening {
     pub set_aside: Option<PathBuf>,
     /// How many transactions of the log were replayed.
     pub replayed: u64,
-    /// What was cut off the end of the log.
+    /// What was cut off the end of the log without loss.
     pub torn: Option<Torn>,
+    /// What is lost, which [`Options::accept_loss`] accepted.
+    pub lost: Option<Lost>,
 }
 
 /// Opens the world: its store, its log, and what was done.
@@ -59,13 +65,13 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<(Store, Writer, O
     let store = match find(world, &writer, options, &mut opening) {
         Ok(store) => store,
         Err(Unusable::Region(why)) => {
-            opening.set_aside = Some(world.set_region_aside()?);
-            opening.rebuilt = Some(why);
-            let store = make(world, &writer, options)?;
-            catch_up(&store, &writer, options, &mut opening).map_err(|error| match error {
-                Unusable::World(error) => error,
-                Unusable::Region(why) => Error::corrupt(why),
+            let aside = world.set_region_aside()?;
+            let store = fresh(world, &writer, options, &mut opening).inspect_err(|_| {
+                // The folder is left as it was; if it cannot be, the old region is not lost either.
+                let _ = world.put_region_back(&aside);
             })?;
+            opening.set_aside = Some(aside);
+            opening.rebuilt = Some(why);
             store
         }
         Err(Unusable::World(error)) => return Err(error),
@@ -104,6 +110,25 @@ impl From<eve::Error> for Unusable {
     }
 }
 
+/// A new region with everything that the log has. It is gone again if that fails.
+fn fresh(
+    world: &World,
+    writer: &Writer,
+    options: &Options,
+    opening: &mut Opening,
+) -> Result<Store, Error> {
+    let store = make(world, writer, options)?;
+    let error = match catch_up(&store, writer, options, opening) {
+        Ok(()) => return Ok(store),
+        Err(Unusable::World(error)) => error,
+        Err(Unusable::Region(why)) => Error::corrupt(why),
+    };
+    drop(store);
+    // What is left of it if this fails is a region that says nothing.
+    let _ = std::fs::remove_file(world.region());
+    Err(error)
+}
+
 fn make(world: &World, writer: &Writer, options: &Options) -> Result<Store, Error> {
     let limit = eve::Options { limit_bytes: options.region_bytes_max, ..eve::Options::default() };
     let slab = Slab::create(Region::create(world.region(), &limit)?)?;
@@ -122,18 +147,16 @@ fn find(
     let path = world.region();
     let there = path.try_exists();
     let there = there.map_err(|source| Error::from(WorldError::io(&path, "look for", source)))?;
-    let store = if there {
-        Store::new(Slab::open_with(Region::open(&path)?, trace)?, Some(writer.id()))?
-    } else {
-        make(world, writer, options)?
-    };
+    if !there {
+        let store = fresh(world, writer, options, opening).map_err(Unusable::World)?;
+        opening.created = opening.replayed == 0;
+        opening.rebuilt = (!opening.created).then(|| "the region file was missing".into());
+        return Ok(store);
+    }
+    let store = Store::new(Slab::open_with(Region::open(&path)?, trace)?, Some(writer.id()))?;
     // The state must be readable before anything else is decided.
     store.db()?;
     catch_up(&store, writer, options, opening)?;
-    if !there && opening.replayed > 0 {
-        opening.rebuilt = Some("the region file was missing".into());
-    }
-    opening.created = !there && opening.replayed == 0;
     Ok(store)
 }
 
@@ -144,20 +167,21 @@ fn catch_up(
     options: &Options,
     opening: &mut Opening,
 ) -> Result<(), Unusable> {
-    let (lead, torn) = match writer.lead(store) {
-        // The mark may be of another time than the log: then the log counts, from its beginning.
-        Err(LogError::Damaged { .. }) => {
-            Mark::forget(store);
-            writer.lead(store)
-        }
+    let trust = Trust { alone: true, accept_loss: options.accept_loss };
+    let (mut lead, Ending { torn, lost, rewrite }) = match writer.lead(store) {
+        // The mark may be of another time than the log, and the region may have what the log lacks.
+        Err(LogError::Damaged { .. } | LogError::Short { .. }) => writer.lead_whole(store, trust),
         found => found,
     }
     .map_err(Error::from)?;
-    lead.check_whole().map_err(Error::from)?;
+    if rewrite {
+        lead.append(&frames_behind(store, lead.end())?).map_err(Error::from)?;
+    }
     let end = lead.end();
-    opening.torn = torn;
+    opening.torn = torn.or(opening.torn.take());
+    opening.lost = lost.or(opening.lost.take());
     drop(lead);
-    check_history(store, writer.folder(), end)?;
+    check_history(store, writer.folder(), end, options)?;
     let snapshot = store.slab().snapshot()?;
     let mut t = Record::read(&snapshot, snapshot.root())?.t;
     drop(snapshot);
@@ -176,8 +200,16 @@ fn catch_up(
     Ok(())
 }
 
+/// The frames that the state has and the log has not.
+fn frames_behind(store: &Store, end: Link) -> Result<Vec<Vec<u8>>, Unusable> {
+    let snapshot = store.slab().snapshot()?;
+    let record = Record::read(&snapshot, snapshot.root())?;
+    let frames = pending::list(&snapshot, &record, end.t)?;
+    Ok(frames.iter().map(|frame| frame.bytes.to_vec()).collect())
+}
+
 /// Whether log and state are of one history.
-fn check_history(store: &Store, log: &Path, end: Link) -> Result<(), Unusable> {
+fn check_history(store: &Store, log: &Path, end: Link, options: &Options) -> Result<(), Unusable> {
     let snapshot = store.slab().snapshot()?;
     let record = Record::read(&snapshot, snapshot.root())?;
     let other = || Unusable::Region("the region is of another history than the log".into());
@@ -192,17 +224,17 @@ fn check_history(store: &Store, log: &Path, end: Link) -> Result<(), Unusable> {
         };
         return if hash == record.hash { Ok(()) } else { Err(other()) };
     }
-    if end.t < record.floor {
-        // Frames that the state gave up as durable are not in the log: the log is short, and what
-        // the region still has must not be thrown away.
-        return Err(Unusable::World(
-            LogError::Short { path: log.to_path_buf(), log_t: end.t, state_t: record.floor }.into(),
-        ));
-    }
-    let pending = pending::list(&snapshot, &record, end.t)?;
-    let first = pending.first().map(|frame| datom::frame::Header::decode(frame.bytes));
-    match first {
-        Some(Ok(header)) if header.previous == end.hash => Ok(()),
-        _ => Err(other()),
+    match store.holding(end, None)? {
+        Holding::Frames { .. } => Ok(()),
+        Holding::OtherHistory => Err(other()),
+        Holding::GivenUp { .. } if options.accept_loss => Err(Unusable::Region(format!(
+            "the region is at transaction {}, and the log lost some in front of that",
+            record.t
+        ))),
+        // The log is short, and what the region still has must not be thrown away.
+        Holding::GivenUp { floor } => {
+            let path = log.to_path_buf();
+            Err(Error::from(LogError::Short { path, log_t: end.t, state_t: floor }).into())
+        }
     }
 }

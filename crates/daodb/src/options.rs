@@ -55,6 +55,9 @@ pub struct Options {
     pub region_bytes_max: u64,
     /// A segment of the log is closed when it has this many bytes.
     pub segment_bytes_max: u64,
+    /// Whether a world opens whose log lost transactions that were on the disk: see
+    /// [`Options::accept_loss`].
+    pub accept_loss: bool,
     /// Told of the progress of a rebuild.
     pub progress: Option<OnProgress>,
 }
@@ -66,6 +69,7 @@ impl Default for Options {
             durability: Durability::Disk,
             region_bytes_max: 1 << 40,
             segment_bytes_max: 32 << 20,
+            accept_loss: false,
             progress: None,
         }
     }
@@ -102,6 +106,19 @@ impl Options {
         Self { region_bytes_max, ..self }
     }
 
+    /// Whether a world opens whose log is damaged, or shorter than it was, so that transactions are
+    /// lost that had been acknowledged. Without this, opening such a world is a
+    /// [`LogError`](crate::LogError) that says what is lost, and nothing is changed.
+    ///
+    /// With it, the world goes on behind the last transaction that can be had. Nothing is deleted:
+    /// what cannot be had is set aside in the log's folder, a region that is ahead of it beside the
+    /// new one, and [`Opening::lost`](crate::Opening::lost) names it all. It is for a person to
+    /// decide, once, and only a process that has the world alone does it.
+    #[must_use]
+    pub fn accept_loss(self, accept_loss: bool) -> Self {
+        Self { accept_loss, ..self }
+    }
+
     /// Tells `progress` of the progress of a rebuild.
     #[must_use]
     pub fn progress(self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
@@ -116,6 +133,7 @@ impl fmt::Debug for Options {
             .field("durability", &self.durability)
             .field("region_bytes_max", &self.region_bytes_max)
             .field("segment_bytes_max", &self.segment_bytes_max)
+            .field("accept_loss", &self.accept_loss)
             .field("progress", &self.progress.is_some())
             .finish()
     }

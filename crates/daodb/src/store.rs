@@ -15,7 +15,7 @@ use eve::{CommitError, Slab, Snapshot};
 use crate::apply::{self, Applier};
 use crate::db::{Db, State};
 use crate::error::Error;
-use crate::log::{Link, Mark, Position};
+use crate::log::{Holding, Link, Mark, Position};
 use crate::pending;
 use crate::record::Record;
 use crate::report::Report;
@@ -284,5 +284,30 @@ impl Mark for Store {
         // Pairs with the acquire in `Store::durable_t`.
         self.word(word::DURABLE_T).store(position.end.t, Ordering::Release);
         self.word(word::CHECK).store(check(self.log_id, position), Ordering::Release);
+    }
+
+    fn holding(&self, end: Link, promised: Option<Link>) -> Result<Holding, Error> {
+        let snapshot = self.slab.snapshot()?;
+        let record = Record::read(&snapshot, snapshot.root())?;
+        if record.t <= end.t {
+            return Ok(Holding::Frames { through: end.t });
+        }
+        if end.t < record.floor {
+            return Ok(Holding::GivenUp { floor: record.floor });
+        }
+        // They may have to stand in for damaged ones, so each is looked through.
+        let mut last = end;
+        for frame in pending::list(&snapshot, &record, end.t)? {
+            let Ok((found, _)) = Frame::decode(frame.bytes) else {
+                return Err(Error::corrupt(format!("frame {} in the region", frame.t)));
+            };
+            let link = Link { t: frame.t, hash: hash_of(frame.bytes)? };
+            let is_other = promised.is_some_and(|p| p.t == link.t && p.hash != link.hash);
+            if (found.t, found.previous) != (last.t + 1, last.hash) || is_other {
+                return Ok(Holding::OtherHistory);
+            }
+            last = link;
+        }
+        Ok(Holding::Frames { through: last.t })
     }
 }

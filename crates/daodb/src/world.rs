@@ -103,6 +103,14 @@ impl World {
         Ok(to)
     }
 
+    /// Undoes [`World::set_region_aside`].
+    pub(crate) fn put_region_back(&self, aside: &Path) -> Result<(), WorldError> {
+        let to = self.region();
+        let failed = |source| WorldError::io(&to, "put the old region back", source);
+        fs::rename(aside, &to).map_err(failed)?;
+        self.sync_folder()
+    }
+
     /// Makes the names in the folder durable.
     pub(crate) fn sync_folder(&self) -> Result<(), WorldError> {
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());

@@ -5,18 +5,13 @@
 mod common;
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use common::{facts, transact};
+use common::{SCHEMA, closed, facts, flip, segments, transact};
 use daodb::{Create, Database, Durability, Error, LogError, Options, WorldError};
 use datom::Value;
-
-const SCHEMA: &str = "
-    {:db/ident :n    :db/valueType :db.type/long}
-    {:db/ident :name :db/valueType :db.type/string :db/unique :db.unique/identity}
-    {:db/ident :sum  :db/valueType :db.type/long}";
 
 const ROLE: &str = "DAODB_TEST_ROLE";
 const FOLDER: &str = "DAODB_TEST_FOLDER";
@@ -234,34 +229,6 @@ fn a_living_process_sees_what_another_commits_and_sleeps_until_then() {
     assert!(one.db().unwrap().attribute_named(&"n".into()).is_some(), "the schema as well");
 }
 
-/// A world with some transactions in small segments, closed.
-fn closed(folder: &Path) -> std::collections::BTreeSet<common::Fact> {
-    let options = Options::new().segment_bytes_max(2_000);
-    let db = Database::open(folder, options).unwrap();
-    transact(&db, SCHEMA);
-    for number in 0..30 {
-        transact(&db, &format!("{{:name \"a name that is long enough {number}\" :n {number}}}"));
-    }
-    facts(&db.db().unwrap().history())
-}
-
-fn segments(folder: &Path) -> Vec<PathBuf> {
-    let names = fs::read_dir(folder.join("log")).unwrap().map(|entry| entry.unwrap().path());
-    let mut segments: Vec<PathBuf> =
-        names.filter(|path| path.extension().is_some_and(|e| e == "frames")).collect();
-    segments.sort();
-    segments
-}
-
-fn flip(path: &Path, at: u64) {
-    let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
-    let mut byte = [0];
-    file.seek(SeekFrom::Start(at)).unwrap();
-    file.read_exact(&mut byte).unwrap();
-    file.seek(SeekFrom::Start(at)).unwrap();
-    file.write_all(&[byte[0] ^ 0x10]).unwrap();
-}
-
 #[test]
 fn a_region_that_is_lost_or_damaged_is_made_again() {
     type Damage = fn(&Path);
@@ -295,38 +262,6 @@ fn a_region_that_is_lost_or_damaged_is_made_again() {
 }
 
 #[test]
-fn a_torn_tail_is_cut_kept_and_reported() {
-    // As a power cut leaves it: the region is of no use, and the last segment ends somewhere.
-    let cuts: [fn(u64) -> u64; 6] =
-        [|whole| whole - 1, |whole| whole - 100, |_| 70, |_| 64, |_| 30, |_| 0];
-    for cut in cuts {
-        let folder = tempfile::tempdir().unwrap();
-        closed(folder.path());
-        let last = segments(folder.path()).pop().unwrap();
-        let keep = cut(fs::metadata(&last).unwrap().len());
-        fs::remove_file(folder.path().join("region.eve")).unwrap();
-        OpenOptions::new().write(true).open(&last).unwrap().set_len(keep).unwrap();
-        let db = Database::open(folder.path(), Options::new()).unwrap();
-        let torn = db.opening().torn.clone();
-        let now = db.db().unwrap().basis();
-        if keep == 64 {
-            assert_eq!(torn, None, "a segment without frames is whole");
-        } else {
-            let torn = torn.unwrap();
-            assert_eq!((torn.good_through, &torn.segment), (now, &last), "{keep}");
-            assert_eq!(fs::metadata(&torn.kept).unwrap().len(), torn.bytes, "{keep}");
-        }
-        assert!(db.verify().unwrap().is_clean(), "{keep}");
-        let t = transact(&db, &format!("{{:name \"after the cut at {keep}\"}}")).t;
-        assert_eq!(t, now + 1);
-        assert!(db.verify().unwrap().is_clean(), "{keep}");
-        drop(db);
-        let again = Database::open(folder.path(), Options::new()).unwrap();
-        assert_eq!((again.db().unwrap().basis(), &again.opening().torn), (t, &None), "{keep}");
-    }
-}
-
-#[test]
 fn what_a_killed_writer_left_half_written_is_written_again() {
     let folder = tempfile::tempdir().unwrap();
     let before = closed(folder.path());
@@ -338,43 +273,6 @@ fn what_a_killed_writer_left_half_written_is_written_again() {
     assert_eq!(facts(&db.db().unwrap().history()), before);
     transact(&db, "{:name \"on\"}");
     assert!(db.verify().unwrap().is_clean());
-}
-
-#[test]
-fn a_damaged_segment_in_the_middle_is_an_error_and_nothing_is_touched() {
-    let folder = tempfile::tempdir().unwrap();
-    closed(folder.path());
-    let segment = segments(folder.path()).remove(1);
-    let at = fs::metadata(&segment).unwrap().len() / 2;
-    flip(&segment, at);
-    // The region still has everything, so the world opens, and verify says what is wrong.
-    let db = Database::open(folder.path(), Options::new()).unwrap();
-    let found = db.verify().unwrap();
-    assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
-    assert!(found.problems[0].contains("damaged at byte"), "{:?}", found.problems);
-    drop(db);
-    fs::remove_file(folder.path().join("region.eve")).unwrap();
-    let before: Vec<_> =
-        segments(folder.path()).iter().map(|path| fs::read(path).unwrap()).collect();
-    let error = Database::open(folder.path(), Options::new()).unwrap_err();
-    let Error::Log(LogError::Damaged { path, good_through, lost, .. }) = &error else {
-        panic!("{error}")
-    };
-    assert_eq!(path, &segment);
-    assert!(*good_through > 0 && lost.contains(&(good_through + 1).to_string()), "{error}");
-    let after: Vec<_> =
-        segments(folder.path()).iter().map(|path| fs::read(path).unwrap()).collect();
-    assert_eq!(before, after);
-}
-
-#[test]
-fn a_lost_segment_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    closed(folder.path());
-    fs::remove_file(&segments(folder.path())[1]).unwrap();
-    fs::remove_file(folder.path().join("region.eve")).unwrap();
-    let error = Database::open(folder.path(), Options::new()).unwrap_err();
-    assert!(matches!(error, Error::Log(LogError::Short { .. })), "{error}");
 }
 
 #[test]

@@ -12,7 +12,7 @@
 //! 1. The file is named for the `t` of its first frame, twenty digits and `.frames`, so names sort
 //!    as the log does.
 //! 2. Bytes once written are never changed, and a file only ever loses a tail that no reader was
-//!    ever told of.
+//!    ever told of, or that is damaged and whose loss was accepted.
 //! 3. All numbers are little-endian.
 
 use std::fs::File;

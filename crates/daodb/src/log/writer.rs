@@ -1,5 +1,7 @@
 //! Appending to the log, and finding its end.
 
+mod settle;
+
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -9,33 +11,18 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use datom::frame::Header;
 
-use super::segment::{self, Item, Reader};
+use super::durable::Durable;
+use super::segment::{self, Bad, Item, Reader};
 use super::{Link, Mark, Position};
 use crate::error::{LogError, WorldError};
+pub(crate) use settle::{Ending, Trust};
+pub use settle::{Lost, Torn};
 
 /// Bytes gathered before they are handed to the system.
 const BUFFER_BYTES: usize = 1 << 18;
 /// Room is taken on the disk this far ahead, so that a full disk shows before a transaction is
 /// committed and not after.
 const RESERVE_BYTES: u64 = 1 << 18;
-
-/// What was cut off the end of the log because it was no whole frame. The bytes are kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Torn {
-    /// The segment that lost its tail.
-    pub segment: PathBuf,
-    /// Where it was cut.
-    pub at: u64,
-    /// How many bytes were cut off.
-    pub bytes: u64,
-    /// What was wrong with them.
-    pub what: String,
-    /// Where the bytes are now, as evidence.
-    pub kept: PathBuf,
-    /// The last transaction before the cut.
-    pub good_through: u64,
-}
 
 /// The log of a world, for the threads of one process.
 pub(crate) struct Writer {
@@ -52,12 +39,13 @@ pub(crate) struct Writer {
 }
 
 /// What this process keeps between two turns.
-#[derive(Default)]
 struct Tail {
     /// The segment that was written last.
     segment: Option<(u64, File)>,
     /// Up to where that segment has room on the disk for sure.
     reserved: u64,
+    /// The file that says how far the log is durable.
+    durable: Durable,
 }
 
 impl Writer {
@@ -68,13 +56,14 @@ impl Writer {
         let lease =
             lease.map_err(|source| WorldError::io(&path, "open the log's lease", source))?;
         let id = id(folder)?;
+        let durable = Durable::new(folder);
         let folder = folder.to_path_buf();
         Ok(Self {
             folder,
             id,
             segment_bytes_max,
             lease,
-            tail: Mutex::default(),
+            tail: Mutex::new(Tail { segment: None, reserved: 0, durable }),
             is_full: AtomicBool::new(false),
             poisoned: OnceLock::new(),
         })
@@ -109,21 +98,39 @@ impl Writer {
 
     /// Takes the lease, first among the threads of this process, then among processes, and follows
     /// the log from `mark` to its end. What a dead holder left half written is cut.
-    pub(crate) fn lead<'a>(
+    pub(crate) fn lead<'a>(&'a self, mark: &'a dyn Mark) -> Result<(Lead<'a>, Ending), LogError> {
+        self.take(mark, true, Trust::default())
+    }
+
+    /// As [`Writer::lead`], following the log from its beginning, whatever `mark` says.
+    pub(crate) fn lead_whole<'a>(
         &'a self,
         mark: &'a dyn Mark,
-    ) -> Result<(Lead<'a>, Option<Torn>), LogError> {
-        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        trust: Trust,
+    ) -> Result<(Lead<'a>, Ending), LogError> {
+        self.take(mark, false, trust)
+    }
+
+    fn take<'a>(
+        &'a self,
+        mark: &'a dyn Mark,
+        from_mark: bool,
+        trust: Trust,
+    ) -> Result<(Lead<'a>, Ending), LogError> {
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         self.check()?;
         let failed = |source| WorldError::io(&self.folder, "take the log's lease", source);
         self.lease.lock().map_err(failed)?;
-        let position = mark.load().unwrap_or_else(|| {
+        let marked = mark.load();
+        if marked.is_none() {
             mark.forget();
-            Position::START
-        });
-        let mut lead = Lead { writer: self, mark, tail, position };
-        let torn = lead.walk()?;
-        Ok((lead, torn))
+        }
+        let durable = tail.durable.load();
+        let position = marked.filter(|_| from_mark).unwrap_or(Position::START);
+        let mut lead =
+            Lead { writer: self, mark, tail, position, marked, durable, estranged: None, trust };
+        let ending = lead.walk()?;
+        Ok((lead, ending))
     }
 }
 
@@ -133,6 +140,13 @@ pub(crate) struct Lead<'a> {
     mark: &'a dyn Mark,
     tail: MutexGuard<'a, Tail>,
     position: Position,
+    /// How far the log is durable by the region,
+    marked: Option<Position>,
+    /// and by the file beside the segments.
+    durable: Option<Position>,
+    /// The `t` at which that file named another frame than the log has, which was accepted.
+    estranged: Option<u64>,
+    trust: Trust,
 }
 
 impl Drop for Lead<'_> {
@@ -148,33 +162,25 @@ impl Lead<'_> {
         self.position.end
     }
 
-    /// Refuses a log whose segments do not end where it does: one in between is lost.
-    pub(crate) fn check_whole(&self) -> Result<(), LogError> {
-        let end = self.end().t;
-        match segment::list(&self.writer.folder)?.last() {
-            Some(&first_t) if first_t > end + 1 => Err(LogError::Short {
-                path: self.writer.folder.clone(),
-                log_t: end,
-                state_t: first_t - 1,
-            }),
-            _ => Ok(()),
-        }
-    }
-
     /// Follows the log to its end and marks it.
-    fn walk(&mut self) -> Result<Option<Torn>, LogError> {
+    fn walk(&mut self) -> Result<Ending, LogError> {
         let before = self.position;
-        let mut torn = None;
-        while torn.is_none() {
+        let mut bad = None;
+        loop {
             if self.position.segment != 0 {
-                torn = self.walk_segment()?;
+                bad = self.read_segment()?;
             }
             let next = self.position.end.t + 1;
             let path = segment::path(&self.writer.folder, next);
-            if torn.is_some() || self.position.segment == next || !exists(&path)? {
+            if bad.is_some() || self.position.segment == next || !exists(&path)? {
                 break;
             }
             self.position = Position { segment: next, offset: 0, ..self.position };
+        }
+        let whole = before == Position::START;
+        let mut ending = self.settle(bad, whole)?;
+        if let Some(estranged) = self.estranged {
+            ending.lost.get_or_insert_with(|| Lost::other_history(self.position.end.t, estranged));
         }
         if self.position != before {
             // What a dead holder wrote may not be on disk yet, whole as it is.
@@ -182,8 +188,26 @@ impl Lead<'_> {
                 .map_or(Ok(()), |file| file.sync_all())
                 .map_err(|source| WorldError::io(&self.writer.folder, "sync the log", source))?;
             self.mark.store(&self.position);
+        } else if whole && self.marked.is_some() {
+            // There is no log where the mark says that one is.
+            self.mark.forget();
         }
-        Ok(torn)
+        self.advance();
+        Ok(ending)
+    }
+
+    /// Writes down how far the log is durable, if that is farther than was written down before.
+    fn advance(&mut self) {
+        let end = self.position;
+        // Whether it succeeds or not: the transactions are on the disk, and nobody must be told that
+        // they are not. What is written down too little is made up for by the next.
+        let _ = match self.durable {
+            Some(durable) if durable.end.t >= end.end.t => return,
+            Some(_) => self.tail.durable.store(&end),
+            None if end.end.t == 0 => return,
+            None => self.tail.durable.replace(&end),
+        };
+        self.durable = Some(end);
     }
 
     /// The file of the last segment.
@@ -203,8 +227,8 @@ impl Lead<'_> {
         Ok(self.tail.segment.as_mut().map(|(_, file)| file))
     }
 
-    /// Reads what the segment at hand gained, and cuts what is no frame.
-    fn walk_segment(&mut self) -> Result<Option<Torn>, LogError> {
+    /// Reads what the segment at hand gained, up to its end or to what is no frame.
+    fn read_segment(&mut self) -> Result<Option<Bad>, LogError> {
         let Position { segment, offset, end } = self.position;
         let path = segment::path(&self.writer.folder, segment);
         let Some(file) = self.open()? else { return Ok(None) };
@@ -214,72 +238,24 @@ impl Lead<'_> {
             return Ok(None);
         }
         if length < offset {
-            let what = format!("{} bytes of it are gone", offset - length);
-            return Err(self.damaged(&path, segment::Bad { at: length, what }, None));
+            return Err(self.shrunk(offset - length)?);
         }
-        let opened = match offset {
-            0 => Reader::open(&self.writer.folder, end)?,
-            at => Ok(Reader::resume(&path, at, end)?),
-        };
-        let bad = match opened {
-            Ok(mut reader) => loop {
-                self.position.offset = reader.at();
-                self.position.end = reader.link();
-                match reader.next()? {
-                    Item::Frame(_) => {}
-                    Item::End => return Ok(None),
-                    Item::Bad(bad) => break bad,
-                }
+        let mut reader = match offset {
+            0 => match Reader::open(&self.writer.folder, end)? {
+                Ok(reader) => reader,
+                Err(bad) => return Ok(Some(bad)),
             },
-            Err(bad) => bad,
+            at => Reader::resume(&path, at, end)?,
         };
-        self.cut(bad, length).map(Some)
-    }
-
-    fn damaged(&self, path: &Path, bad: segment::Bad, next: Option<u64>) -> LogError {
-        let first_lost = self.position.end.t + 1;
-        let lost = match next {
-            Some(next) => format!(
-                "{first_lost} to {} are not, from this copy, and those of the segments from \
-                 {next} on, though they look whole, build on them",
-                next - 1
-            ),
-            None => format!("those from {first_lost} on are not, from this copy"),
-        };
-        LogError::Damaged {
-            path: path.to_path_buf(),
-            at: bad.at,
-            what: bad.what,
-            good_through: self.position.end.t,
-            lost,
+        loop {
+            self.position.offset = reader.at();
+            self.position.end = reader.link();
+            match reader.next()? {
+                Item::Frame(_) => self.recognise(reader.link())?,
+                Item::End => return Ok(None),
+                Item::Bad(bad) => return Ok(Some(bad)),
+            }
         }
-    }
-
-    /// Cuts the last segment at its first bad byte. The bytes are copied aside first.
-    fn cut(&mut self, bad: segment::Bad, length: u64) -> Result<Torn, LogError> {
-        let folder = self.writer.folder.clone();
-        let Position { segment, end, .. } = self.position;
-        let path = segment::path(&folder, segment);
-        let later = segment::list(&folder)?.into_iter().find(|&first_t| first_t > segment);
-        if later.is_some() {
-            return Err(self.damaged(&path, bad, later));
-        }
-        let failed = |source| WorldError::io(&path, "cut a torn tail off", source);
-        let kept = folder.join(format!("torn-after-{}-at-{}.bytes", end.t, bad.at));
-        copy_tail(&path, bad.at, &kept).map_err(failed)?;
-        if let Some(file) = self.open()? {
-            file.set_len(bad.at).and_then(|()| file.sync_all()).map_err(failed)?;
-        }
-        self.position.offset = bad.at;
-        if bad.at == 0 {
-            // Not even the header is whole: the file goes, and its name is free for the next.
-            std::fs::remove_file(&path).map_err(failed)?;
-            self.tail.segment = None;
-            self.position.segment = 0;
-        }
-        let bytes = length.saturating_sub(bad.at);
-        let what = bad.what;
-        Ok(Torn { segment: path, at: bad.at, bytes, what, kept, good_through: end.t })
     }
 
     /// Appends encoded frames, which go on behind [`Lead::end`]. When this returns they are durable
@@ -332,6 +308,8 @@ impl Lead<'_> {
         }
         self.position.offset += group.iter().map(|frame| frame.len() as u64).sum::<u64>();
         self.position.end = Link { t: header.t, hash: header.hash };
+        // In this order: who is told that something is durable may rely on it being written down.
+        self.advance();
         self.mark.store(&self.position);
         // What was asked for is on the disk. A lack of room is for the next to hear of.
         let _ = self.reserve();
@@ -425,12 +403,4 @@ fn write_all(file: &mut File, offset: u64, frames: &[Vec<u8>]) -> io::Result<()>
     }
     buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
     Ok(())
-}
-
-fn copy_tail(from: &Path, at: u64, to: &Path) -> io::Result<()> {
-    let mut source = File::open(from)?;
-    source.seek(SeekFrom::Start(at))?;
-    let mut target = File::create(to)?;
-    io::copy(&mut source, &mut target)?;
-    target.sync_all()
 }

@@ -2,8 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses some of it")]
 
 use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
-use daodb::{Category, Database, Datoms, Db, Error, Index, Report};
+use daodb::{Category, Database, Datoms, Db, Error, Index, Options, Report};
 use datom::{Value, edn};
 
 /// Transaction data from EDN text.
@@ -72,4 +75,35 @@ pub(crate) fn changes(report: &Report) -> BTreeSet<String> {
         ));
     }
     changes
+}
+
+pub(crate) const SCHEMA: &str = "
+    {:db/ident :n    :db/valueType :db.type/long}
+    {:db/ident :name :db/valueType :db.type/string :db/unique :db.unique/identity}
+    {:db/ident :sum  :db/valueType :db.type/long}";
+
+/// A world with some transactions in small segments, closed.
+pub(crate) fn closed(folder: &Path) -> BTreeSet<Fact> {
+    let options = Options::new().segment_bytes_max(2_000);
+    let db = Database::open(folder, options).unwrap();
+    transact(&db, SCHEMA);
+    for number in 0..30 {
+        transact(&db, &format!("{{:name \"a name that is long enough {number}\" :n {number}}}"));
+    }
+    facts(&db.db().unwrap().history())
+}
+
+pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
+    let names = fs::read_dir(folder.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let mut segments: Vec<PathBuf> =
+        names.filter(|path| path.extension().is_some_and(|e| e == "frames")).collect();
+    segments.sort();
+    segments
+}
+
+pub(crate) fn flip(path: &Path, at: u64) {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
 }
