@@ -149,7 +149,7 @@ fn find(
     let there = there.map_err(|source| Error::from(WorldError::io(&path, "look for", source)))?;
     if !there {
         let store = fresh(world, writer, options, opening).map_err(Unusable::World)?;
-        opening.created = opening.replayed == 0;
+        opening.created = opening.replayed == 0 && opening.lost.is_none();
         opening.rebuilt = (!opening.created).then(|| "the region file was missing".into());
         return Ok(store);
     }

@@ -314,6 +314,7 @@ fn a_log_that_is_shorter_than_it_was_is_refused_when_the_region_is_lost() {
         let lost = db.opening().lost.clone().unwrap();
         assert_eq!((lost.good_through, lost.durable_through), (good, 40), "{keep}");
         assert_eq!(db.db().unwrap().basis(), good, "{keep}");
+        assert!(!db.opening().created && db.opening().rebuilt.is_some(), "{keep}");
         let mut left = if segment.exists() { fs::read(&segment).unwrap() } else { vec![] };
         for kept in &lost.kept {
             left.extend(fs::read(kept).unwrap());

@@ -179,30 +179,51 @@ fn threads_write_one_world_at_once() {
     assert!(db.verify().unwrap().is_clean());
 }
 
+/// Lets a process work, kills it after it told of some transactions, and answers the last of them.
+fn kill_at_work(folder: &Path, round: u64) -> u64 {
+    let mut process = spawn("acknowledge", folder, round);
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut last = 0;
+    // Killed at another place each time, while it works.
+    for _ in 0..(round * 7 + 1) {
+        last = told(&mut lines).expect("it goes on until it is killed");
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    while let Some(t) = told(&mut lines) {
+        last = t;
+    }
+    last
+}
+
 #[test]
 fn a_killed_process_loses_nothing_that_it_told_of() {
     const ROUNDS: u64 = 12;
     let folder = tempfile::tempdir().unwrap();
     transact(&open(folder.path()), SCHEMA);
     for round in 0..ROUNDS {
-        let mut process = spawn("acknowledge", folder.path(), round);
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut last = 0;
-        // Killed at another place each time, while it works.
-        for _ in 0..(round * 7 + 1) {
-            last = told(&mut lines).expect("it goes on until it is killed");
-        }
-        process.kill().unwrap();
-        process.wait().unwrap();
-        while let Some(t) = told(&mut lines) {
-            last = t;
-        }
+        let last = kill_at_work(folder.path(), round);
         let db = open(folder.path());
         assert!(db.db().unwrap().basis() >= last, "round {round}");
         assert!(db.opening().rebuilt.is_none(), "{:?}", db.opening());
         let found = db.verify().unwrap();
         assert!(found.is_clean(), "round {round}: {:?}", found.problems);
         assert_eq!(found.leaked_blocks, Some(0), "round {round}");
+    }
+}
+
+#[test]
+fn a_killed_process_loses_nothing_that_waited_for_the_disk_though_the_region_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    transact(&Database::open(folder.path(), Options::new()).unwrap(), SCHEMA);
+    // In odd rounds the process waits for the disk.
+    for round in [1, 3, 5, 7, 9, 11] {
+        let last = kill_at_work(folder.path(), round);
+        fs::remove_file(folder.path().join("region.eve")).unwrap();
+        let db = open(folder.path());
+        assert!(db.db().unwrap().basis() >= last, "round {round}");
+        assert!(db.opening().lost.is_none(), "{:?}", db.opening());
+        assert!(db.verify().unwrap().is_clean(), "round {round}");
     }
 }
 
