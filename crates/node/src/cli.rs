@@ -42,7 +42,7 @@ pub enum Command {
     /// Evaluate expressions and queries as you type them.
     Repl(World),
     /// Check everything: memory, indexes, log, hash chain.
-    Verify(World),
+    Verify(Verify),
     /// Make and inspect capability tokens.
     #[command(subcommand)]
     Token(Token),
@@ -64,6 +64,18 @@ pub struct World {
     /// Folder of the world.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
+}
+
+/// `datom verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Go on behind what the log still holds, when transactions in it are damaged or missing. What
+    /// cannot be read is put aside, never deleted.
+    #[arg(long)]
+    pub repair: bool,
 }
 
 /// `datom run`

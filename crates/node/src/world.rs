@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use daodb::{Database, Opening, Options};
+use daodb::{Database, LogError, Opening, Options};
 use datom::Value;
 use shibi::{Keypair, Trust};
 
@@ -43,8 +43,21 @@ impl World {
     /// # Errors
     /// There is none, or it is damaged beyond what opening repairs.
     pub fn open(dir: &Path) -> Result<Self, Box<Fault>> {
+        Self::open_with(dir, Options::new())
+    }
+
+    /// Opens a world although transactions in its log are damaged or missing: goes on behind what
+    /// can be read, and puts aside what cannot.
+    ///
+    /// # Errors
+    /// There is none, or its files cannot be read or written at all.
+    pub fn repair(dir: &Path) -> Result<Self, Box<Fault>> {
+        Self::open_with(dir, Options::new().accept_loss(true))
+    }
+
+    fn open_with(dir: &Path, options: Options) -> Result<Self, Box<Fault>> {
         if exists(dir) {
-            return Self::attach(dir);
+            return Self::attach(dir, options);
         }
         Err(Fault::new(format!("{}: no world here", dir.display()))
             .help(format!("`datom init {}` makes an empty one", dir.display()))
@@ -60,14 +73,15 @@ impl World {
         if !exists(dir) {
             refuse_strangers(dir)?;
         }
-        let world = Self::attach(dir)?;
+        let world = Self::attach(dir, Options::new())?;
         world.state_schema()?;
         Ok(world)
     }
 
-    fn attach(dir: &Path) -> Result<Self, Box<Fault>> {
+    fn attach(dir: &Path, options: Options) -> Result<Self, Box<Fault>> {
         let key = key(dir)?;
-        let database = Database::open(dir, progress::showing(Options::new()))?;
+        let database = Database::open(dir, progress::showing(options))
+            .map_err(|error| lost(Fault::of_database(&error), &error, dir))?;
         tell_opening(database.opening());
         Ok(Self { dir: dir.to_path_buf(), database, key })
     }
@@ -115,6 +129,16 @@ impl World {
     }
 }
 
+/// A log that lost transactions can be gone on with, if a person says so.
+fn lost(fault: Fault, error: &daodb::Error, dir: &Path) -> Box<Fault> {
+    match error {
+        daodb::Error::Log(LogError::Damaged { .. } | LogError::Short { .. }) => fault
+            .help(format!("to go on without what is lost: datom verify {} --repair", dir.display()))
+            .into(),
+        _ => fault.into(),
+    }
+}
+
 /// What opening had to mend is said, whatever the command.
 fn tell_opening(opening: &Opening) {
     let tell = Reporter::telling();
@@ -129,6 +153,19 @@ fn tell_opening(opening: &Opening) {
                 torn.what,
                 torn.kept.display(),
                 torn.good_through
+            ),
+        );
+    }
+    if let Some(lost) = &opening.lost {
+        let kept: Vec<String> = lost.kept.iter().map(|path| path.display().to_string()).collect();
+        let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
+        tell.tell(
+            "lost",
+            format_args!(
+                "transactions {} to {}: {}; kept as evidence: {kept}",
+                lost.good_through + 1,
+                lost.durable_through,
+                lost.what
             ),
         );
     }

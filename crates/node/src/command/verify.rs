@@ -8,8 +8,9 @@ use crate::fault::Fault;
 use crate::render::Output;
 use crate::world::World;
 
-pub(super) fn verify(arguments: &cli::World) -> Outcome {
-    let world = World::open(&arguments.dir)?;
+pub(super) fn verify(arguments: &cli::Verify) -> Outcome {
+    let dir = &arguments.dir;
+    let world = if arguments.repair { World::repair(dir) } else { World::open(dir) }?;
     let verification = world.database().verify()?;
     for problem in &verification.problems {
         eprintln!("problem   {problem}");

@@ -55,16 +55,34 @@ fn a_lost_region_file_is_rebuilt_from_the_log() {
 }
 
 #[test]
-fn a_truncated_log_loses_only_its_torn_tail_and_says_so() {
+fn a_frame_that_was_never_whole_is_put_aside_and_said() {
+    let place = world();
+    let last = log_segments(&place).pop().unwrap();
+    let mut bytes = fs::read(&last).unwrap();
+    // The beginning of a frame, as a power cut in the middle of a write leaves it.
+    bytes.extend_from_within(64..264);
+    fs::write(&last, &bytes).unwrap();
+    fs::remove_file(place.path("world/region.eve")).unwrap();
+    let ran = place.run(&["log", "world"]);
+    assert_eq!(ran.status, Some(0), "{ran}");
+    assert!(ran.stderr.contains("torn") && ran.stderr.contains("200 bytes"), "{ran}");
+    unharmed(&place);
+}
+
+#[test]
+fn a_truncated_log_is_refused_until_somebody_accepts_the_loss() {
     let place = world();
     fs::remove_file(place.path("world/region.eve")).unwrap();
     let last = log_segments(&place).pop().unwrap();
     let bytes = fs::read(&last).unwrap();
     fs::write(&last, &bytes[..bytes.len() - 7]).unwrap();
-    let ran = place.run(&["log", "world"]);
+    place.run(&["log", "world"]).fails_with(1, &["lost", "datom verify world --repair"]);
+    assert_eq!(fs::read(&last).unwrap().len(), bytes.len() - 7, "evidence is not touched");
+
+    let ran = place.run(&["verify", "world", "--repair"]);
     assert_eq!(ran.status, Some(0), "{ran}");
-    assert!(ran.stderr.contains("torn") && ran.stderr.contains("byte"), "{ran}");
-    place.ok(&["verify", "world"]);
+    assert!(ran.stderr.contains("lost") && ran.stderr.contains("evidence"), "{ran}");
+    unharmed(&place);
 }
 
 #[test]
