@@ -298,10 +298,14 @@ fn lost(good_through: u64, durable_t: u64, whole: Option<Whole>, later: Option<u
     };
     if let Some(Whole { at, first_t, last_t, .. }) = whole {
         lost += &match first_t == last_t {
-            true => format!("; {first_t} stands whole behind the damage, at byte {at}"),
-            false => format!("; {first_t} to {last_t} stand behind the damage, from byte {at} on"),
+            true => format!("; {first_t} stands whole behind the damage, at byte {at}, but builds"),
+            false => {
+                format!(
+                    "; {first_t} to {last_t} stand behind the damage, from byte {at} on, but build"
+                )
+            }
         };
-        lost += ", but builds on what is lost";
+        lost += " on what is lost";
     }
     if let Some(later) = later {
         lost += &format!("; the segments from {later} on build on what is lost as well");
