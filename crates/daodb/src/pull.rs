@@ -16,7 +16,7 @@ pub(crate) use self::pattern::Pattern;
 use self::pattern::{Inside, Spec};
 use crate::attribute::Attribute;
 use crate::index::Index;
-use crate::query::{QueryError, Reader, Source, Watch, inline_value};
+use crate::query::{QueryError, Reader, Source, Watch};
 
 /// Deepest nesting of what is pulled.
 const DEPTH_MAX: usize = 128;
@@ -241,7 +241,7 @@ impl Puller<'_> {
         })?;
         let mut values = Vec::with_capacity(words.len());
         for word in words {
-            values.push(inline_value(word).map_or_else(|| self.source.value(word), Ok)?);
+            values.push(Value::from_inline(word).map_or_else(|| self.source.value(word), Ok)?);
         }
         values.sort_unstable();
         values.dedup();
@@ -260,7 +260,7 @@ pub(crate) fn touch(source: &dyn Source, entity: u64, watch: &Watch) -> Result<V
     })?;
     for fact in facts {
         let Some(attribute) = source.attribute(fact.a) else { continue };
-        let value = match inline_value(fact.v) {
+        let value = match Value::from_inline(fact.v) {
             Some(Value::Ref(id)) if attribute.is_ref() => only_id(id),
             Some(value) => value,
             None => source.value(fact.v)?,

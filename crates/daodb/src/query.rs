@@ -59,7 +59,6 @@ pub(crate) use self::limits::Watch;
 pub(crate) use self::memory::Memory;
 pub(crate) use self::plan::unknown_attribute;
 pub(crate) use self::source::{Reader, Source};
-pub(crate) use self::space::inline_value;
 
 use self::answer::Distinct;
 use self::ast::{Binding, Clause, ClauseKind, Find, Input as Expected, PatternRef, Term, Var};

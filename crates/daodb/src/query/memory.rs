@@ -6,7 +6,6 @@ use datom::{Keyword, Value, Word, id};
 
 use super::error::{Error, ErrorKind};
 use super::source::{Reader, Source};
-use super::space::inline;
 use crate::attribute::{Attribute, Cardinality, Unique, ValueType};
 use crate::index::{Index, Key};
 
@@ -63,7 +62,7 @@ impl Memory {
     }
 
     fn intern(&mut self, value: &Value) -> Word {
-        if let Some(word) = inline(value).or_else(|| self.words.get(value).copied()) {
+        if let Some(word) = value.to_inline().or_else(|| self.words.get(value).copied()) {
             return word;
         }
         let tag = match value {
@@ -129,7 +128,7 @@ impl Source for Memory {
     }
 
     fn word(&self, value: &Value) -> Result<Option<Word>, Error> {
-        Ok(inline(value).or_else(|| self.words.get(value).copied()))
+        Ok(value.to_inline().or_else(|| self.words.get(value).copied()))
     }
 
     fn value(&self, word: Word) -> Result<Value, Error> {

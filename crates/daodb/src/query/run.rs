@@ -16,7 +16,6 @@ use super::env::Env;
 use super::error::Error;
 use super::function::{Lookup, truthy};
 use super::source::{Reader, Source};
-use super::space::inline_value;
 use super::step::{
     Action, Apply, ArgCell, Call, Consult, Find, Part, Plan, Probe, Scan, Step, Take,
 };
@@ -420,5 +419,5 @@ pub(crate) fn take_apart(
 }
 
 fn value_of(source: &dyn Source, word: Word) -> Result<Value, Error> {
-    inline_value(word).map_or_else(|| source.value(word), Ok)
+    Value::from_inline(word).map_or_else(|| source.value(word), Ok)
 }

@@ -13,35 +13,6 @@ use datom::{Tag, Value, Word};
 use super::error::Error;
 use super::source::Source;
 
-/// The word of a value that needs no store.
-pub(crate) fn inline(value: &Value) -> Option<Word> {
-    match value {
-        Value::Nil => Some(Word::NIL),
-        Value::Bool(b) => Some(Word::bool(*b)),
-        Value::Char(c) => Some(Word::char(*c)),
-        Value::Int(n) => Word::int(*n),
-        Value::Float(x) => Word::float(*x),
-        Value::Ref(id) if *id < Word::PAYLOAD_LIMIT => Some(Word::entity(*id)),
-        Value::Instant(micros) => Word::instant(*micros),
-        Value::Text(text) => Word::short_text(text),
-        _ => None,
-    }
-}
-
-/// The value of a word that needs no store.
-pub(crate) fn inline_value(word: Word) -> Option<Value> {
-    match word.tag() {
-        Tag::Ordinal if word == Word::NIL => Some(Value::Nil),
-        Tag::Ordinal => word.as_bool().map(Value::Bool).or_else(|| word.as_char().map(Value::Char)),
-        Tag::Int => word.as_int().map(Value::Int),
-        Tag::Float => word.as_float().map(Value::Float),
-        Tag::Ref => word.as_entity().map(Value::Ref),
-        Tag::Instant => word.as_instant().map(Value::Instant),
-        Tag::ShortText => word.as_short_text().map(|text| Value::text(text.as_str())),
-        _ => None,
-    }
-}
-
 #[derive(Default)]
 struct Scratch {
     values: Vec<Value>,
@@ -76,7 +47,7 @@ impl<'s> Space<'s> {
     }
 
     pub(crate) fn word(&self, value: &Value) -> Result<u64, Error> {
-        if let Some(word) = inline(value) {
+        if let Some(word) = value.to_inline() {
             return Ok(word.raw());
         }
         if let Some(home) = self.home
@@ -96,7 +67,7 @@ impl<'s> Space<'s> {
 
     pub(crate) fn value(&self, word: u64) -> Result<Value, Error> {
         let word = Word::from_raw(word);
-        if let Some(value) = inline_value(word) {
+        if let Some(value) = Value::from_inline(word) {
             return Ok(value);
         }
         if word.tag() == Tag::Private {
