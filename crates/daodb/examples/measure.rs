@@ -10,7 +10,10 @@ const PEOPLE: i64 = 20_000;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let memory = Database::memory()?;
     single(&memory, "memory", 100_000)?;
-    bulk(&Database::memory()?, "memory")?;
+    let db = Database::memory()?;
+    bulk(&db, "memory")?;
+    retractions(&db)?;
+    entities(&Database::memory()?)?;
 
     let folder = tempfile::tempdir()?;
     let world = || {
@@ -101,7 +104,20 @@ fn single(db: &Database, what: &str, transactions: i64) -> Result<(), Error> {
 
 fn bulk(db: &Database, what: &str) -> Result<(), Error> {
     install(db)?;
-    let people: Vec<Value> = (0..PEOPLE)
+    let people = people();
+    let start = Instant::now();
+    let report = db.transact(&people)?;
+    println!("{} datoms in one transaction, {what}: {:?}", report.datoms.len(), start.elapsed());
+    let start = Instant::now();
+    let db = db.db()?;
+    let attribute = db.attribute_named(&"name".into()).map_or(0, |attribute| attribute.id);
+    let named = db.datoms(Index::Aevt, &[Word::entity(attribute)])?.count();
+    println!("{named} names scanned: {:?}", start.elapsed());
+    Ok(())
+}
+
+fn people() -> Vec<Value> {
+    (0..PEOPLE)
         .map(|number| {
             let mut person = vec![
                 (Value::keyword("name"), Value::text("Ivan")),
@@ -114,14 +130,34 @@ fn bulk(db: &Database, what: &str) -> Result<(), Error> {
             person.push((Value::keyword("alias"), Value::Vector(aliases.collect())));
             Value::map(person)
         })
-        .collect();
+        .collect()
+}
+
+/// One transaction for each person.
+fn entities(db: &Database) -> Result<(), Error> {
+    install(db)?;
+    let people = people();
     let start = Instant::now();
-    let report = db.transact(&people)?;
-    println!("{} datoms in one transaction, {what}: {:?}", report.datoms.len(), start.elapsed());
+    for person in &people {
+        db.transact(std::slice::from_ref(person))?;
+    }
+    println!("{PEOPLE} one-entity transactions, memory: {:?}", start.elapsed());
+    Ok(())
+}
+
+/// Retracts everybody who is there, in one transaction each.
+fn retractions(db: &Database) -> Result<(), Error> {
+    let now = db.db()?;
+    let name = now.attribute_named(&"name".into()).map_or(0, |attribute| attribute.id);
+    let mut named = Vec::new();
+    for datom in now.datoms(Index::Aevt, &[Word::entity(name)])? {
+        named.push(Value::Ref(datom?.e));
+    }
     let start = Instant::now();
-    let db = db.db()?;
-    let attribute = db.attribute_named(&"name".into()).map_or(0, |attribute| attribute.id);
-    let named = db.datoms(Index::Aevt, &[Word::entity(attribute)])?.count();
-    println!("{named} names scanned: {:?}", start.elapsed());
+    for entity in &named {
+        let form = vec![Value::keyword("db/retractEntity"), entity.clone()];
+        db.transact(&[Value::Vector(form)])?;
+    }
+    println!("{} entity retractions, memory: {:?}", named.len(), start.elapsed());
     Ok(())
 }

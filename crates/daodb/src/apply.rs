@@ -6,6 +6,7 @@
 //!    and the retraction joins it. Every datom ever applied is in exactly one of the two.
 //! 3. AVET holds exactly the facts, current and past, of the attributes that the schema says.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::dictionary;
 use crate::error::Error;
 use crate::facts;
 use crate::index::{Index, Key};
-use crate::mix::WordHashMap;
+use crate::mix::{WordHashMap, WordHashSet};
 use crate::record::Record;
 use crate::schema::Schema;
 
@@ -26,8 +27,10 @@ use crate::schema::Schema;
 pub(crate) struct Applier {
     pub(crate) record: Record,
     pub(crate) schema: Arc<Schema>,
-    /// Facts stated since the last flush that hold.
-    born: Vec<Option<Datom>>,
+    /// Facts stated since the last flush.
+    born: Vec<Datom>,
+    /// Places in `born` of facts that were retracted again.
+    undone: WordHashSet<usize>,
     /// Where in `born` a fact stands, unless the frames are known to fit the state.
     places: WordHashMap<(u64, u64, Word), usize>,
     /// Stored assertions whose facts were retracted since the last flush.
@@ -47,6 +50,7 @@ impl Applier {
             record,
             schema,
             born: Vec::new(),
+            undone: WordHashSet::default(),
             places: WordHashMap::default(),
             ended: WordHashMap::default(),
             fresh: record.next_entity,
@@ -70,8 +74,9 @@ impl Applier {
         after: Option<Arc<Schema>>,
     ) -> Result<Vec<Datom>, Error> {
         let words = self.words(memory, frame, known)?;
+        self.born.reserve(frame.datoms.len());
         let mut datoms = Vec::with_capacity(frame.datoms.len());
-        let mut alters = false;
+        let mut altered = BTreeSet::new();
         for datom in &frame.datoms {
             let v = match datom.v.tag() {
                 tag if tag.is_heap() || tag.is_name() => {
@@ -82,7 +87,9 @@ impl Applier {
                 _ => datom.v,
             };
             let datom = Datom { v, ..*datom };
-            alters |= builtin::is_schema(datom.a);
+            if self.schema.concerns(datom.e, datom.a) {
+                altered.insert(datom.e);
+            }
             if datom.e < id::TX_BASE {
                 self.record.next_entity = self.record.next_entity.max(datom.e + 1);
             }
@@ -96,8 +103,8 @@ impl Applier {
         self.record.t = frame.t;
         self.record.instant = frame.instant;
         self.record.previous = frame.previous;
-        if alters {
-            self.alter(memory, after)?;
+        if !altered.is_empty() {
+            self.alter(memory, &altered, after)?;
         }
         Ok(datoms)
     }
@@ -124,7 +131,7 @@ impl Applier {
         // restatement, and the first statement counts.
         let fact = (datom.e, datom.a, datom.v);
         if self.fits {
-            self.born.push(Some(datom));
+            self.born.push(datom);
         } else if self.stored(memory, fact)?.is_none() {
             self.bear(datom);
         }
@@ -135,14 +142,15 @@ impl Applier {
     fn bear(&mut self, datom: Datom) {
         if let Entry::Vacant(place) = self.places.entry((datom.e, datom.a, datom.v)) {
             place.insert(self.born.len());
-            self.born.push(Some(datom));
+            self.born.push(datom);
         }
     }
 
     fn retract(&mut self, memory: &impl eve::Read, datom: Datom) -> Result<(), Error> {
         let fact = (datom.e, datom.a, datom.v);
-        let born = self.places.remove(&fact).and_then(|place| self.born.get_mut(place)?.take());
-        if let Some(born) = born {
+        let born = self.places.remove(&fact);
+        if let Some((place, &born)) = born.and_then(|place| Some((place, self.born.get(place)?))) {
+            self.undone.insert(place);
             self.past.push(born);
         } else if let Some(stored) = self.stored(memory, fact)? {
             self.ended.insert(fact, stored);
@@ -172,10 +180,18 @@ impl Applier {
 
     /// Writes what was gathered into the indexes.
     pub(crate) fn flush(&mut self, memory: &mut impl Write) -> Result<(), Error> {
-        let born: Vec<Datom> = self.born.drain(..).flatten().collect();
+        let mut born = std::mem::take(&mut self.born);
+        if !self.undone.is_empty() {
+            let mut places = 0..;
+            born.retain(|_| places.next().is_some_and(|place| !self.undone.contains(&place)));
+            self.undone.clear();
+        }
         self.places.clear();
-        let ended: Vec<Datom> = self.ended.drain().map(|(_, datom)| datom).collect();
-        let past = std::mem::take(&mut self.past);
+        let mut ended: Vec<Datom> = self.ended.drain().map(|(_, datom)| datom).collect();
+        let mut past = std::mem::take(&mut self.past);
+        for datoms in [&mut born, &mut ended, &mut past] {
+            datoms.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
+        }
         self.fresh = self.record.next_entity;
         let schema = self.schema.clone();
         for index in Index::ALL {
@@ -190,13 +206,18 @@ impl Applier {
     }
 
     /// Takes in a change of the schema, which may bring attributes into AVET or out of it.
-    fn alter(&mut self, memory: &mut impl Write, after: Option<Arc<Schema>>) -> Result<(), Error> {
+    fn alter(
+        &mut self,
+        memory: &mut impl Write,
+        altered: &BTreeSet<u64>,
+        after: Option<Arc<Schema>>,
+    ) -> Result<(), Error> {
         self.flush(memory)?;
         let after = match after {
             Some(after) => after,
-            None => Arc::new(Schema::load(memory, &self.record)?),
+            None => Arc::new(self.schema.reload(memory, &self.record, altered)?),
         };
-        for attribute in after.attributes() {
+        for attribute in altered.iter().filter_map(|&e| after.attribute(e)) {
             let was = self.schema.attribute(attribute.id).is_some_and(|known| known.in_avet());
             if was != attribute.in_avet() {
                 self.reindex(memory, attribute.id, attribute.in_avet())?;
@@ -225,17 +246,27 @@ impl Applier {
     }
 }
 
-/// The keys that an index holds of some datoms, sorted.
+/// The keys that an index holds of datoms that are in the order of EAVT, sorted.
 fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> {
     let belongs = |datom: &&Datom| match index {
         Index::Eavt | Index::Aevt => true,
         Index::Avet => schema.attribute(datom.a).is_some_and(|a| a.in_avet()),
         Index::Vaet => datom.v.tag() == Tag::Ref,
     };
-    let mut keys: Vec<Key> = datoms.iter().filter(belongs).map(|d| index.key(d)).collect();
-    keys.sort_unstable();
+    let mut keys: Vec<Key> = Vec::with_capacity(datoms.iter().filter(belongs).count());
+    keys.extend(datoms.iter().filter(belongs).map(|datom| index.key(datom)));
+    // Equal words in front leave the order of EAVT, which a stable sort keeps.
+    match index {
+        Index::Eavt => {}
+        Index::Aevt => keys.sort_by_key(|key| key[0]),
+        Index::Avet | Index::Vaet => keys.sort_by_key(|key| (key[0], key[1])),
+    }
     keys
 }
+
+/// So many keys are inserted one by one: that edits the rows of a node where they are, while
+/// merging, which pays for keys that lie together, reads and writes all of them.
+const FEW: usize = 4;
 
 fn insert_all(
     memory: &mut impl Write,
@@ -244,8 +275,10 @@ fn insert_all(
 ) -> Result<SortedSet<5>, Error> {
     match keys.as_slice() {
         [] => Ok(set),
-        [key] => Ok(set.insert(memory, *key)?.0),
         _ if set.is_empty() => Ok(SortedSet::from_sorted(memory, keys)?),
+        few if few.len() <= FEW => {
+            few.iter().try_fold(set, |set, key| Ok(set.insert(memory, *key)?.0))
+        }
         keys => Ok(set.insert_many(memory, keys)?.0),
     }
 }

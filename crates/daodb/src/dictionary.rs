@@ -160,7 +160,7 @@ pub(crate) fn intern<W: Write>(
         Probe::Found(word) => return Ok(word),
         Probe::Free(slot) => slot,
     };
-    let at = store(memory, &bytes)?;
+    let at = store(memory, &[], &bytes)?;
     let word = Word::new(tag(value), at.granule());
     dictionary.values = dictionary.values.insert(memory, &slot, word.raw())?.0;
     Ok(word)
@@ -175,20 +175,19 @@ fn intern_name<W: Write>(
         return Ok(id);
     }
     let id = dictionary.next_name;
-    let mut bytes = (name.len() as u64).to_le_bytes().to_vec();
-    bytes.extend_from_slice(name.as_bytes());
-    let at = store(memory, &bytes)?;
+    let at = store(memory, &[name.len() as u64], name.as_bytes())?;
     dictionary.names = dictionary.names.insert(memory, name.as_bytes(), id)?.0;
     dictionary.names_by_id = dictionary.names_by_id.insert(memory, &id, at.raw())?.0;
     dictionary.next_name = id + 1;
     Ok(id)
 }
 
-/// A block of these bytes.
-pub(crate) fn store<W: Write>(memory: &mut W, bytes: &[u8]) -> Result<Addr, Error> {
-    let at = memory.alloc(bytes.len())?;
-    let words =
-        memory.words_mut(at).ok_or_else(|| Error::corrupt("a new block cannot be written"))?;
+/// A block of a head and these bytes.
+pub(crate) fn store<W: Write>(memory: &mut W, head: &[u64], bytes: &[u8]) -> Result<Addr, Error> {
+    let at = memory.alloc(size_of_val(head) + bytes.len())?;
+    let words = memory.words_mut(at).and_then(|words| words.split_at_mut_checked(head.len()));
+    let (start, words) = words.ok_or_else(|| Error::corrupt("a new block cannot be written"))?;
+    start.copy_from_slice(head);
     let (chunks, rest) = bytes.as_chunks::<8>();
     for (word, chunk) in words.iter_mut().zip(chunks) {
         *word = u64::from_le_bytes(*chunk);

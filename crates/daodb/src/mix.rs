@@ -1,4 +1,5 @@
-//! A hash for keys that are words: one multiplication a word, keyed with a secret of the process.
+//! A hash for keys of words and for names: one multiplication a word, keyed with a secret of the
+//! process.
 //!
 //! Keys come from transaction data. Without the secret nobody outside can choose keys that collide.
 
@@ -45,8 +46,11 @@ impl Hasher for Mixer {
         for word in words {
             self.write_u64(u64::from_le_bytes(*word));
         }
-        for byte in rest {
-            self.write_u64(u64::from(*byte));
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word.iter_mut().zip(rest).for_each(|(byte, &source)| *byte = source);
+            // So many bytes and no more: zeros at the end count.
+            self.write_u64(u64::from_le_bytes(word) ^ (rest.len() as u64) << 56);
         }
     }
 

@@ -31,12 +31,8 @@ pub(crate) fn push(
     t: u64,
     frame: &[u8],
 ) -> Result<(), Error> {
-    let mut bytes = Vec::with_capacity(HEAD_WORDS * 8 + frame.len());
-    for word in [t, record.frame.raw(), frame.len() as u64] {
-        bytes.extend_from_slice(&word.to_le_bytes());
-    }
-    bytes.extend_from_slice(frame);
-    record.frame = dictionary::store(memory, &bytes)?;
+    let head: [u64; HEAD_WORDS] = [t, record.frame.raw(), frame.len() as u64];
+    record.frame = dictionary::store(memory, &head, frame)?;
     Ok(())
 }
 

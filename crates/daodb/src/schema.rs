@@ -4,7 +4,7 @@
 //!    a schema attribute and shared unchanged otherwise.
 //! 2. Attributes are never removed: what was installed stays installed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datom::{Keyword, Value};
@@ -23,7 +23,7 @@ use crate::record::Record;
 pub(crate) struct Schema {
     drafts: BTreeMap<u64, Draft>,
     attributes: WordHashMap<u64, Attribute>,
-    names: HashMap<Keyword, u64>,
+    names: WordHashMap<Keyword, u64>,
     /// Which composite tuples an attribute is a part of.
     composites: WordHashMap<u64, Vec<u64>>,
 }
@@ -71,6 +71,22 @@ impl Draft {
             _ => return !builtin::is_schema(attribute),
         }
         true
+    }
+
+    /// What a state holds about an entity.
+    fn load(memory: &impl Read, record: &Record, entity: u64) -> Result<Self, Error> {
+        let mut draft = Draft::default();
+        for key in record.current(Index::Eavt).prefix(memory, &[entity]) {
+            let datom = Index::Eavt.datom(key?);
+            let value = dictionary::value(memory, &record.dictionary, datom.v)?;
+            if !draft.take(datom.a, &value) {
+                return Err(Error::corrupt(format!(
+                    "attribute {entity} has {value} as its fact {}",
+                    datom.a
+                )));
+            }
+        }
+        Ok(draft)
     }
 }
 
@@ -125,20 +141,23 @@ impl Schema {
         let mut drafts = BTreeMap::new();
         for key in record.current(Index::Aevt).prefix(memory, &[builtin::VALUE_TYPE]) {
             let entity = Index::Aevt.datom(key?).e;
-            let mut draft = Draft::default();
-            for key in record.current(Index::Eavt).prefix(memory, &[entity]) {
-                let datom = Index::Eavt.datom(key?);
-                let value = dictionary::value(memory, &record.dictionary, datom.v)?;
-                if !draft.take(datom.a, &value) {
-                    return Err(Error::corrupt(format!(
-                        "attribute {entity} has {value} as its fact {}",
-                        datom.a
-                    )));
-                }
-            }
-            drafts.insert(entity, draft);
+            drafts.insert(entity, Draft::load(memory, record, entity)?);
         }
         Ok(Self::from_drafts(drafts))
+    }
+
+    /// This schema after schema facts of these entities changed: what [`Schema::load`] would read.
+    pub(crate) fn reload(
+        &self,
+        memory: &impl Read,
+        record: &Record,
+        entities: &BTreeSet<u64>,
+    ) -> Result<Self, Error> {
+        let mut drafts = BTreeMap::new();
+        for &entity in entities {
+            drafts.insert(entity, Draft::load(memory, record, entity)?);
+        }
+        Ok(self.with(drafts))
     }
 
     /// The schema of `t` 0.
@@ -152,6 +171,12 @@ impl Schema {
 
     pub(crate) fn attribute(&self, id: u64) -> Option<&Attribute> {
         self.attributes.get(&id)
+    }
+
+    /// Whether a fact of the schema attribute `a` about the entity can change the schema: it has a
+    /// type, or gets or loses one. Idents and docs of all others mean nothing here.
+    pub(crate) fn concerns(&self, entity: u64, a: u64) -> bool {
+        a == builtin::VALUE_TYPE || builtin::is_schema(a) && self.drafts.contains_key(&entity)
     }
 
     pub(crate) fn attribute_named(&self, ident: &Keyword) -> Option<&Attribute> {

@@ -160,7 +160,7 @@ impl Store {
             Err(CommitError::Failed(error)) => return Err(error.into()),
             Err(other) => return Err(Error::corrupt(other.to_string())),
         }
-        if let Some(schema) = schema {
+        if let Some(schema) = schema.as_ref().filter(|_| record.schema_t == frame.t) {
             let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
             *cached = Some((frame.t, schema.clone()));
         }

@@ -72,7 +72,7 @@ pub(crate) fn prepare<R: Read>(
     let identified = identity::identify(basis, &mut words, claims)?;
     let mut changes = Changes::work_out(basis, &mut words, &identified.steps)?;
     let after = alter::alter(&mut changes)?.map(Arc::new);
-    tuples::derive(&mut changes, after.as_deref().unwrap_or(basis.schema))?;
+    tuples::derive(&mut changes, after.as_deref())?;
     let instant = instant(&changes, now)?;
     let (frame, known) = frame(&changes, instant, identified.metadata)?;
     Ok(Proposal { frame, known, tempids: identified.tempids, fits: true, schema: after })

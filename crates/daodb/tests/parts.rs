@@ -56,3 +56,32 @@ fn in_a_world() {
     assert_eq!(db.durable_t(), 4);
     assert!(db.verify().unwrap().is_clean());
 }
+
+/// Frames say nothing of the schema but its facts: who only gets frames must end with the same.
+#[test]
+fn schemas_follow_from_frames() {
+    let made = Database::memory().unwrap();
+    for text in [
+        "{:db/ident :name :db/valueType :db.type/string}",
+        "{:db/ident :color/red :db/doc \"no attribute\"} {:db/id 5001 :name \"a\"}",
+        "{:db/ident :later} {:db/id 5001 :db/ident :someone}",
+        "[:db/add :name :db/index true]",
+        "[:db/add :later :db/valueType :db.type/long] [:db/add :later :db/index true]",
+        "[:db/add :name :db/ident :title] [:db/retract :color/red :db/doc]",
+        "{:db/id 5002 :title \"b\" :later 7}",
+        "[:db/retract :title :db/index true] [:db/retractEntity :someone]",
+    ] {
+        transact(&made, text);
+        let given = Database::memory().unwrap();
+        for frame in made.frames(1, u64::MAX).unwrap() {
+            assert_eq!(Storage::publish(&given, &frame.unwrap()).unwrap(), Published::Yes);
+        }
+        let (made, now) = (made.db().unwrap(), given.db().unwrap());
+        for name in ["name", "title", "later", "color/red", "someone"] {
+            let name = name.into();
+            assert_eq!(made.attribute_named(&name), now.attribute_named(&name), "{name} in {text}");
+            assert_eq!(made.ident(&name).unwrap(), now.ident(&name).unwrap(), "{name} in {text}");
+        }
+        assert!(given.verify().unwrap().is_clean(), "{text}");
+    }
+}

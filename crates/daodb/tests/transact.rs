@@ -4,9 +4,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{about, changes, refuse, transact, value};
+use common::{about, changes, data, refuse, transact, value};
+use daodb::parts::Storage;
 use daodb::{Category, Database, Index, TransactOptions};
 use datom::{Value, Word, id};
+use proptest::prelude::*;
 
 const SCHEMA: &str = "
     {:db/ident :k     :db/valueType :db.type/string :db/unique :db.unique/identity}
@@ -182,6 +184,104 @@ fn two_tempids_with_one_new_identity_are_one_entity() {
         "{:db/id \"x\" :k \"fresh\" :age 1} {:db/id \"y\" :k \"fresh\" :name \"both\"}",
         &["+new k \"fresh\"", "+new age 1", "+new name \"both\""],
     );
+}
+
+/// Each link is named by the one before; the root by a number.
+fn chain(names: &str, links: usize) -> Vec<Value> {
+    let link = |number: usize| Value::text(&format!("{names}{number}"));
+    let mut forms: Vec<Value> = (1..links)
+        .map(|number| {
+            Value::map([
+                (Value::keyword("db/id"), link(number)),
+                (Value::keyword("up"), link(number - 1)),
+            ])
+        })
+        .collect();
+    forms.push(Value::map([
+        (Value::keyword("db/id"), link(0)),
+        (Value::keyword("root"), Value::Int(1)),
+    ]));
+    // Furthest from the root first: the most that is learnt late.
+    forms[..links - 1].reverse();
+    forms
+}
+
+#[test]
+fn identities_name_each_other_in_long_chains() {
+    const LINKS: usize = 300;
+    let db = Database::memory().unwrap();
+    transact(
+        &db,
+        "{:db/ident :up :db/valueType :db.type/ref :db/unique :db.unique/identity}
+         {:db/ident :root :db/valueType :db.type/long :db/unique :db.unique/identity}",
+    );
+    let twice = [chain("a", LINKS), chain("b", LINKS)].concat();
+    let made = db.transact(&twice).unwrap();
+    assert_eq!(made.datoms.len(), 1 + LINKS, "one of each, and the instant");
+    for number in 0..LINKS {
+        let [a, b] =
+            ["a", "b"].map(|names| made.tempids[&Value::text(&format!("{names}{number}"))]);
+        assert_eq!(a, b, "link {number}");
+    }
+    let again = db.transact(&chain("c", LINKS)).unwrap();
+    assert_eq!(again.datoms.len(), 1, "nothing but the instant");
+    for number in 0..LINKS {
+        let [a, c] = [(&made, "a"), (&again, "c")]
+            .map(|(report, names)| report.tempids[&Value::text(&format!("{names}{number}"))]);
+        assert_eq!(a, c, "link {number}");
+    }
+    assert!(db.verify().unwrap().is_clean());
+}
+
+proptest! {
+    /// Whatever tempids state of numbers and of each other: who is one entity with whom, and
+    /// whether the transaction is refused, does not hang on the order of its forms.
+    #[test]
+    fn tempids_are_the_same_entities_in_any_order(
+        forms in proptest::collection::vec((0..8_usize, 0..3_usize, 0..8_i64), 1..14)
+            .prop_flat_map(|forms| (Just(forms.clone()), Just(forms).prop_shuffle())),
+    ) {
+        let db = Database::memory().unwrap();
+        transact(
+            &db,
+            "{:db/ident :up :db/valueType :db.type/ref :db/unique :db.unique/identity
+              :db/cardinality :db.cardinality/many}
+             {:db/ident :n :db/valueType :db.type/long :db/unique :db.unique/identity
+              :db/cardinality :db.cardinality/many}",
+        );
+        transact(&db, "{:db/id 5001 :n 0 :up 5002} {:db/id 5002 :n 1 :up 5001}");
+        let (one, other) = forms;
+        let outcome = |forms: &[(usize, usize, i64)]| {
+            let text: String = forms
+                .iter()
+                .map(|(t, a, v)| match a {
+                    0 => format!("[:db/add \"t{t}\" :n {v}]"),
+                    1 => format!("[:db/add \"t{t}\" :up \"t{v}\"] [:db/add \"t{v}\" :n {}]", v + 10),
+                    _ => format!("[:db/add \"t{t}\" :up {}]", 5001 + v % 2),
+                })
+                .collect();
+            // Refused or made elsewhere: the fixture stays for the other order.
+            let fresh = Database::memory().unwrap();
+            for frame in db.frames(1, u64::MAX).unwrap() {
+                Storage::publish(&fresh, &frame.unwrap()).unwrap();
+            }
+            let report = fresh.transact(&data(&text)).ok()?;
+            assert!(fresh.verify().unwrap().is_clean());
+            let classes: BTreeSet<BTreeSet<String>> = report
+                .tempids
+                .values()
+                .map(|entity| {
+                    let same = report.tempids.iter().filter(|(_, other)| *other == entity);
+                    let mut class: BTreeSet<String> = same.map(|(name, _)| name.to_string()).collect();
+                    // The two that were there before are told apart.
+                    class.extend((*entity <= 5002).then(|| entity.to_string()));
+                    class
+                })
+                .collect();
+            Some((classes, report.datoms.len()))
+        };
+        prop_assert_eq!(outcome(&one), outcome(&other));
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::error::{Category, Error, Rejection};
 use crate::facts;
 use crate::index::Index;
 use crate::lookup::Basis;
-use crate::mix::{Mix, WordHashMap, WordHashSet};
+use crate::mix::{WordHashMap, WordHashSet};
 
 /// A fact without its time.
 pub(crate) type Fact = (u64, u64, Word);
@@ -44,11 +44,12 @@ pub(crate) struct StatedTuple<'a> {
 
 /// What a transaction changes, while it is being worked out.
 pub(crate) struct Changes<'a, 'b, 'w, R> {
+    steps: &'w [Step<'a>],
     pub(crate) basis: Basis<'b, R>,
     pub(crate) words: &'w mut Words<'b, R>,
     pub(crate) order: Vec<Change>,
-    /// Who stated a fact first.
-    pub(crate) added: WordHashMap<Fact, Origin<'a>>,
+    /// Facts of cardinality-many attributes that are stated; the others are in `ones`.
+    added: WordHashSet<Fact>,
     pub(crate) retracted: WordHashSet<Fact>,
     /// Retractions that were asked for in so many words, whether or not the fact holds.
     denied: WordHashSet<Fact>,
@@ -68,13 +69,14 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
     pub(crate) fn work_out(
         basis: Basis<'b, R>,
         words: &'w mut Words<'b, R>,
-        steps: &[Step<'a>],
+        steps: &'w [Step<'a>],
     ) -> Result<Self, Error> {
         let mut changes = Self {
+            steps,
             basis,
             words,
             order: Vec::with_capacity(steps.len()),
-            added: WordHashMap::with_capacity_and_hasher(steps.len(), Mix::default()),
+            added: WordHashSet::default(),
             retracted: WordHashSet::default(),
             denied: WordHashSet::default(),
             ones: WordHashMap::default(),
@@ -277,7 +279,11 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
             let message = format!("{} of entity {e} is both stated and retracted", attribute.ident);
             return Err(origin.reject(Category::Conflict, message).into());
         }
-        if !attribute.is_many() {
+        if attribute.is_many() {
+            if held || !self.added.insert(fact) {
+                return Ok(());
+            }
+        } else {
             match self.ones.entry((e, a)) {
                 Entry::Occupied(other) if *other.get() != v => {
                     let message = format!(
@@ -291,16 +297,9 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
                 Entry::Occupied(_) => return Ok(()),
                 Entry::Vacant(place) => place.insert(v),
             };
-        }
-        if held {
-            return Ok(());
-        }
-        if let Entry::Vacant(place) = self.added.entry(fact) {
-            place.insert(origin);
-        } else {
-            return Ok(());
-        }
-        if !attribute.is_many() {
+            if held {
+                return Ok(());
+            }
             for old in before {
                 self.retract((e, a, old));
             }
@@ -373,8 +372,14 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
             attribute.ident,
             self.words.value(v)?
         );
-        let origin = self.added.get(&fact).copied();
-        match origin {
+        // Who stated it first. What follows from other facts, as tuples do, nobody stated.
+        let states = |step: &&Step<'a>| {
+            let (Action::Add { a, v } | Action::Cas { a, new: v, .. }) = step.action else {
+                return false;
+            };
+            (step.e, a, v) == fact
+        };
+        match self.steps.iter().find(states).map(|step| step.origin) {
             Some(origin) => Err(origin.reject(Category::Unique, message).into()),
             None => Err(Rejection {
                 category: Category::Unique,

@@ -7,6 +7,7 @@
 //! 3. Nested maps are worked off from a queue, so their depth costs no stack.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::LazyLock;
 
 use datom::{Keyword, Value, Word, id};
 use eve::Read;
@@ -67,6 +68,8 @@ pub(crate) struct Claims<'a> {
 /// What a transaction calls its own entity.
 const TRANSACTION_TEXT: &str = "datomic.tx";
 const TRANSACTION_KEYWORD: &str = "db/current-tx";
+/// What a map calls the entity it is about.
+static ID: LazyLock<Value> = LazyLock::new(|| Value::keyword("db/id"));
 
 /// Turns forms into claims.
 pub(crate) fn expand<'a, 'b, R: Read>(
@@ -81,7 +84,7 @@ pub(crate) fn expand<'a, 'b, R: Read>(
         t: basis.record.t + 1,
         names: HashMap::new(),
         maps: VecDeque::new(),
-        out: Claims::default(),
+        out: Claims { claims: Vec::with_capacity(forms.len()), ..Claims::default() },
     };
     for form in forms {
         expand.form(form)?;
@@ -156,7 +159,7 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
         origin: Origin<'a>,
         map: &'a BTreeMap<Value, Value>,
     ) -> Result<Place, Error> {
-        match map.get(&Value::keyword("db/id")) {
+        match map.get(&*ID) {
             Some(name) => self.place(origin, name),
             None => Ok(self.anonymous(origin)),
         }
@@ -174,7 +177,7 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
         map: &'a BTreeMap<Value, Value>,
     ) -> Result<(), Error> {
         for (key, value) in map {
-            if key.as_keyword().is_some_and(|key| key.as_str() == "db/id") {
+            if *key == *ID {
                 continue;
             }
             let (attribute, reverse) = self.attribute(origin, key)?;

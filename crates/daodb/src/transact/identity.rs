@@ -3,10 +3,10 @@
 //! 1. A tempid that states a unique identity which an entity has already *is* that entity.
 //! 2. Tempids that state the same new unique identity are one entity.
 //! 3. Both hold for composite tuples as well, stated as such or through all of their parts, and for
-//!    identities whose value is a tempid itself: hence the passes until nothing changes.
+//!    identities whose value is a tempid itself: these are looked at again when more is known.
 //! 4. What is left gets new ids, in the order in which the tempids first appear.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use datom::{Value, Word, id};
 use eve::Read;
@@ -14,9 +14,10 @@ use eve::Read;
 use super::claims::{Claims, Kind, Place, Proposed};
 use super::forms::Origin;
 use super::words::{Words, is_provisional};
-use crate::attribute::Unique;
+use crate::attribute::{self, Attribute};
 use crate::error::{Category, Error, Rejection};
 use crate::lookup::Basis;
+use crate::mix::WordHashMap;
 
 /// A claim about a known entity with known words.
 pub(crate) struct Step<'a> {
@@ -44,20 +45,18 @@ pub(crate) struct Identified<'a> {
 }
 
 /// Gives every tempid its entity.
-pub(crate) fn identify<'a, R: Read>(
-    basis: Basis<'_, R>,
-    words: &mut Words<'_, R>,
+pub(crate) fn identify<'a, 'b, R: Read>(
+    basis: Basis<'b, R>,
+    words: &mut Words<'b, R>,
     claims: Claims<'a>,
 ) -> Result<Identified<'a>, Error> {
-    let mut classes = Classes::new(claims.tempids.len());
-    if !claims.tempids.is_empty() {
-        let identities = identities(basis, &claims);
-        while pass(basis, words, &claims, &identities, &mut classes)? {}
-        allocate(basis, &claims, &mut classes)?;
-    }
+    let entities = match claims.tempids.is_empty() {
+        true => Vec::new(),
+        false => allocate(basis, &claims, classes(basis, words, &claims)?)?,
+    };
     let place = |place: Place| match place {
         Place::Entity(entity) => Ok(entity),
-        Place::Tempid(number) => classes.entity(number).ok_or_else(|| unstated(&claims, number)),
+        Place::Tempid(number) => entities[number].ok_or_else(|| unstated(&claims, number)),
     };
     let mut steps = Vec::with_capacity(claims.claims.len());
     let operand = |proposed: &Proposed| match *proposed {
@@ -81,8 +80,8 @@ pub(crate) fn identify<'a, R: Read>(
     }
     let metadata = claims.metadata.map(place).transpose()?;
     let mut tempids = BTreeMap::new();
-    for (number, tempid) in claims.tempids.iter().enumerate() {
-        if let (Some(name), Some(entity)) = (&tempid.name, classes.entity(number)) {
+    for (tempid, entity) in claims.tempids.iter().zip(&entities) {
+        if let (Some(name), &Some(entity)) = (&tempid.name, entity) {
             tempids.insert(name.clone(), entity);
         }
     }
@@ -116,55 +115,68 @@ impl Classes {
         Self { parents: (0..count).collect(), entities: vec![None; count] }
     }
 
-    fn root(&self, mut number: usize) -> usize {
-        // Bounded by the number of tempids: each step goes to a smaller number.
+    /// The root of a class. Halves the way for those who come after.
+    fn root(&mut self, mut number: usize) -> usize {
+        // Ends at a root: only roots get a parent, another root.
         while self.parents[number] != number {
+            self.parents[number] = self.parents[self.parents[number]];
             number = self.parents[number];
         }
         number
     }
 
-    fn entity(&self, number: usize) -> Option<u64> {
-        self.entities[self.root(number)]
-    }
-
-    /// The class is this entity. Returns whether that is new; `Err` holds the entity it is already.
-    fn resolve(&mut self, number: usize, entity: u64) -> Result<bool, u64> {
+    /// The class is this entity. Returns the root if that is new; `Err` holds the entity it is
+    /// already.
+    fn resolve(&mut self, number: usize, entity: u64) -> Result<Option<usize>, u64> {
         let root = self.root(number);
         match self.entities[root] {
             Some(other) if other != entity => Err(other),
-            Some(_) => Ok(false),
+            Some(_) => Ok(None),
             None => {
                 self.entities[root] = Some(entity);
-                Ok(true)
+                Ok(Some(root))
             }
         }
     }
 
-    /// Both classes are one. Returns whether that is new; `Err` holds the two entities they are.
-    fn unite(&mut self, one: usize, other: usize) -> Result<bool, (u64, u64)> {
-        let (one, other) = (self.root(one), self.root(other));
-        if one == other {
-            return Ok(false);
-        }
-        let entity = match (self.entities[one], self.entities[other]) {
+    /// Makes two classes, given by their roots, one: `part` hangs below `whole`. Returns the root
+    /// whose tempids something is learnt about: what their entity is, or else that they are of
+    /// another class. `Err` holds the two entities they are.
+    fn unite(&mut self, whole: usize, part: usize) -> Result<usize, (u64, u64)> {
+        let learns = match (self.entities[whole], self.entities[part]) {
             (Some(x), Some(y)) if x != y => return Err((x, y)),
-            (x, y) => x.or(y),
+            (None, Some(entity)) => {
+                self.entities[whole] = Some(entity);
+                whole
+            }
+            _ => part,
         };
-        let (low, high) = (one.min(other), one.max(other));
-        self.parents[high] = low;
-        self.entities[low] = entity;
-        Ok(true)
+        self.parents[part] = whole;
+        Ok(learns)
     }
 }
 
-/// Something unique that a tempid states: one value, or all parts of a composite tuple.
+/// Something unique that a tempid states.
 struct Identity<'a> {
     origin: Origin<'a>,
     tempid: usize,
     attribute: u64,
-    parts: Vec<Proposed>,
-    composite: bool,
+    value: Unique,
+}
+
+/// The unique value: one, or all parts of a composite tuple.
+enum Unique {
+    Value(Proposed),
+    Tuple(Vec<Proposed>),
+}
+
+impl Unique {
+    fn parts(&self) -> &[Proposed] {
+        match self {
+            Unique::Value(value) => std::slice::from_ref(value),
+            Unique::Tuple(parts) => parts,
+        }
+    }
 }
 
 /// What is stated of the parts of a composite tuple, so far.
@@ -172,24 +184,20 @@ type Parts<'a> = (Origin<'a>, Vec<Option<Proposed>>);
 
 fn identities<'a, R: Read>(basis: Basis<'_, R>, claims: &Claims<'a>) -> Vec<Identity<'a>> {
     let schema = basis.schema;
+    let identifies = |attribute: &Attribute| attribute.unique == Some(attribute::Unique::Identity);
     let mut identities = Vec::new();
     let mut tuples: BTreeMap<(usize, u64), Parts<'a>> = BTreeMap::new();
     for claim in &claims.claims {
         let (Place::Tempid(tempid), Kind::Add { a, v }) = (claim.e, &claim.kind) else { continue };
         let Some(attribute) = schema.attribute(*a) else { continue };
-        if attribute.unique == Some(Unique::Identity) {
-            identities.push(Identity {
-                origin: claim.origin,
-                tempid,
-                attribute: *a,
-                parts: vec![*v],
-                composite: false,
-            });
+        if identifies(attribute) {
+            let value = Unique::Value(*v);
+            identities.push(Identity { origin: claim.origin, tempid, attribute: *a, value });
         }
         for &composite in schema.composites_of(*a) {
             let Some(attribute) = schema.attribute(composite) else { continue };
             let Some(parts) = &attribute.tuple else { continue };
-            if attribute.unique != Some(Unique::Identity) {
+            if !identifies(attribute) {
                 continue;
             }
             let entry = tuples.entry((tempid, composite));
@@ -203,51 +211,31 @@ fn identities<'a, R: Read>(basis: Basis<'_, R>, claims: &Claims<'a>) -> Vec<Iden
     }
     for ((tempid, attribute), (origin, parts)) in tuples {
         if let Some(parts) = parts.into_iter().collect() {
-            identities.push(Identity { origin, tempid, attribute, parts, composite: true });
+            identities.push(Identity { origin, tempid, attribute, value: Unique::Tuple(parts) });
         }
     }
     identities
 }
 
-/// One look at every identity. Returns whether anything was learnt.
-fn pass<'a, R: Read>(
-    basis: Basis<'_, R>,
-    words: &mut Words<'_, R>,
-    claims: &Claims<'a>,
-    identities: &[Identity<'a>],
-    classes: &mut Classes,
-) -> Result<bool, Error> {
-    let mut learnt = false;
-    let mut new: HashMap<(u64, Vec<Part>), usize> = HashMap::new();
-    for identity in identities {
-        let mut parts = Vec::with_capacity(identity.parts.len());
-        for part in &identity.parts {
-            parts.push(match *part {
-                Proposed::Word(word) => Part::Word(word),
-                Proposed::Place(Place::Entity(entity)) => Part::Word(Word::entity(entity)),
-                Proposed::Place(Place::Tempid(number)) => match classes.entity(number) {
-                    Some(entity) => Part::Word(Word::entity(entity)),
-                    None => Part::Tempid(classes.root(number)),
-                },
-            });
-        }
-        if let Some(word) = whole(words, identity, &parts)? {
-            parts = vec![Part::Word(word)];
-            let owner = match is_provisional(word) {
-                true => None,
-                false => basis.owner(identity.attribute, word)?,
-            };
-            if let Some(owner) = owner {
-                let resolved = classes.resolve(identity.tempid, owner);
-                learnt |= resolved.map_err(|other| two(claims, identity, owner, other))?;
-                continue;
-            }
-        }
-        let first = *new.entry((identity.attribute, parts)).or_insert(identity.tempid);
-        let united = classes.unite(first, identity.tempid);
-        learnt |= united.map_err(|(one, other)| two(claims, identity, one, other))?;
-    }
-    Ok(learnt)
+/// Finds out which tempids are one entity, and which they are.
+///
+/// An identity is looked at again when something was learnt about a tempid that it is made of: once
+/// which entity that is, and before each time that its class joins one of at least as many users,
+/// which is at most log n times. So identities that name each other in long chains cost little more
+/// than as many that stand alone.
+struct Search<'s, 'a, 'b, 'w, R> {
+    basis: Basis<'b, R>,
+    words: &'w mut Words<'b, R>,
+    claims: &'s Claims<'a>,
+    classes: Classes,
+    /// The tempid that states a value which no entity has yet.
+    values: WordHashMap<(u64, Part), usize>,
+    /// The tempid that states a tuple of which parts are tempids.
+    tuples: HashMap<(u64, Vec<Part>), usize>,
+    /// The identities that are made of the tempids of a class, by its root.
+    users: WordHashMap<usize, Vec<usize>>,
+    /// Identities to be looked at again.
+    again: BTreeSet<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -256,24 +244,114 @@ enum Part {
     Tempid(usize),
 }
 
-/// The word that the index would hold for an identity, once all of its parts are known.
-fn whole<R: Read>(
-    words: &mut Words<'_, R>,
-    identity: &Identity<'_>,
-    parts: &[Part],
-) -> Result<Option<Word>, Error> {
-    let mut known = Vec::with_capacity(parts.len());
-    for part in parts {
+impl<R: Read> Search<'_, '_, '_, '_, R> {
+    fn run(&mut self, identities: &[Identity<'_>]) -> Result<(), Error> {
+        for (number, identity) in identities.iter().enumerate() {
+            for part in identity.value.parts() {
+                if let Proposed::Place(Place::Tempid(tempid)) = *part {
+                    self.users.entry(tempid).or_default().push(number);
+                }
+            }
+        }
+        for identity in identities {
+            self.look(identity)?;
+        }
+        while !self.again.is_empty() {
+            for number in std::mem::take(&mut self.again) {
+                self.look(&identities[number])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, identity: &Identity<'_>) -> Result<(), Error> {
+        let two = |one, other| two(self.claims, identity, one, other);
+        let first = match self.value(identity)? {
+            Ok(word) => {
+                let owner = match is_provisional(word) {
+                    true => None,
+                    false => self.basis.owner(identity.attribute, word)?,
+                };
+                if let Some(owner) = owner {
+                    let resolved = self.classes.resolve(identity.tempid, owner);
+                    if let Some(root) = resolved.map_err(|other| two(owner, other))? {
+                        self.learnt(root);
+                    }
+                    return Ok(());
+                }
+                let key = (identity.attribute, Part::Word(word));
+                *self.values.entry(key).or_insert(identity.tempid)
+            }
+            Err(parts) => match parts.as_slice() {
+                [part] => {
+                    let key = (identity.attribute, *part);
+                    *self.values.entry(key).or_insert(identity.tempid)
+                }
+                _ => {
+                    let key = (identity.attribute, parts);
+                    *self.tuples.entry(key).or_insert(identity.tempid)
+                }
+            },
+        };
+        let (one, other) = (self.classes.root(first), self.classes.root(identity.tempid));
+        if one != other {
+            let fewer = self.users_of(one) < self.users_of(other);
+            let (whole, part) = if fewer { (other, one) } else { (one, other) };
+            let united = self.classes.unite(whole, part);
+            let learns = united.map_err(|(one, other)| two(one, other))?;
+            self.learnt(learns);
+            let users = self.users.remove(&part).unwrap_or_default();
+            if !users.is_empty() {
+                self.users.entry(whole).or_default().extend(users);
+            }
+        }
+        Ok(())
+    }
+
+    fn users_of(&self, root: usize) -> usize {
+        self.users.get(&root).map_or(0, Vec::len)
+    }
+
+    fn learnt(&mut self, root: usize) {
+        self.again.extend(self.users.get(&root).into_iter().flatten());
+    }
+
+    /// The word that the index would hold for an identity; `Err` holds its parts, as far as they
+    /// are known, while some are tempids.
+    fn value(&mut self, identity: &Identity<'_>) -> Result<Result<Word, Vec<Part>>, Error> {
+        let parts = match &identity.value {
+            Unique::Value(value) => match self.part(*value) {
+                Part::Word(word) => return Ok(Ok(word)),
+                tempid => return Ok(Err(vec![tempid])),
+            },
+            Unique::Tuple(parts) => parts,
+        };
+        let mut known = Vec::with_capacity(parts.len());
+        let mut values = Vec::with_capacity(parts.len());
+        for part in parts {
+            let part = self.part(*part);
+            if let Part::Word(word) = part {
+                values.push(self.words.value(word)?);
+            }
+            known.push(part);
+        }
+        if values.len() < known.len() {
+            return Ok(Err(known));
+        }
+        self.words.word(&Value::Vector(values)).map(Ok)
+    }
+
+    fn part(&mut self, part: Proposed) -> Part {
         match part {
-            Part::Word(word) => known.push(*word),
-            Part::Tempid(_) => return Ok(None),
+            Proposed::Word(word) => Part::Word(word),
+            Proposed::Place(Place::Entity(entity)) => Part::Word(Word::entity(entity)),
+            Proposed::Place(Place::Tempid(number)) => {
+                let root = self.classes.root(number);
+                let entity = self.classes.entities[root];
+                entity.map_or(Part::Tempid(root), |entity| Part::Word(Word::entity(entity)))
+            }
         }
     }
-    if !identity.composite {
-        return Ok(known.first().copied());
-    }
-    let values = known.into_iter().map(|word| words.value(word)).collect::<Result<_, _>>()?;
-    words.word(&Value::Vector(values)).map(Some)
 }
 
 fn two(claims: &Claims<'_>, identity: &Identity<'_>, one: u64, other: u64) -> Rejection {
@@ -291,12 +369,35 @@ fn two(claims: &Claims<'_>, identity: &Identity<'_>, one: u64, other: u64) -> Re
     )
 }
 
-/// New ids for the classes that something is stated about.
+/// The classes that the identities make of the tempids.
+fn classes<'b, R: Read>(
+    basis: Basis<'b, R>,
+    words: &mut Words<'b, R>,
+    claims: &Claims<'_>,
+) -> Result<Classes, Error> {
+    let mut search = Search {
+        basis,
+        words,
+        claims,
+        classes: Classes::new(claims.tempids.len()),
+        values: WordHashMap::default(),
+        tuples: HashMap::new(),
+        users: WordHashMap::default(),
+        again: BTreeSet::new(),
+    };
+    search.run(&identities(basis, claims))?;
+    Ok(search.classes)
+}
+
+/// The entity of every tempid, by its number: new ids for the classes that something is stated
+/// about and that are no entity yet.
 fn allocate<R: Read>(
     basis: Basis<'_, R>,
     claims: &Claims<'_>,
-    classes: &mut Classes,
-) -> Result<(), Error> {
+    mut classes: Classes,
+) -> Result<Vec<Option<u64>>, Error> {
+    let roots: Vec<usize> = (0..claims.tempids.len()).map(|number| classes.root(number)).collect();
+    let mut entities = classes.entities;
     let mut next = basis.record.next_entity;
     let mut stated = vec![false; claims.tempids.len()];
     for claim in &claims.claims {
@@ -306,21 +407,20 @@ fn allocate<R: Read>(
             Place::Entity(_) => {}
             Place::Tempid(number) => {
                 let states = matches!(claim.kind, Kind::Add { .. } | Kind::Cas { .. });
-                stated[classes.root(number)] |= states;
+                stated[roots[number]] |= states;
             }
         }
     }
-    for number in 0..claims.tempids.len() {
-        let root = classes.root(number);
-        if classes.entities[root].is_some() || !stated[root] {
+    for (number, &root) in roots.iter().enumerate() {
+        if entities[root].is_some() || !stated[root] {
             continue;
         }
         if next >= id::TX_BASE {
             let origin = claims.tempids[number].origin;
             return Err(origin.reject(Category::Limit, "there are no more entity ids").into());
         }
-        classes.entities[root] = Some(next);
+        entities[root] = Some(next);
         next += 1;
     }
-    Ok(())
+    Ok(roots.into_iter().map(|root| entities[root]).collect())
 }

@@ -20,13 +20,17 @@ use crate::schema::Schema;
 /// What the tuples of touched entities became.
 type Derived = BTreeMap<(u64, u64), Option<Word>>;
 
-/// Brings the tuples of all touched entities up to date, by the schema after the transaction.
+/// Brings the tuples of all touched entities up to date, by the schema after the transaction; `None`
+/// where it stays the same.
 pub(crate) fn derive<R: Read>(
     changes: &mut Changes<'_, '_, '_, R>,
-    after: &Schema,
+    altered: Option<&Schema>,
 ) -> Result<(), Error> {
     let mut touched = std::mem::take(&mut changes.touched);
-    install(changes, after, &mut touched)?;
+    if let Some(after) = altered {
+        install(changes, after, &mut touched)?;
+    }
+    let after = altered.unwrap_or(changes.basis.schema);
     let mut derived = Derived::new();
     let mut names = Vec::new();
     for (e, composite) in touched {
