@@ -22,6 +22,7 @@ use crate::index::{Index, Key};
 use crate::mix::{WordHashMap, WordHashSet};
 use crate::record::Record;
 use crate::schema::Schema;
+use crate::statistics;
 
 /// A state that frames are applied to, index changes being gathered until [`Applier::flush`].
 pub(crate) struct Applier {
@@ -198,7 +199,12 @@ impl Applier {
             let place = index as usize;
             let keys = |datoms: &[Datom]| keys(index, &schema, datoms);
             let current = remove_all(memory, self.record.current[place], &keys(&ended))?;
-            self.record.current[place] = insert_all(memory, current, keys(&born))?;
+            let born = keys(&born);
+            if index == Index::Aevt {
+                let attribute = |id| schema.attribute(id);
+                statistics::note_all(memory, &mut self.record, attribute, &born)?;
+            }
+            self.record.current[place] = insert_all(memory, current, born)?;
             let history = self.record.history[place];
             self.record.history[place] = insert_all(memory, history, keys(&past))?;
         }
@@ -218,7 +224,9 @@ impl Applier {
             None => Arc::new(self.schema.reload(memory, &self.record, altered)?),
         };
         for attribute in altered.iter().filter_map(|&e| after.attribute(e)) {
-            let was = self.schema.attribute(attribute.id).is_some_and(|known| known.in_avet());
+            let before = self.schema.attribute(attribute.id);
+            statistics::renew(memory, &mut self.record, before, attribute)?;
+            let was = before.is_some_and(|known| known.in_avet());
             if was != attribute.in_avet() {
                 self.reindex(memory, attribute.id, attribute.in_avet())?;
             }

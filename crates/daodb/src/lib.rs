@@ -44,6 +44,7 @@ mod query;
 mod record;
 mod report;
 mod schema;
+mod statistics;
 mod store;
 mod trace;
 mod transact;
@@ -66,6 +67,7 @@ pub use query::{
     query,
 };
 pub use report::Report;
+pub use statistics::AttributeStatistics;
 pub use verify::Verification;
 
 #[cfg(doctest)]

@@ -5,7 +5,7 @@
 //!    be gone from it and are in the log.
 //! 3. `hash` is the hash of this commit's frame, whose `previous` is the hash before it.
 
-use eve::structure::SortedSet;
+use eve::structure::{SortedSet, WordMap};
 use eve::{Addr, Read, Write};
 
 use crate::dictionary::Dictionary;
@@ -15,7 +15,7 @@ use crate::index::Index;
 /// "daodbrec" in ASCII, read as a little-endian word.
 const MAGIC: u64 = u64::from_le_bytes(*b"daodbrec");
 /// Layout version of the record and of everything below it.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const WORDS: usize = 28;
 
 /// One commit.
@@ -31,6 +31,8 @@ pub(crate) struct Record {
     pub(crate) current: [SortedSet<5>; 4],
     pub(crate) history: [SortedSet<5>; 4],
     pub(crate) dictionary: Dictionary,
+    /// Attribute to the address of its sketches: see [`crate::statistics`].
+    pub(crate) sketches: WordMap,
     /// The newest frame kept in the slab.
     pub(crate) frame: Addr,
     pub(crate) floor: u64,
@@ -49,6 +51,7 @@ impl Record {
             current: [SortedSet::empty(); 4],
             history: [SortedSet::empty(); 4],
             dictionary: Dictionary::empty(),
+            sketches: WordMap::empty(),
             frame: Addr::NONE,
             floor: 0,
             previous: [0; 32],
@@ -88,7 +91,15 @@ impl Record {
         for (slot, facts) in words[6..14].iter_mut().zip(self.current.iter().chain(&self.history)) {
             *slot = facts.root().raw();
         }
-        words[14..19].copy_from_slice(&[names, names_by_id, values, self.frame.raw(), self.floor]);
+        let sketches = self.sketches.root().raw();
+        words[14..20].copy_from_slice(&[
+            names,
+            names_by_id,
+            values,
+            self.frame.raw(),
+            self.floor,
+            sketches,
+        ]);
         hash_to_words(&self.previous, &mut words[20..24]);
         hash_to_words(&self.hash, &mut words[24..28]);
         words
@@ -118,6 +129,7 @@ impl Record {
                 [14, 15, 16].map(|slot| Addr::from_raw(words[slot])),
                 words[4],
             ),
+            sketches: WordMap::from_root(Addr::from_raw(words[19])),
             frame: Addr::from_raw(words[17]),
             floor: words[18],
             previous: hash_from_words(&words[20..24]),

@@ -6,6 +6,7 @@ use eve::{Addr, Error as MemoryError, Marks, Snapshot};
 use crate::error::Error;
 use crate::pending;
 use crate::record::Record;
+use crate::statistics;
 
 /// Marks everything that hangs on the commit record at `root`.
 pub(crate) fn trace(
@@ -29,6 +30,7 @@ pub(crate) fn trace(
     record.dictionary.names().trace(snapshot, &mut visit)?;
     record.dictionary.names_by_id().trace(snapshot, &mut visit)?;
     record.dictionary.values().trace(snapshot, &mut visit)?;
+    statistics::trace(record.sketches, snapshot, &mut visit)?;
     for entry in record.dictionary.names_by_id().iter(snapshot) {
         visit(Addr::from_raw(entry?.1));
     }

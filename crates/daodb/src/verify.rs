@@ -8,7 +8,8 @@
 //! 3. What history says of a fact alternates, statement and withdrawal, and a fact is current
 //!    exactly when the last thing said of it is a statement.
 //! 4. Every word of a fact has a value, and every value is found by its content.
-//! 5. The transactions run from 1 without gaps, each naming the hash of the one before, and what
+//! 5. The sketches of an attribute are at or above what its current facts make.
+//! 6. The transactions run from 1 without gaps, each naming the hash of the one before, and what
 //!    they say is exactly what the indexes hold.
 
 use datom::{Datom, Tag, Word};
@@ -19,6 +20,7 @@ use crate::database::Database;
 use crate::db::Db;
 use crate::error::Error;
 use crate::index::{Index, Key};
+use crate::statistics;
 use crate::trace::trace;
 
 /// What [`Database::verify`] found.
@@ -89,6 +91,8 @@ pub(crate) fn verify(database: &Database) -> Result<Verification, Error> {
         found.note("the facts", checked);
         let checked = check_indexes(&db, &mut found);
         found.note("the indexes", checked);
+        let checked = check_sketches(&db, &mut found);
+        found.note("the statistics", checked);
     }
     let checked = check_log(database, &db, durable_t, &mut found);
     found.note("the log", checked);
@@ -181,6 +185,25 @@ fn check_indexes(db: &Db, found: &mut Verification) -> Result<(), Error> {
     Ok(())
 }
 
+/// 5.
+fn check_sketches(db: &Db, found: &mut Verification) -> Result<(), Error> {
+    let (snapshot, record) = (&db.state().snapshot, &db.state().record);
+    for attribute in db.attributes() {
+        let mut keys = record.current(Index::Aevt).prefix(snapshot, &[attribute.id]);
+        loop {
+            let run = keys.next_run()?;
+            if run.is_empty() {
+                break;
+            }
+            if !statistics::check(snapshot, record, attribute, run)? {
+                found.problem(format!("the statistics of {} are short", attribute.ident));
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn belongs(db: &Db, index: Index, datom: &Datom) -> bool {
     match index {
         Index::Eavt | Index::Aevt => true,
@@ -189,7 +212,7 @@ fn belongs(db: &Db, index: Index, datom: &Datom) -> bool {
     }
 }
 
-/// 5.
+/// 6.
 fn check_log(
     database: &Database,
     db: &Db,

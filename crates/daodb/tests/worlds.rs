@@ -392,3 +392,43 @@ fn a_value_outlives_the_database_it_came_from() {
     drop(db);
     assert_eq!(facts(&value), before);
 }
+
+/// Sketches follow every commit, a change of the schema, and a rebuild.
+#[test]
+fn statistics_are_kept_by_commits_and_made_again_from_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    transact(
+        &db,
+        "{:db/ident :n :db/valueType :db.type/long}
+         {:db/ident :tag :db/valueType :db.type/string :db/cardinality :db.cardinality/many}",
+    );
+    for number in 0..300 {
+        let tags = if number % 3 == 0 { "[\"x\" \"y\"]" } else { "[]" };
+        transact(&db, &format!("{{:db/id {} :n {} :tag {tags}}}", 5_000 + number, number % 5));
+    }
+    let found = |db: &Database, name: &str| {
+        let db = db.db().unwrap();
+        let statistics = db.statistics(db.attribute_named(&name.into()).unwrap().id).unwrap();
+        (statistics.datoms, statistics.entities, statistics.values)
+    };
+    assert_eq!(found(&db, "n"), (300, 300, 5));
+    let (datoms, entities, values) = found(&db, "tag");
+    assert_eq!((datoms, values), (200, 2));
+    assert!(entities.abs_diff(100) < 20, "{entities}");
+    transact(&db, "[:db/add :n :db/cardinality :db.cardinality/many]");
+    let (datoms, entities, values) = found(&db, "n");
+    assert_eq!((datoms, values), (300, 5));
+    assert!(entities.abs_diff(300) < 60, "{entities}");
+    for number in 0..300 {
+        transact(&db, &format!("[:db/retract {} :n]", 5_000 + number));
+    }
+    assert_eq!(found(&db, "n"), (0, 0, 0));
+    assert_eq!(db.db().unwrap().statistics(1).unwrap(), daodb::AttributeStatistics::default());
+    assert!(db.verify().unwrap().is_clean());
+    drop(db);
+    fs::remove_file(folder.path().join("region.eve")).unwrap();
+    let db = open(folder.path());
+    assert_eq!(found(&db, "tag").0, 200);
+    assert!(db.verify().unwrap().is_clean());
+}
