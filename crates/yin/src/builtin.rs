@@ -20,6 +20,8 @@ use crate::projection::Compare;
 /// The source of the part of the language that is written in itself.
 pub(crate) const PRELUDE_SOURCE: &str = include_str!("builtin/prelude.yin");
 
+pub(crate) use predicate::failure;
+
 type Run = fn(&mut Heap, &[Word]) -> Result<Word, Trouble>;
 
 /// What only the machine can do.
@@ -31,6 +33,21 @@ pub(crate) enum Verb {
     Entity,
     /// Calls a function with the elements of a vector.
     Apply,
+    /// Unwinds to the nearest handler with a value.
+    Throw,
+    /// Hands the continuation up to the nearest prompt to a function.
+    Control,
+    /// The same, and the continuation can be called once only.
+    ControlOnce,
+    /// The value of a dynamic name.
+    Dynamic,
+}
+
+impl Verb {
+    /// Whether it changes what the machine does next, instead of answering with a value.
+    pub(crate) const fn is_control(self) -> bool {
+        matches!(self, Verb::Throw | Verb::Control | Verb::ControlOnce)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -118,6 +135,14 @@ pub(crate) const fn adder(id: u32) -> Option<u32> {
 
 pub(crate) fn primitive(id: u32) -> Option<&'static Primitive> {
     TABLE.get(id as usize)
+}
+
+/// The verb that a primitive is, if it decides what comes next.
+pub(crate) fn control(id: u32) -> Option<Verb> {
+    match primitive(id)?.body {
+        Body::Verb(verb) if verb.is_control() => Some(verb),
+        _ => None,
+    }
 }
 
 /// Whether a primitive is the call of a function with the elements of a vector.
@@ -274,6 +299,12 @@ pub(crate) static TABLE: &[Primitive] = &[
     verb("pull", 2, 2, Verb::Pull),
     verb("entity", 1, 1, Verb::Entity),
     verb("%apply", 2, 2, Verb::Apply),
+    verb("throw", 1, 1, Verb::Throw),
+    verb("yin/control", 2, 2, Verb::Control),
+    verb("yin/control-once", 2, 2, Verb::ControlOnce),
+    verb("yin/dynamic", 1, 1, Verb::Dynamic),
+    plain("yin/kind", 1, 1, predicate::kind),
+    plain("yin/content", 1, 1, predicate::content),
 ];
 
 #[cfg(test)]

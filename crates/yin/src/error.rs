@@ -45,6 +45,29 @@ pub enum Kind {
     State,
 }
 
+impl Kind {
+    /// The `:kind` of the error value that a program catches, without the colon.
+    #[must_use]
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Kind::Syntax => "yin/syntax",
+            Kind::Unbound => "yin/unbound",
+            Kind::Arity => "yin/arity",
+            Kind::Type => "yin/type",
+            Kind::Arithmetic => "yin/arithmetic",
+            Kind::Range => "yin/range",
+            Kind::Depth => "yin/depth",
+            Kind::Memory => "yin/memory",
+            Kind::Limit => "yin/limit",
+            Kind::Interrupted => "yin/interrupted",
+            Kind::Failed => "yin/failed",
+            Kind::Database => "yin/database",
+            Kind::Code => "yin/code",
+            Kind::State => "yin/state",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -13,6 +13,7 @@
 //!    While collecting, a second array of the live size exists beside the first.
 //! 5. The heap is plain data: no pointers, no handles to anything of the host.
 
+mod continuation;
 mod convert;
 mod number;
 mod order;
@@ -29,6 +30,7 @@ use datom::{Tag, Word};
 use crate::error::{Kind, Trouble};
 use crate::names::Names;
 
+pub(crate) use continuation::{Continuation, Use};
 pub(crate) use number::{Arithmetic, Number};
 pub(crate) use tree::{MAP, SET};
 
@@ -67,12 +69,14 @@ pub(crate) enum Form {
     Closure,
     /// Tag, value.
     Tagged,
+    /// See `continuation`.
+    Continuation,
     /// During a collection: where the object went.
     Moved,
 }
 
 impl Form {
-    const ALL: [Form; 15] = [
+    const ALL: [Form; 16] = [
         Form::Text,
         Form::Bytes,
         Form::Uuid,
@@ -87,6 +91,7 @@ impl Form {
         Form::Set,
         Form::Closure,
         Form::Tagged,
+        Form::Continuation,
         Form::Moved,
     ];
 
@@ -231,8 +236,15 @@ impl Heap {
 
     /// Whether it is time to collect.
     #[inline(always)]
-    pub(crate) fn is_pressed(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.words.len() > self.soft
+    }
+
+    /// Whether the machine should look after the heap between two instructions: to collect, or to
+    /// count the steps of the operations so far.
+    #[inline(always)]
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.is_full() || self.work.get() >= WORK_POLL
     }
 
     /// Refuses what can never fit, before anything is built for it.
@@ -359,7 +371,9 @@ impl Heap {
                 (_, Some(Form::Float)) => Sort::Float,
                 (_, Some(Form::Instant)) => Sort::Instant,
                 (_, Some(Form::Tagged)) => Sort::Tagged,
-                (_, Some(Form::Closure | Form::Moved) | None) => Sort::Function,
+                (_, Some(Form::Closure | Form::Continuation | Form::Moved) | None) => {
+                    Sort::Function
+                }
             },
         }
     }

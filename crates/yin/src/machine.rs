@@ -13,6 +13,7 @@
 //! 4. A failed program leaves the machine idle, its definitions as they were at the failure.
 
 mod call;
+mod control;
 mod step;
 mod trouble;
 mod view;
@@ -205,7 +206,11 @@ impl Machine {
             if let Node::Definition { name, value } = program.tree().node(form) {
                 let site = crate::projection::Site { program: id, node: *value };
                 if let Some(function) = self.projection.lambda(site, Vec::new(), Some(name)) {
-                    self.projection.builtins.insert(name.clone(), Projection::plain(function));
+                    let word = Projection::plain(function);
+                    if let Some(own) = name.as_str().strip_prefix('%') {
+                        self.projection.builtins.insert(format!("yin/{own}").as_str().into(), word);
+                    }
+                    self.projection.builtins.insert(name.clone(), word);
                 }
             }
         }
@@ -353,11 +358,11 @@ impl Machine {
                         return self.done();
                     }
                 }
-                State::Running => {
-                    if let Some(outcome) = self.advance()? {
-                        return Ok(outcome);
-                    }
-                }
+                State::Running => match self.advance() {
+                    Ok(Some(outcome)) => return Ok(outcome),
+                    Ok(None) => {}
+                    Err(trouble) => self.catch(trouble)?,
+                },
             }
         }
     }
@@ -405,7 +410,8 @@ impl Machine {
                     return Ok(Some(Outcome::OutOfFuel));
                 }
             }
-            Exit::Collect => self.collect()?,
+            Exit::Settle if self.heap.is_full() => self.collect()?,
+            Exit::Settle => {}
             Exit::Compile(function) => self.compile(function)?,
             Exit::Grow => self.grow()?,
             Exit::Depth => return Err(self.too_deep()),
@@ -416,6 +422,11 @@ impl Machine {
             }
             Exit::Apply { at, tail } => {
                 let result = self.apply(at, tail);
+                self.starving(result)?;
+            }
+            Exit::Verb { verb, at, n } if verb.is_control() => {
+                let args = self.arguments(at, n);
+                let result = self.control(verb, &args, at, false);
                 self.starving(result)?;
             }
             Exit::Verb { verb, at, n } => {

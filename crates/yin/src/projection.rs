@@ -24,7 +24,7 @@ use datom::{Symbol, Word};
 
 use crate::ast::{Node, NodeId};
 use crate::error::{Call, Position};
-use crate::heap::{UNBOUND, function_word};
+use crate::heap::{FUNCTION, UNBOUND, function_word, payload, sort};
 use crate::program::Program;
 
 pub(crate) use compile::Unfit;
@@ -169,6 +169,12 @@ impl Projection {
         let id = self.add_function(function, arity);
         self.known.insert(key, id);
         Some(id)
+    }
+
+    /// The function of the prelude that has a name.
+    pub(crate) fn prelude_function(&self, name: &str) -> Option<u32> {
+        let word = *self.builtins.get(name)?;
+        (sort(word) == FUNCTION).then_some(payload(word) as u32)
     }
 
     /// A whole form as a function of no arguments.

@@ -6,6 +6,7 @@
 //! 3. Depth is bounded by [`crate::ast::DEPTH_MAX`], so reading never overflows the stack.
 
 mod binding;
+mod control;
 mod sugar;
 
 use std::sync::Arc;
@@ -18,16 +19,36 @@ use crate::error::{Error, Kind, Position};
 
 /// The forms that are no calls. None of these names can be bound.
 pub(crate) const SPECIAL: &[&str] = &[
-    "let", "if", "fn", "def", "defn", "do", "loop", "recur", "quote", "perform", "and", "or",
-    "when", "when-not", "if-not", "if-let", "when-let", "cond", "->", "->>",
+    "let",
+    "if",
+    "fn",
+    "def",
+    "defn",
+    "do",
+    "loop",
+    "recur",
+    "quote",
+    "perform",
+    "and",
+    "or",
+    "when",
+    "when-not",
+    "if-not",
+    "if-let",
+    "when-let",
+    "cond",
+    "->",
+    "->>",
+    "try",
+    "prompt",
+    "control",
+    "control-once",
+    "binding",
 ];
 
 /// Names that a newcomer from a sister language will try, and what to write instead.
 const UNKNOWN: &[(&str, &str)] = &[
     ("defmacro", "write a function; there are no macros"),
-    ("try", "effects answer with error values: test them with `error?`"),
-    ("catch", "effects answer with error values: test them with `error?`"),
-    ("throw", "end the program with (fail \"message\")"),
     ("set!", "bind a new name with `let`, or pass the value on with `recur`"),
     ("for", "use `map`, `filter` and `mapcat`"),
     ("doseq", "use `run!` or `reduce`"),
@@ -147,6 +168,9 @@ impl Reader<'_> {
             let message = format!("`{name}` is a form, not a value");
             return Err(self.error(span, message).help(format!("write ({name} ...)")));
         }
+        if control::is_dynamic(name) {
+            return self.dynamic(name, span);
+        }
         self.add(Node::Variable(name.clone()), span)
     }
 
@@ -189,6 +213,10 @@ impl Reader<'_> {
             "def" => self.definition(span, rest),
             "defn" => self.function_definition(span, rest),
             "perform" => self.perform(span, rest),
+            "try" => self.try_(span, rest),
+            "prompt" => self.prompt(span, rest),
+            "control" | "control-once" => self.control(name, span, rest),
+            "binding" => self.binding(span, rest),
             _ => self.sugar(name, span, rest),
         }
     }

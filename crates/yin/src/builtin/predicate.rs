@@ -121,9 +121,26 @@ pub(super) fn error_kind(heap: &mut Heap, args: &[Word]) -> Answer {
     Ok(heap.tree_get(content, key)?.unwrap_or(Word::NIL))
 }
 
-/// Ends the program.
+/// The map that an error value holds; nil for anything else.
+pub(super) fn content(heap: &mut Heap, args: &[Word]) -> Answer {
+    Ok(heap.error_content(arg(args, 0)).unwrap_or(Word::NIL))
+}
+
+/// The kind of an error value; nil for anything else.
+pub(super) fn kind(heap: &mut Heap, args: &[Word]) -> Answer {
+    match heap.error_content(arg(args, 0)) {
+        Some(_) => error_kind(heap, args),
+        None => Ok(Word::NIL),
+    }
+}
+
+/// Ends the program, unless a handler takes over.
 pub(super) fn fail(heap: &mut Heap, args: &[Word]) -> Answer {
-    let word = arg(args, 0);
+    Err(failure(heap, arg(args, 0))?)
+}
+
+/// The fault that a thrown value is where nothing catches it.
+pub(crate) fn failure(heap: &Heap, word: Word) -> Result<Trouble, Trouble> {
     let message = match heap.error_message(word) {
         Some(message) => message,
         None => match heap.as_text(word) {
@@ -132,5 +149,5 @@ pub(super) fn fail(heap: &mut Heap, args: &[Word]) -> Answer {
         },
     };
     let value = heap.value(word, &|_| "fn".to_owned()).unwrap_or(Value::Nil);
-    Err(Trouble::new(Kind::Failed, message).value(value))
+    Ok(Trouble::new(Kind::Failed, message).value(value))
 }

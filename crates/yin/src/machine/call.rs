@@ -6,7 +6,7 @@ use super::{Frame, Machine};
 use crate::builtin::{self, Body, Verb};
 use crate::error::{Kind, Trouble};
 use crate::facts::Refusal;
-use crate::heap::{PRIMITIVE, payload, sort};
+use crate::heap::{Form, PRIMITIVE, payload, sort};
 use crate::projection::WINDOW;
 
 type Done = Result<(), Trouble>;
@@ -32,6 +32,9 @@ impl Machine {
         if let Some(function) = self.heap.function(callee) {
             return self.enter(callee, function, args, at, tail);
         }
+        if self.heap.form(callee) == Some(Form::Continuation) {
+            return self.reinstate(callee, &args, at, tail);
+        }
         let result = if sort(callee) == PRIMITIVE {
             self.primitive(payload(callee) as u32, callee, args, at, tail)?
         } else if callee.tag() == Tag::Keyword {
@@ -52,7 +55,7 @@ impl Machine {
     }
 
     /// The result of a call that needed no frame.
-    fn answer(&mut self, word: Word, at: u8, tail: bool) {
+    pub(super) fn answer(&mut self, word: Word, at: u8, tail: bool) {
         if !tail {
             self.set(at, word);
             self.pc += 1;
@@ -97,6 +100,10 @@ impl Machine {
         at: u8,
         tail: bool,
     ) -> Result<Option<Word>, Trouble> {
+        if let Some(verb) = builtin::control(id) {
+            self.control(verb, &args, at, tail)?;
+            return Ok(None);
+        }
         if !builtin::is_apply(id) {
             return self.plain(id, &args).map(Some);
         }
@@ -156,6 +163,9 @@ impl Machine {
 
     /// A verb of the database. It happens once: what comes after it does not run it again.
     pub(super) fn verb(&mut self, verb: Verb, args: &[Word]) -> Result<Word, Trouble> {
+        if verb == Verb::Dynamic {
+            return self.dynamic(args.first().copied().unwrap_or(Word::NIL));
+        }
         let values = args.iter().map(|&word| self.value(word)).collect::<Result<Vec<_>, _>>()?;
         let (first, rest) = match values.split_first() {
             Some((first, rest)) => (first, rest),
@@ -172,7 +182,7 @@ impl Machine {
             Verb::Query => self.facts.q(first, rest),
             Verb::Pull => self.facts.pull(first, rest.first().unwrap_or(&Value::Nil)),
             Verb::Entity => self.facts.entity(first),
-            Verb::Apply => Err(Refusal::new("yin/apply", "`apply` is no verb of the database")),
+            _ => Err(Refusal::new("yin/verb", "this is no verb of the database")),
         };
         match answer {
             // Out of memory here must not run the verb again.

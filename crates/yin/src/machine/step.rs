@@ -17,11 +17,11 @@ use crate::heap::{
 use crate::projection::{ARITY_OTHER, Compare, Entry, Instruction as I, WINDOW};
 
 /// Why the loop ended. The machine's address is that of the instruction, to be run again or
-/// passed over by whoever serves it; after [`Exit::Collect`] it is the next one.
+/// passed over by whoever serves it; after [`Exit::Settle`] it is the next one.
 pub(super) enum Exit {
     Done,
     Poll,
-    Collect,
+    Settle,
     Compile(u32),
     Grow,
     Depth,
@@ -165,11 +165,11 @@ impl Machine {
                     }
                 };
             }
-            // Leaves the loop behind this instruction if the heap is full enough.
+            // Leaves the loop behind this instruction if the heap asks for the machine.
             macro_rules! settle {
                 () => {
                     if heap.is_pressed() {
-                        break Exit::Collect;
+                        break Exit::Settle;
                     }
                 };
             }

@@ -372,3 +372,20 @@ fn collections_keep_what_globals_closures_and_waiting_calls_hold() {
     assert_eq!(value, datom::edn::read(expected).unwrap());
     assert!(machine.collections() > 100);
 }
+
+#[test]
+fn collections_keep_what_continuations_handlers_and_bindings_hold() {
+    let source = "(def *name* \"outside of all\")
+                  (defn churn [n] (loop [n n] (if (= n 0) nil (do [n [n]] (recur (dec n))))))
+                  (defn wait [held] (let [answer (control :p k [k held])] (churn 50) [held answer *name*]))
+                  (let [got (prompt :p (binding [*name* \"a bound name\"]
+                              (try (wait \"held over the cut\") (catch e \"never\"))))]
+                    (churn 50)
+                    [(second got) ((first got) \"a first answer\") ((first got) \"a second one\")
+                     (try (do (churn 20) (throw [\"thrown\"])) (catch e (churn 20) e))])";
+    let Value::Vector(values) = run(source, 7) else { panic!() };
+    let expected = r#"["held over the cut"
+                       ["held over the cut" "a first answer" "a bound name"]
+                       ["held over the cut" "a second one" "a bound name"] ["thrown"]]"#;
+    assert_eq!(Value::Vector(values), datom::edn::read(expected).unwrap());
+}

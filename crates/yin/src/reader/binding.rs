@@ -3,6 +3,7 @@
 use datom::Symbol;
 use datom::edn::{Form, Node as Edn, Span};
 
+use super::control::is_dynamic;
 use super::{Reader, Result1, SPECIAL};
 use crate::ast::{Node, NodeId};
 use crate::error::Error;
@@ -15,11 +16,14 @@ struct Params {
 
 impl Reader<'_> {
     /// A name that can be bound here.
-    fn local(&self, form: &Form) -> Result1<Symbol> {
+    pub(super) fn local(&self, form: &Form) -> Result1<Symbol> {
         match &form.node {
             Edn::Symbol(name) if SPECIAL.contains(&name.as_str()) => Err(self
                 .error(form.span, format!("`{name}` is a form and cannot be a name"))
                 .help("choose another name")),
+            Edn::Symbol(name) if is_dynamic(name) => Err(self
+                .error(form.span, format!("`{name}` is a dynamic name and cannot be local"))
+                .help("write (binding [*name* value] ...), or drop the stars")),
             Edn::Symbol(name) if name.as_str() == "&" => {
                 Err(self
                     .error(form.span, "`&` stands only before the last name of a parameter vector"))
@@ -40,7 +44,7 @@ impl Reader<'_> {
             Edn::Symbol(name) if name.namespace() == Some("yin") => Err(self
                 .error(form.span, format!("`{name}` is in the namespace of the language itself"))
                 .help("choose another namespace, or none")),
-            Edn::Symbol(name) if name.namespace().is_some() => Ok(name.clone()),
+            Edn::Symbol(name) if name.namespace().is_some() || is_dynamic(name) => Ok(name.clone()),
             _ => self.local(form),
         }
     }
