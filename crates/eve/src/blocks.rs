@@ -75,32 +75,65 @@ impl Blocks {
         self.region.word(chunk.entry())
     }
 
+    /// The content of the block at `at` if a version of epoch `newest` may see it (4) and this process
+    /// knows that its transaction has ended, which holds for all but the newest blocks: an address is
+    /// checked by a handful of loads that are in the caches, and by its birth.
+    ///
+    /// # Safety
+    /// A pin of epoch `newest`, held since before this call, outlives the slice.
+    #[inline]
+    pub(crate) unsafe fn visible(&self, at: Addr, newest: u64) -> Option<&[u64]> {
+        let place = self.place_small(at)?;
+        // Before the birth, as in `published`.
+        let settled = self.settled.load(Ordering::Acquire);
+        if !self.birth(&place).is_of_version_to(newest.min(settled)) {
+            return None;
+        }
+        // SAFETY: a published block is written by nobody (4), and not used again while the pin
+        // lasts, whether its version sees the block (epoch, 3) or only this address does (epoch, 4).
+        Some(unsafe { self.content(&place) })
+    }
+
     /// The block that begins at `at`: checked against the allocated size, the directory and the
     /// geometry of its class.
     #[inline]
     pub(crate) fn locate(&self, at: Addr) -> Result<Place, Error> {
+        match self.place_small(at) {
+            Some(place) => Ok(place),
+            None => self.locate_large(at),
+        }
+    }
+
+    /// The same, if it is a block of a small chunk.
+    #[inline]
+    fn place_small(&self, at: Addr) -> Option<Place> {
         let raw = at.raw();
         if raw >= self.region.allocated() {
-            return Err(Error::corrupt("an address outside the region", at));
+            return None;
         }
         let chunk = ChunkId::holding(raw);
-        let offset = (raw % CHUNK) as u32;
-        let entry = self.entry(chunk);
-        if let Some(class) = entry.class() {
-            let geometry = class.geometry();
-            let index =
-                geometry.block_at(offset).ok_or(Error::corrupt("an address inside a block", at))?;
-            let birth = chunk.start() + chunk::BIRTHS + u64::from(index) * 8;
-            let words = geometry.bytes / 8;
-            return Ok(Place { at: raw, chunk, birth, words, class: Some(class) });
-        }
-        self.locate_large(at, chunk, entry)
+        // SAFETY: the directory of a chunk's group lies before the chunk, which is allocated.
+        let entry = unsafe { self.region.word_unchecked(chunk.entry()) };
+        let class = Entry(entry.load(Ordering::Acquire)).class()?;
+        let geometry = class.geometry();
+        let index = geometry.block_at((raw % CHUNK) as u32)?;
+        let birth = chunk.start() + chunk::BIRTHS + u64::from(index) * 8;
+        Some(Place { at: raw, chunk, birth, words: geometry.bytes / 8, class: Some(class) })
     }
 
     #[cold]
-    fn locate_large(&self, at: Addr, chunk: ChunkId, entry: Entry) -> Result<Place, Error> {
-        let run = self.run_of(chunk, entry);
-        let run = run.ok_or(Error::corrupt("an address where no block is", at))?;
+    fn locate_large(&self, at: Addr) -> Result<Place, Error> {
+        if at.raw() >= self.region.allocated() {
+            return Err(Error::corrupt("an address outside the region", at));
+        }
+        let chunk = ChunkId::holding(at.raw());
+        let entry = self.entry(chunk);
+        if entry.class().is_some() {
+            return Err(Error::corrupt("an address inside a block", at));
+        }
+        let Some(run) = self.run_of(chunk, entry) else {
+            return Err(Error::corrupt("an address where no block is", at));
+        };
         // Otherwise a damaged directory could lend the same bytes as parts of two blocks.
         if !(1..run).all(|index| self.entry(chunk.plus(index)).is_tail()) {
             return Err(Error::corrupt("a block whose chunks are not all its own", at));
@@ -132,7 +165,8 @@ impl Blocks {
 
     #[inline]
     pub(crate) fn birth_word(&self, place: &Place) -> &AtomicU64 {
-        self.region.word(place.birth)
+        // SAFETY: a place lies in an allocated chunk, and so does its birth.
+        unsafe { self.region.word_unchecked(place.birth) }
     }
 
     /// The birth of a block that a version of epoch `newest` may see (4); `None` for any other.

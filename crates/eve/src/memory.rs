@@ -66,13 +66,15 @@ pub trait Write: Read {
         let mut step = [0; STEP];
         for start in words.clone().step_by(STEP) {
             let len = STEP.min(words.end - start);
-            let source = self.words(from)?.get(start..start + len);
-            let source = source.ok_or(Error::corrupt("block shorter than its content", from))?;
+            let Some(source) = self.words(from)?.get(start..start + len) else {
+                return Err(Error::corrupt("block shorter than its content", from));
+            };
             step[..len].copy_from_slice(source);
             let offset = to_word + (start - words.start);
-            let target = self.words_mut(to).and_then(|w| w.get_mut(offset..offset + len));
-            let target = target.ok_or(Error::corrupt("block is too short or published", to))?;
-            target.copy_from_slice(&step[..len]);
+            match self.words_mut(to).and_then(|w| w.get_mut(offset..offset + len)) {
+                Some(target) => target.copy_from_slice(&step[..len]),
+                None => return Err(Error::corrupt("block is too short or published", to)),
+            }
         }
         Ok(())
     }

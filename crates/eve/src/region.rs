@@ -159,7 +159,8 @@ impl Region {
     /// How many bytes have room behind them; only grows.
     #[inline]
     pub(crate) fn allocated(&self) -> u64 {
-        self.word(page::ALLOCATED).load(Ordering::Acquire)
+        // SAFETY: page 0 is always there.
+        unsafe { self.word_unchecked(page::ALLOCATED) }.load(Ordering::Acquire)
     }
 
     /// Makes sure that `end` bytes are allocated.
@@ -213,6 +214,22 @@ impl Region {
         match self.atomics(at, 1) {
             [word] => word,
             _ => unreachable!("a loom model brings its own words"),
+        }
+    }
+
+    /// One word of metadata, unchecked.
+    ///
+    /// # Safety
+    /// `at` is a multiple of eight, and below what is allocated by at least as much.
+    #[inline]
+    pub(crate) unsafe fn word_unchecked(&self, at: u64) -> &AtomicU64 {
+        debug_assert!(at.is_multiple_of(8) && at + 8 <= self.limit);
+        // SAFETY: as in `atomics`, in bounds as the caller promised.
+        unsafe {
+            match sync::shared_words(self.start.as_ptr().add(at as usize).cast(), 1) {
+                [word] => word,
+                _ => unreachable!("a loom model brings its own words"),
+            }
         }
     }
 

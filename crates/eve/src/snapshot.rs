@@ -38,20 +38,28 @@ impl Snapshot {
     pub fn epoch(&self) -> u64 {
         self.word.epoch()
     }
-}
 
-impl Read for Snapshot {
-    #[inline]
-    fn words(&self, at: Addr) -> Result<&[u64], Error> {
+    /// A block that is large, or so new that whoever made it may still be at it, or none at all.
+    #[cold]
+    fn words_of_rare(&self, at: Addr) -> Result<&[u64], Error> {
         let blocks = self.inner.blocks();
         let place = blocks.locate(at)?;
         if blocks.published(&place, self.epoch()).is_none() {
             return Err(Error::corrupt("a block that this version does not have", at));
         }
-        // SAFETY: a published block is written by nobody (blocks, 4). It is not used again while
-        // this snapshot's pin lasts, whether its version sees the block (epoch, 3) or only this
-        // address does (epoch, 4); the slice borrows the snapshot.
+        // SAFETY: as in `Blocks::visible`.
         Ok(unsafe { blocks.content(&place) })
+    }
+}
+
+impl Read for Snapshot {
+    #[inline]
+    fn words(&self, at: Addr) -> Result<&[u64], Error> {
+        // SAFETY: the slice borrows the snapshot, and that owns its pin.
+        match unsafe { self.inner.blocks().visible(at, self.epoch()) } {
+            Some(words) => Ok(words),
+            None => self.words_of_rare(at),
+        }
     }
 
     fn seed(&self) -> u64 {

@@ -127,14 +127,12 @@ impl Read for Txn {
     #[inline]
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
         let blocks = self.base.inner.blocks();
-        let place = blocks.locate(at)?;
-        let own = blocks.birth(&place) == self.birth;
-        if own || blocks.published(&place, self.base.epoch()).is_some() {
+        match self.locate_own(at) {
             // SAFETY: the transaction's own blocks are written through `&mut self` only, which this
-            // borrow of `self` excludes; all others are as in `Snapshot`.
-            return Ok(unsafe { blocks.content(&place) });
+            // borrow of `self` excludes.
+            Some(place) => Ok(unsafe { blocks.content(&place) }),
+            None => self.base.words(at),
         }
-        Err(Error::corrupt("a block that this version does not have", at))
     }
 
     fn seed(&self) -> u64 {
@@ -179,23 +177,27 @@ impl Write for Txn {
         to: Addr,
         to_word: usize,
     ) -> Result<(), Error> {
-        let refused = Error::corrupt("block is too short or published", to);
-        let Some(place) = self.locate_own(to) else { return Err(refused) };
+        let refused = || Error::corrupt("block is too short or published", to);
+        let Some(place) = self.locate_own(to) else { return Err(refused()) };
         let end = to_word.saturating_add(words.len());
         if from == to {
             let whole = self.words_mut(to).unwrap_or_default();
             if words.end > whole.len() || end > whole.len() {
-                return Err(refused);
+                return Err(refused());
             }
             whole.copy_within(words, to_word);
             return Ok(());
         }
-        let source = self.words(from)?;
-        let source = source.get(words).ok_or(Error::corrupt("block too short", from))?;
+        let Some(source) = self.words(from)?.get(words) else {
+            return Err(Error::corrupt("block too short", from));
+        };
         // SAFETY: the target is this transaction's own block, reached through `&mut self`, and
         // another one than the source: `locate` finds blocks by their beginning, which differ.
         let target = unsafe { self.base.inner.blocks().content_mut(&place) };
-        target.get_mut(to_word..end).ok_or(refused)?.copy_from_slice(source);
+        match target.get_mut(to_word..end) {
+            Some(target) => target.copy_from_slice(source),
+            None => return Err(refused()),
+        }
         Ok(())
     }
 }

@@ -85,6 +85,14 @@ impl Birth {
         }
     }
 
+    /// Whether it is a block of a version, born at `newest` or before. Both flags stand above every
+    /// epoch, and the kinds that are no lanes above every lane.
+    #[inline]
+    pub(crate) const fn is_of_version_to(self, newest: u64) -> bool {
+        const { assert!(LANES as u64 == 1 << 7 && SHARED >= 1 << 7) };
+        self.number().wrapping_sub(1) < newest && self.0 as i64 >= 0
+    }
+
     /// The lane of the transaction that made it.
     #[inline]
     pub(crate) const fn lane(self) -> u8 {
