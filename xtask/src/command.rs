@@ -31,7 +31,7 @@ const COMMANDS: [Command; 8] = [
     Command { name: "loom", about: "every lock-free protocol, every interleaving", run: loom },
     Command {
         name: "bench",
-        about: "Criterion suites beside their peers: bench [ring|slab] [filter]",
+        about: "Criterion suites beside their peers: bench [query|ring|slab] [filter]",
         run: bench,
     },
     Command { name: "ci", about: "what must be green before anything lands", run: ci },

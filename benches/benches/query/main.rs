@@ -1,0 +1,118 @@
+//! Datalog beside its peers, everybody in one interleaved run over the same facts and with every row
+//! read: SQLite on one table of facts with covering indexes (`eav`), SQLite on tables as a user of SQL
+//! would have them, and for closures datafrog and ascent, hand-written.
+//!
+//! `cargo xtask bench query [part]` prints a table of milliseconds and of `ours / best peer`; parts are
+//! people, graphs, debian, genealogy, orders, prepare. Row counts are compared between engines and a
+//! difference ends the run.
+
+mod logic;
+mod measure;
+mod orders;
+mod prepare;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use benches::datalog::{Case, Set, debian, genealogy, graphs, ours, people, sqlite};
+
+use crate::measure::{Engine, Report, measure};
+
+/// The longest a query of a peer may take.
+const ALLOWED: Duration = Duration::from_secs(3);
+
+fn main() {
+    let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
+    let mut report = Report::default();
+    if wanted("people") {
+        cases(&people::people(20_000), &people::CASES, &mut report);
+    }
+    if wanted("graphs") {
+        for (name, edges) in graphs::graphs() {
+            closure(name, &edges, &mut report);
+        }
+    }
+    if wanted("debian") {
+        match debian::debian() {
+            Ok(set) => cases(&set, &debian::CASES, &mut report),
+            Err(why) => report.skip("debian", &why),
+        }
+    }
+    if wanted("genealogy") {
+        cases(&genealogy::genealogy(200_000), &genealogy::CASES, &mut report);
+    }
+    if wanted("orders") {
+        orders::orders(&mut report);
+    }
+    if wanted("prepare") {
+        prepare::prepare(&mut report);
+    }
+    report.print();
+}
+
+fn cases(set: &Set, cases: &[Case], report: &mut Report) {
+    let engines = Databases::load(set, report);
+    for case in cases {
+        measure(case.name, engines.of(set, case), report);
+    }
+}
+
+fn closure(name: &str, edges: &[(u32, u32)], report: &mut Report) {
+    let set = graphs::set("graph", edges);
+    let mut engines = Databases::load(&set, report).of(&set, &graphs::CLOSURE);
+    let shared: Rc<[(u32, u32)]> = edges.into();
+    let edges = shared.clone();
+    engines.push(Engine::new("datafrog", move || Some(logic::datafrog(&edges))));
+    engines.push(Engine::new("ascent", move || Some(logic::ascent(&shared))));
+    measure(name, engines, report);
+}
+
+/// The set, held by everybody.
+struct Databases {
+    ours: daodb::Db,
+    eav: Rc<sqlite::Held>,
+    tables: Rc<sqlite::Held>,
+}
+
+impl Databases {
+    fn load(set: &Set, report: &mut Report) -> Self {
+        let started = std::time::Instant::now();
+        let ours = ours::load(set).expect("the set is transacted");
+        let own = started.elapsed();
+        let started = std::time::Instant::now();
+        let eav = sqlite::eav(set).expect("SQLite takes the facts");
+        report.note(format!(
+            "{}: {} facts; loaded in {:.0} ms as transactions, SQLite {:.0} ms",
+            set.name,
+            set.facts.len(),
+            own.as_secs_f64() * 1e3,
+            started.elapsed().as_secs_f64() * 1e3,
+        ));
+        let tables = sqlite::tables(set).expect("SQLite makes tables");
+        Self {
+            ours: ours.db().expect("the newest state"),
+            eav: Rc::new(eav),
+            tables: Rc::new(tables),
+        }
+    }
+
+    fn of(&self, set: &Set, case: &Case) -> Vec<Engine> {
+        let db = self.ours.clone();
+        let (query, inputs) = ours::prepare(case).expect("a query");
+        let mut engines = vec![Engine::new("ours", move || {
+            Some(ours::fetch(&db.query(&query, &inputs).expect("an answer")))
+        })];
+        let mut add = |name, connection: &Rc<sqlite::Held>, sql: &str| {
+            let (connection, sql) = (connection.clone(), sqlite::numbered(set, sql));
+            engines.push(Engine::new(name, move || {
+                sqlite::fetch(&connection, &sql, ALLOWED).expect("SQLite answers")
+            }));
+        };
+        add("sqlite-eav", &self.eav, case.eav);
+        if let Some(sql) = case.tables {
+            add("sqlite-tables", &self.tables, sql);
+        }
+        engines
+    }
+}
