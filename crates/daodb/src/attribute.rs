@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datom::{Keyword, Value};
+use datom::{Keyword, Symbol, Value};
 
 use crate::builtin;
 
@@ -13,7 +13,7 @@ use crate::builtin;
 pub enum ValueType {
     /// Any value at all, nil and collections included. Ours; Datomic has no such type.
     Any,
-    /// An integer of any size. Those of 64 bits are meant; larger ones are accepted.
+    /// An integer of 64 bits.
     Long,
     /// An integer of any size.
     BigInt,
@@ -91,6 +91,12 @@ impl ValueType {
         builtin::TYPE_MIN + self as u64
     }
 
+    /// The type of a name such as `db.type/long`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|value_type| value_type.name() == name)
+    }
+
     /// The type that an entity stands for.
     #[must_use]
     pub fn from_entity(entity: u64) -> Option<Self> {
@@ -103,9 +109,8 @@ impl ValueType {
     pub const fn admits(self, value: &Value) -> bool {
         match self {
             ValueType::Any => true,
-            ValueType::Long | ValueType::BigInt => {
-                matches!(value, Value::Int(_) | Value::BigInt(_))
-            }
+            ValueType::Long => matches!(value, Value::Int(_)),
+            ValueType::BigInt => matches!(value, Value::Int(_) | Value::BigInt(_)),
             ValueType::Double => matches!(value, Value::Float(_)),
             ValueType::Boolean => matches!(value, Value::Bool(_)),
             ValueType::String | ValueType::Uri => matches!(value, Value::Text(_)),
@@ -146,6 +151,38 @@ pub enum Unique {
     Identity,
 }
 
+/// The types of the elements of a tuple that is no composite. An element may always be nil.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elements {
+    /// `:db/tupleTypes`: as many elements as there are types, each of its own.
+    Each(Arc<[ValueType]>),
+    /// `:db/tupleType`: 2 to 8 elements of one type.
+    All(ValueType),
+}
+
+impl Elements {
+    /// The type of the element at a place.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<ValueType> {
+        match self {
+            Elements::Each(types) => types.get(place).copied(),
+            Elements::All(of) => Some(*of),
+        }
+    }
+}
+
+impl fmt::Display for Elements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Elements::Each(types) => {
+                let names: Vec<String> = types.iter().map(ToString::to_string).collect();
+                write!(f, "[{}]", names.join(" "))
+            }
+            Elements::All(of) => write!(f, "2 to 8 of {of}"),
+        }
+    }
+}
+
 /// One attribute of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -166,6 +203,10 @@ pub struct Attribute {
     pub component: bool,
     /// The attributes that this composite tuple is made of.
     pub tuple: Option<Arc<[u64]>>,
+    /// The types of a tuple's elements, where they are stated.
+    pub elements: Option<Elements>,
+    /// The predicates that every value must satisfy.
+    pub preds: Arc<[Symbol]>,
     /// `:db/doc`.
     pub doc: Option<Arc<str>>,
 }

@@ -27,6 +27,18 @@ pub const DOC: u64 = 22;
 pub const TX_INSTANT: u64 = 23;
 /// `:db/tupleAttrs`.
 pub const TUPLE_ATTRS: u64 = 24;
+/// `:db/tupleTypes`.
+pub const TUPLE_TYPES: u64 = 25;
+/// `:db/tupleType`.
+pub const TUPLE_TYPE: u64 = 26;
+/// `:db.attr/preds`.
+pub const ATTR_PREDS: u64 = 27;
+/// `:db.entity/attrs`.
+pub const ENTITY_ATTRS: u64 = 28;
+/// `:db.entity/preds`.
+pub const ENTITY_PREDS: u64 = 29;
+/// `:db/ensure`: asked for in transactions, never stored.
+pub const ENSURE: u64 = 30;
 
 /// The first of the value types, in the order of [`ValueType::ALL`].
 pub const TYPE_MIN: u64 = 32;
@@ -44,14 +56,19 @@ struct Builtin {
     name: &'static str,
     value_type: ValueType,
     unique: bool,
+    many: bool,
     doc: &'static str,
 }
 
 const fn plain(id: u64, name: &'static str, value_type: ValueType, doc: &'static str) -> Builtin {
-    Builtin { id, name, value_type, unique: false, doc }
+    Builtin { id, name, value_type, unique: false, many: false, doc }
 }
 
-const ATTRIBUTES: [Builtin; 9] = [
+const fn many(id: u64, name: &'static str, value_type: ValueType, doc: &'static str) -> Builtin {
+    Builtin { many: true, ..plain(id, name, value_type, doc) }
+}
+
+const ATTRIBUTES: [Builtin; 15] = [
     Builtin {
         unique: true,
         ..plain(IDENT, "db/ident", ValueType::Keyword, "A keyword that names the entity.")
@@ -78,6 +95,37 @@ const ATTRIBUTES: [Builtin; 9] = [
         "db/tupleAttrs",
         ValueType::Tuple,
         "The attributes a composite tuple is made of.",
+    ),
+    plain(
+        TUPLE_TYPES,
+        "db/tupleTypes",
+        ValueType::Tuple,
+        "The types of a tuple's elements, one by one.",
+    ),
+    plain(TUPLE_TYPE, "db/tupleType", ValueType::Keyword, "The type of all elements of a tuple."),
+    many(
+        ATTR_PREDS,
+        "db.attr/preds",
+        ValueType::Symbol,
+        "Predicates that every value must satisfy.",
+    ),
+    many(
+        ENTITY_ATTRS,
+        "db.entity/attrs",
+        ValueType::Keyword,
+        "Attributes that an entity of this spec must have.",
+    ),
+    many(
+        ENTITY_PREDS,
+        "db.entity/preds",
+        ValueType::Symbol,
+        "Predicates that an entity of this spec must satisfy.",
+    ),
+    many(
+        ENSURE,
+        "db/ensure",
+        ValueType::Ref,
+        "The spec that an entity must satisfy after the transaction.",
     ),
 ];
 
@@ -110,7 +158,17 @@ pub(crate) const fn unique(entity: u64) -> Option<Unique> {
 pub(crate) const fn is_schema(attribute: u64) -> bool {
     matches!(
         attribute,
-        IDENT | VALUE_TYPE | CARDINALITY | UNIQUE | INDEX | IS_COMPONENT | TUPLE_ATTRS | DOC
+        IDENT
+            | VALUE_TYPE
+            | CARDINALITY
+            | UNIQUE
+            | INDEX
+            | IS_COMPONENT
+            | TUPLE_ATTRS
+            | TUPLE_TYPES
+            | TUPLE_TYPE
+            | ATTR_PREDS
+            | DOC
     )
 }
 
@@ -121,7 +179,8 @@ pub(crate) fn facts() -> Vec<(u64, u64, Value)> {
         let id = attribute.id;
         facts.push((id, IDENT, Value::keyword(attribute.name)));
         facts.push((id, VALUE_TYPE, Value::Ref(attribute.value_type.entity())));
-        facts.push((id, CARDINALITY, Value::Ref(CARDINALITY_ONE)));
+        let cardinality = if attribute.many { CARDINALITY_MANY } else { CARDINALITY_ONE };
+        facts.push((id, CARDINALITY, Value::Ref(cardinality)));
         if attribute.unique {
             facts.push((id, UNIQUE, Value::Ref(UNIQUE_IDENTITY)));
         }

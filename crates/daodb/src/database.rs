@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use datom::{Frame, Value};
 use eve::{Region, Slab};
 
+use crate::clock;
 use crate::db::Db;
 use crate::error::Error;
+use crate::function::{Function, Library};
 use crate::history::Transactions;
 use crate::log::{Frames, Writer};
 use crate::open::{self, Opening};
@@ -180,7 +182,7 @@ impl Database {
             }
         }
         let durable = || core.store.durable_t();
-        let report = core.store.transact(data, options.metadata.as_ref(), durable, now)?;
+        let report = core.store.transact(data, options.metadata.as_ref(), durable, clock::now)?;
         if core.disk.is_none() {
             return Ok(report);
         }
@@ -198,6 +200,34 @@ impl Database {
             Ok(()) => Ok(report),
             Err(why) => Err(Error::NotDurable { t: report.t, why: Box::new(why) }),
         }
+    }
+
+    /// Gives a name to code that transactions of this handle and its clones can call. A name that
+    /// is taken is given to the new one.
+    ///
+    /// ```
+    /// use daodb::{Database, Db};
+    /// use datom::{Value, edn};
+    ///
+    /// let db = Database::memory()?;
+    /// db.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}")?)?;
+    /// db.register("greet", |_: &Db, args: &[Value]| {
+    ///     let name = args.first().and_then(Value::as_text).ok_or("[greet name]")?;
+    ///     let map = Value::map([(Value::keyword("name"), Value::text(&format!("Hello, {name}")))]);
+    ///     Ok(Value::Vector(vec![map]))
+    /// });
+    /// db.transact(&edn::read_all("[greet \"Ada\"]")?)?;
+    /// let found = db.db()?.q("[:find ?n . :where [_ :name ?n]]", &[])?;
+    /// assert_eq!(found, Value::text("Hello, Ada"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn register(&self, name: &str, function: impl Function + 'static) {
+        self.inner.core.store.functions().register(name, Arc::new(function));
+    }
+
+    /// Adds a place where functions are found that have no name here.
+    pub fn add_library(&self, library: impl Library + 'static) {
+        self.inner.core.store.functions().add(Arc::new(library));
     }
 
     /// The last transaction that is on the disk.
@@ -270,7 +300,7 @@ impl Database {
     ) -> Result<Transactions, Error> {
         let last = to.saturating_sub(1).min(db.basis());
         let mut kept = Vec::new();
-        for frame in pending::list(&db.state().snapshot, &db.state().record, on_disk)? {
+        for frame in pending::list(&db.state().memory, &db.state().record, on_disk)? {
             if (from..=last).contains(&frame.t) {
                 kept.push((frame.t, frame.bytes.to_vec()));
             }
@@ -415,10 +445,4 @@ impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").field("folder", &self.folder()).finish_non_exhaustive()
     }
-}
-
-/// Microseconds since 1970 UTC by the system's clock.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

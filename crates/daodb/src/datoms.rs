@@ -10,13 +10,13 @@
 use std::iter::Peekable;
 
 use datom::{Datom, Value, Word};
-use eve::Snapshot;
 use eve::structure::{Keys, SortedSet};
 
 use crate::attribute::ValueType;
 use crate::db::{Db, View};
 use crate::error::Error;
 use crate::index::{Index, Key};
+use crate::overlay::Memory;
 
 /// Facts of a [`Db`] in the order of an index: see [`Db::datoms`].
 ///
@@ -26,7 +26,7 @@ pub struct Datoms<'a> {
     source: Source<'a>,
 }
 
-type Sorted<'a> = Keys<'a, 5, Snapshot>;
+type Sorted<'a> = Keys<'a, 5, Memory>;
 
 #[allow(clippy::large_enum_variant, reason = "looking one fact up should not allocate")]
 enum Source<'a> {
@@ -67,10 +67,10 @@ impl<'a> Datoms<'a> {
     fn new(
         db: &'a Db,
         index: Index,
-        keys: impl Fn(SortedSet<5>, &'a Snapshot) -> Sorted<'a>,
+        keys: impl Fn(SortedSet<5>, &'a Memory) -> Sorted<'a>,
     ) -> Self {
         let state = db.state();
-        let current = keys(state.record.current(index), &state.snapshot);
+        let current = keys(state.record.current(index), &state.memory);
         let view = db.view();
         let source = if view.is_present() {
             Source::Present(current)
@@ -78,7 +78,7 @@ impl<'a> Datoms<'a> {
             Source::Merged(Box::new(Merged {
                 view,
                 current: current.peekable(),
-                history: keys(state.record.history(index), &state.snapshot).peekable(),
+                history: keys(state.record.history(index), &state.memory).peekable(),
                 last: None,
                 ended: false,
             }))

@@ -8,17 +8,17 @@
 use std::sync::Arc;
 
 use datom::{Datom, Keyword, Value, Word, id};
-use eve::Snapshot;
-use eve::structure::Cursor;
 
 use crate::attribute::Attribute;
 use crate::builtin;
 use crate::datoms::Datoms;
 use crate::dictionary;
 use crate::error::Error;
-use crate::facts;
+use crate::facts::{self, Cursor};
+use crate::function::Functions;
 use crate::index::Index;
 use crate::lookup::Basis;
+use crate::overlay::Memory;
 use crate::record::Record;
 use crate::schema::Schema;
 
@@ -31,14 +31,16 @@ pub struct Db {
 
 /// A pinned commit, shared by all views of it.
 pub(crate) struct State {
-    pub(crate) snapshot: Snapshot,
+    pub(crate) memory: Memory,
     pub(crate) record: Record,
     pub(crate) schema: Arc<Schema>,
+    /// What its transactions can call.
+    pub(crate) functions: Arc<Functions>,
 }
 
 impl State {
-    pub(crate) fn basis(&self) -> Basis<'_, Snapshot> {
-        Basis { memory: &self.snapshot, record: &self.record, schema: &self.schema }
+    pub(crate) fn basis(&self) -> Basis<'_, Memory> {
+        Basis { memory: &self.memory, record: &self.record, schema: &self.schema }
     }
 }
 
@@ -63,6 +65,11 @@ impl Db {
     }
 
     pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state, to be shared.
+    pub(crate) fn shared(&self) -> &Arc<State> {
         &self.state
     }
 
@@ -151,7 +158,7 @@ impl Db {
     pub fn instant_of(&self, t: u64) -> Result<i64, Error> {
         let prefix = [id::transaction(t), builtin::TX_INSTANT];
         let eavt = self.state.record.current(Index::Eavt);
-        let found = facts::first(eavt, &self.state.snapshot, &prefix)?;
+        let found = facts::first(eavt, &self.state.memory, &prefix)?;
         let word = found.map(|key| Index::Eavt.datom(key).v);
         word.and_then(Word::as_instant).ok_or_else(|| {
             Error::lookup(
@@ -182,7 +189,7 @@ impl Db {
     /// # Errors
     /// [`Error::Corrupt`] when there is no such name.
     pub fn name(&self, id: u64) -> Result<&str, Error> {
-        dictionary::name(&self.state.snapshot, &self.state.record.dictionary, id)
+        dictionary::name(&self.state.memory, &self.state.record.dictionary, id)
     }
 
     /// The entity that a keyword names.
@@ -203,7 +210,7 @@ impl Db {
         }
         let prefix = [entity, builtin::IDENT];
         let eavt = self.state.record.current(Index::Eavt);
-        let found = facts::first(eavt, &self.state.snapshot, &prefix)?;
+        let found = facts::first(eavt, &self.state.memory, &prefix)?;
         let Some(key) = found else { return Ok(None) };
         match self.value(Index::Eavt.datom(key).v)? {
             Value::Keyword(ident) => Ok(Some(ident)),
@@ -275,9 +282,9 @@ impl Db {
     /// A zero-copy cursor over the current facts in the order of `index`, for the plain present;
     /// `None` for any other view, which [`Db::datoms`] answers.
     #[must_use]
-    pub fn cursor(&self, index: Index) -> Option<Cursor<'_, 5, Snapshot>> {
+    pub fn cursor(&self, index: Index) -> Option<Cursor<'_>> {
         let set = self.state.record.current(index);
-        self.view.is_present().then(|| set.cursor(&self.state.snapshot))
+        self.view.is_present().then(|| set.cursor(&self.state.memory))
     }
 
     /// How many current facts have a key that begins with `components`: O(log n), by the counts in
@@ -288,7 +295,7 @@ impl Db {
     pub fn count(&self, index: Index, components: &[Word]) -> Result<u64, Error> {
         let prefix = crate::datoms::prefix_of(index, components);
         let set = self.state.record.current(index);
-        Ok(set.count_prefix(&self.state.snapshot, &prefix)?)
+        Ok(set.count_prefix(&self.state.memory, &prefix)?)
     }
 }
 

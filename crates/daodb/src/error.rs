@@ -112,6 +112,12 @@ pub enum Category {
     Schema,
     /// A moment that is out of order.
     Instant,
+    /// A transaction function failed, or is not there.
+    Function,
+    /// A predicate of an attribute, or what `:db/ensure` asks for, does not hold.
+    Predicate,
+    /// The state is a view, which cannot be gone on from.
+    View,
     /// A bound was exceeded.
     Limit,
 }
@@ -133,6 +139,9 @@ impl Category {
             Category::Tuple => "transact/tuple",
             Category::Schema => "transact/schema",
             Category::Instant => "transact/instant",
+            Category::Function => "transact/function",
+            Category::Predicate => "transact/predicate",
+            Category::View => "transact/view",
             Category::Limit => "transact/limit",
         })
     }
@@ -150,10 +159,20 @@ pub struct Rejection {
     pub form: Value,
     /// Which form of the transaction data it is or stands in, counted from 0.
     pub position: usize,
+    /// The way through the transaction data to what is wrong: the position, then keys of maps and
+    /// places in vectors. Of what a function made, the way goes on in its answer. Empty where no
+    /// single place is to blame.
+    pub path: Vec<Value>,
 }
 
 impl Rejection {
-    /// The rejection as a value: `{:category … :message … :form … :position …}`.
+    /// Of no form in particular.
+    pub(crate) fn new(category: Category, message: impl Into<String>) -> Self {
+        let (form, path) = (Value::Nil, Vec::new());
+        Self { category, message: message.into(), form, position: 0, path }
+    }
+
+    /// The rejection as a value: `{:category … :message … :form … :position … :path …}`.
     #[must_use]
     pub fn to_value(&self) -> Value {
         Value::map([
@@ -161,6 +180,7 @@ impl Rejection {
             (Value::keyword("message"), Value::text(&self.message)),
             (Value::keyword("form"), self.form.clone()),
             (Value::keyword("position"), Value::Int(self.position as i64)),
+            (Value::keyword("path"), Value::Vector(self.path.clone())),
         ])
     }
 }
@@ -170,6 +190,9 @@ const SHOWN_CHARS_MAX: usize = 200;
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() && self.form == Value::Nil {
+            return f.write_str(&self.message);
+        }
         let form = self.form.to_string();
         let shown: String = form.chars().take(SHOWN_CHARS_MAX).collect();
         let cut = if shown.len() < form.len() { " …" } else { "" };

@@ -1,12 +1,13 @@
 //! Reading the sorted sets that facts are kept in.
 
 use eve::structure::SortedSet;
-use eve::{Error, Read, Snapshot};
+use eve::{Error, Read};
 
 use crate::index::Key;
+use crate::overlay::Memory;
 
 /// A zero-copy cursor over the facts of one index: see [`Db::cursor`](crate::Db::cursor).
-pub type Cursor<'a> = eve::structure::Cursor<'a, 5, Snapshot>;
+pub type Cursor<'a> = eve::structure::Cursor<'a, 5, Memory>;
 
 /// The first key of a set that begins with `prefix`: cheaper than an iterator over all of them.
 pub(crate) fn first<'r, R: Read>(

@@ -81,7 +81,7 @@ fn the_commit_record_is_as_documented() {
     let text = "{:db/ident :name :db/valueType :db.type/string :db/doc \"longer than a word\"}";
     let report = db.transact(&datom::edn::read_all(text).unwrap()).unwrap();
     let view = db.db().unwrap();
-    let snapshot = &view.state().snapshot;
+    let snapshot = view.state().memory.commit();
     let words = snapshot.words(snapshot.root()).unwrap();
     let documented = table("word", 1);
     let word = |what: &str| -> u64 {

@@ -22,6 +22,7 @@
 mod apply;
 pub mod attribute;
 pub mod builtin;
+mod clock;
 mod database;
 mod datoms;
 mod db;
@@ -30,6 +31,7 @@ mod error;
 mod facts;
 #[cfg(test)]
 mod format;
+mod function;
 mod history;
 mod index;
 mod log;
@@ -37,6 +39,7 @@ mod lookup;
 mod mix;
 mod open;
 mod options;
+mod overlay;
 pub mod parts;
 mod pending;
 mod pull;
@@ -49,19 +52,22 @@ mod store;
 mod trace;
 mod transact;
 mod verify;
+mod with;
 mod world;
 
-pub use attribute::{Attribute, Cardinality, Unique, ValueType};
+pub use attribute::{Attribute, Cardinality, Elements, Unique, ValueType};
 pub use database::Database;
 pub use datoms::Datoms;
 pub use db::Db;
 pub use error::{Category, Error, LogError, Rejection, WorldError};
 pub use facts::Cursor;
+pub use function::{Function, FunctionError, Library};
 pub use history::{Diff, Transaction, Transactions};
 pub use index::{Index, Key};
 pub use log::{Lost, Torn};
 pub use open::Opening;
 pub use options::{Create, Durability, OnProgress, Options, Progress, TransactOptions};
+pub use overlay::Memory;
 pub use query::{
     Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Input, Limits, Place, Query, QueryError,
     query,

@@ -3,7 +3,7 @@
 use datom::{Keyword, Value, Word, id};
 use eve::Read;
 
-use crate::attribute::Attribute;
+use crate::attribute::{Attribute, ValueType};
 use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
@@ -125,13 +125,13 @@ impl<R: Read> Basis<'_, R> {
         if attribute.is_ref() {
             return Ok(self.entity_within(value, depth)?.map(Value::Ref));
         }
-        let (Some(parts), Some(values)) = (&attribute.tuple, value.as_slice()) else {
+        let Some(values) = value.as_slice() else { return Ok(Some(value.clone())) };
+        if attribute.tuple.is_none() && attribute.elements.is_none() {
             return Ok(Some(value.clone()));
-        };
+        }
         let mut coerced = Vec::with_capacity(values.len());
         for (place, value) in values.iter().enumerate() {
-            let part = parts.get(place).and_then(|&part| self.schema.attribute(part));
-            if *value == Value::Nil || !part.is_some_and(Attribute::is_ref) {
+            if *value == Value::Nil || !self.is_ref_part(attribute, place) {
                 coerced.push(value.clone());
                 continue;
             }
@@ -141,6 +141,18 @@ impl<R: Read> Basis<'_, R> {
             }
         }
         Ok(Some(Value::Vector(coerced)))
+    }
+
+    /// Whether the part of a tuple at a place is an entity.
+    fn is_ref_part(&self, attribute: &Attribute, place: usize) -> bool {
+        match (&attribute.tuple, &attribute.elements) {
+            (Some(parts), _) => {
+                let part = parts.get(place).and_then(|&part| self.schema.attribute(part));
+                part.is_some_and(Attribute::is_ref)
+            }
+            (None, Some(elements)) => elements.at(place) == Some(ValueType::Ref),
+            (None, None) => false,
+        }
     }
 
     /// Whether an entity may be stated facts about, or referred to, by a transaction `t`.

@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datom::{Keyword, Value};
+use datom::{Keyword, Symbol, Value};
 use eve::Read;
 
-use crate::attribute::{Attribute, Cardinality, Unique, ValueType};
+use crate::attribute::{Attribute, Cardinality, Elements, Unique, ValueType};
 use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
@@ -38,6 +38,9 @@ pub(crate) struct Draft {
     pub(crate) index: bool,
     pub(crate) component: bool,
     pub(crate) tuple: Option<Vec<Keyword>>,
+    pub(crate) types: Option<Arc<[ValueType]>>,
+    pub(crate) of: Option<ValueType>,
+    pub(crate) preds: Vec<Symbol>,
     pub(crate) doc: Option<Arc<str>>,
 }
 
@@ -68,6 +71,16 @@ impl Draft {
                     None => return false,
                 }
             }
+            (builtin::TUPLE_TYPES, Value::Vector(types)) => match types.iter().map(typed).collect()
+            {
+                types @ Some(_) => self.types = types,
+                None => return false,
+            },
+            (builtin::TUPLE_TYPE, of) => match typed(of) {
+                of @ Some(_) => self.of = of,
+                None => return false,
+            },
+            (builtin::ATTR_PREDS, Value::Symbol(pred)) => self.preds.push(pred.clone()),
             _ => return !builtin::is_schema(attribute),
         }
         true
@@ -88,6 +101,12 @@ impl Draft {
         }
         Ok(draft)
     }
+}
+
+/// The type that an element of a tuple can have, by its name.
+fn typed(name: &Value) -> Option<ValueType> {
+    let value_type = ValueType::from_name(name.as_keyword()?.as_str())?;
+    (!matches!(value_type, ValueType::Tuple | ValueType::Any)).then_some(value_type)
 }
 
 impl Schema {
@@ -121,6 +140,11 @@ impl Schema {
                 index: draft.index,
                 component: draft.component,
                 tuple,
+                elements: match draft.types {
+                    Some(types) => Some(Elements::Each(types)),
+                    None => draft.of.map(Elements::All),
+                },
+                preds: draft.preds.into(),
                 doc: draft.doc,
             };
             schema.attributes.insert(id, attribute);
@@ -138,7 +162,8 @@ impl Schema {
 
     /// The schema that a state holds.
     pub(crate) fn load(memory: &impl Read, record: &Record) -> Result<Self, Error> {
-        let mut drafts = BTreeMap::new();
+        // A world that was made before a built-in attribute was has it all the same.
+        let mut drafts = Self::builtin().drafts;
         for key in record.current(Index::Aevt).prefix(memory, &[builtin::VALUE_TYPE]) {
             let entity = Index::Aevt.datom(key?).e;
             drafts.insert(entity, Draft::load(memory, record, entity)?);
@@ -204,7 +229,7 @@ mod tests {
         let schema = Schema::builtin();
         let ident = schema.attribute_named(&"db/ident".into()).unwrap();
         assert_eq!((ident.id, ident.unique), (builtin::IDENT, Some(Unique::Identity)));
-        assert_eq!(schema.attributes().count(), 9);
+        assert_eq!(schema.attributes().count(), 15);
         assert_eq!(schema.attribute(builtin::TX_INSTANT).unwrap().value_type, ValueType::Instant);
         assert!(schema.attribute(ValueType::Long.entity()).is_none(), "a type is no attribute");
     }

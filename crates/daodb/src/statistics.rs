@@ -78,7 +78,7 @@ impl Db {
         let Some(known) = state.schema.attribute(attribute) else {
             return Ok(AttributeStatistics::default());
         };
-        let (memory, record) = (&state.snapshot, &state.record);
+        let (memory, record) = (&state.memory, &state.record);
         let datoms = record.current(Index::Aevt).count_prefix(memory, &[attribute])?;
         let (values, entities) = sketched(known);
         let block = match record.sketches.get(memory, &attribute)? {

@@ -15,12 +15,14 @@ use eve::{CommitError, Slab, Snapshot};
 use crate::apply::{self, Applier};
 use crate::db::{Db, State};
 use crate::error::Error;
+use crate::function::Functions;
 use crate::log::{Holding, Link, Mark, Position};
 use crate::pending;
 use crate::record::Record;
 use crate::report::Report;
 use crate::schema::Schema;
 use crate::transact::{self, Proposal};
+use crate::with;
 
 /// A slab with a database in it.
 pub(crate) struct Store {
@@ -33,6 +35,7 @@ pub(crate) struct Store {
     queue: Mutex<()>,
     /// Which log the region's mark must be of.
     log_id: u64,
+    functions: Arc<Functions>,
 }
 
 impl Store {
@@ -45,6 +48,7 @@ impl Store {
             schema: Mutex::new(None),
             queue: Mutex::new(()),
             log_id: log_id.unwrap_or(0),
+            functions: Arc::default(),
         };
         while store.slab.snapshot()?.root().is_none() {
             let mut txn = store.slab.begin()?;
@@ -68,10 +72,16 @@ impl Store {
         self.state(self.slab.snapshot()?).map(Db::new)
     }
 
+    /// What transactions can call.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
     fn state(&self, snapshot: Snapshot) -> Result<Arc<State>, Error> {
         let record = Record::read(&snapshot, snapshot.root())?;
         let schema = self.schema(&snapshot, &record)?;
-        Ok(Arc::new(State { snapshot, record, schema }))
+        let functions = self.functions.clone();
+        Ok(Arc::new(State { memory: snapshot.into(), record, schema, functions }))
     }
 
     fn schema(&self, snapshot: &Snapshot, record: &Record) -> Result<Arc<Schema>, Error> {
@@ -98,8 +108,12 @@ impl Store {
         loop {
             let txn = self.slab.begin()?;
             let before = self.state(txn.snapshot().clone())?;
-            let basis = before.basis();
-            let proposal = transact::prepare(basis, data, metadata, now())?;
+            let prepared = transact::prepare(&before, data, metadata, now())?;
+            let proposal = prepared.proposal;
+            if !prepared.ensures.is_empty() {
+                let (_, after) = with::speculate(&before, &proposal)?;
+                transact::ensure(&self.functions, &after, &prepared.ensures)?;
+            }
             if let Some((datoms, after)) = self.publish(txn, &before, &proposal, durable())? {
                 return Ok(Report {
                     db_before: Db::new(before),
@@ -133,7 +147,7 @@ impl Store {
     fn publish(
         &self,
         mut txn: eve::Txn,
-        before: &State,
+        before: &Arc<State>,
         proposal: &Proposal,
         durable_t: u64,
     ) -> Result<Option<(Vec<Datom>, Db)>, Error> {
@@ -153,7 +167,7 @@ impl Store {
         record.hash = hash_of(&bytes)?;
         pending::push(&mut txn, &mut record, frame.t, &bytes)?;
         let root = record.write(&mut txn)?;
-        eve::Write::retire(&mut txn, before.snapshot.root());
+        eve::Write::retire(&mut txn, before.memory.commit().root());
         match txn.commit(root) {
             Ok(_) => {}
             Err(CommitError::Conflict) => return Ok(None),
@@ -164,10 +178,13 @@ impl Store {
             let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
             *cached = Some((frame.t, schema.clone()));
         }
-        // Others may have committed since: then the state right after this one is a view.
         let after = self.db()?;
-        let after = if after.basis() == frame.t { after } else { after.as_of(frame.t) };
-        Ok(Some((datoms, after)))
+        if after.basis() == frame.t {
+            return Ok(Some((datoms, after)));
+        }
+        // Others have committed since, and the state right after this commit is gone. What it was
+        // follows from the one before it.
+        Ok(Some(with::speculate(before, proposal)?))
     }
 
     /// Applies frames of the log to the state they go on behind, as one commit, until `frames` ends

@@ -4,6 +4,7 @@
 //!
 //! | stage | from | to | proves |
 //! | --- | --- | --- | --- |
+//! | [`expand`] | `&[Value]` | `&[Value]` | no form calls a function any more |
 //! | [`forms`] | `&[Value]` | forms | each has a known operation and the right parts |
 //! | [`claims`] | forms | claims | attributes exist, names are entities or tempids, types fit |
 //! | [`identity`] | claims | steps | tempids are entities; upserts found theirs |
@@ -11,6 +12,7 @@
 //! | [`alter`] | changes | schema | the schema after stays one |
 //! | [`tuples`] | changes | changes | composite tuples follow their parts |
 //! | [`prepare`] | changes | [`Proposal`] | a frame that can be applied to exactly this basis |
+//! | [`ensure`] | the state after | nothing | what was to be ensured holds |
 //!
 //! 1. Nothing here writes. A transaction that is refused has done nothing; one that loses the race
 //!    is worked out again on the new state.
@@ -20,6 +22,8 @@
 mod alter;
 mod changes;
 mod claims;
+mod ensure;
+mod expand;
 mod forms;
 mod identity;
 mod tuples;
@@ -32,11 +36,14 @@ use datom::{Datom, Frame, Value, Word, id};
 use eve::Read;
 
 use crate::builtin;
-use crate::error::{Category, Error};
-use crate::lookup::Basis;
+use crate::db::{Db, State};
+use crate::error::{Category, Error, Rejection};
+use crate::function::Functions;
 use crate::mix::WordHashMap;
 use crate::schema::Schema;
 use changes::Changes;
+pub(crate) use ensure::check as ensure;
+use forms::Form;
 use words::{Words, is_provisional};
 
 /// A transaction that can be applied to the basis it was worked out on.
@@ -59,23 +66,60 @@ impl Proposal {
     }
 }
 
+/// What code a transaction can call, and the state that the code sees.
+#[derive(Clone, Copy)]
+pub(crate) struct Code<'a> {
+    pub(crate) functions: &'a Functions,
+    pub(crate) db: &'a Db,
+}
+
+/// An entity of which a spec must hold after the transaction.
+pub(crate) struct Ensure {
+    /// The rejection if it does not, but for its message.
+    pub(crate) refusal: Rejection,
+    pub(crate) e: u64,
+    pub(crate) spec: u64,
+}
+
+/// A transaction that was worked out.
+pub(crate) struct Prepared {
+    pub(crate) proposal: Proposal,
+    pub(crate) ensures: Vec<Ensure>,
+}
+
 /// Works out a transaction.
-pub(crate) fn prepare<R: Read>(
-    basis: Basis<'_, R>,
+pub(crate) fn prepare(
+    before: &Arc<State>,
     data: &[Value],
     metadata: Option<&Value>,
     now: i64,
-) -> Result<Proposal, Error> {
-    let forms = forms::parse(data)?;
+) -> Result<Prepared, Error> {
+    let db = Db::new(before.clone());
+    let code = Code { functions: &before.functions, db: &db };
+    match expand::expand(code, data)? {
+        Some(expanded) => work_out(code, &forms::parse_placed(&expanded)?, metadata, now),
+        None => work_out(code, &forms::parse(data)?, metadata, now),
+    }
+}
+
+fn work_out(
+    code: Code<'_>,
+    forms: &[Form<'_>],
+    metadata: Option<&Value>,
+    now: i64,
+) -> Result<Prepared, Error> {
+    let basis = code.db.state().basis();
     let mut words = Words::new(basis);
-    let claims = claims::expand(basis, &mut words, &forms, metadata)?;
+    let claims = claims::expand(code, basis, &mut words, forms, metadata)?;
     let identified = identity::identify(basis, &mut words, claims)?;
     let mut changes = Changes::work_out(basis, &mut words, &identified.steps)?;
     let after = alter::alter(&mut changes)?.map(Arc::new);
     tuples::derive(&mut changes, after.as_deref())?;
     let instant = instant(&changes, now)?;
     let (frame, known) = frame(&changes, instant, identified.metadata)?;
-    Ok(Proposal { frame, known, tempids: identified.tempids, fits: true, schema: after })
+    let tempids = identified.tempids;
+    let proposal = Proposal { frame, known, tempids, fits: true, schema: after };
+    Ok(Prepared { proposal, ensures: identified.ensures })
 }
 
 /// When the transaction happens: now, but always after the one before, unless it says itself.

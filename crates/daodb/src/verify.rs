@@ -82,7 +82,7 @@ pub(crate) fn verify(database: &Database) -> Result<Verification, Error> {
     }
     for index in Index::ALL {
         for (set, which) in sets(&db, index) {
-            let checked = set.verify(&db.state().snapshot).map_err(Error::from);
+            let checked = set.verify(&db.state().memory).map_err(Error::from);
             found.note(&format!("{index:?}, {which}"), checked);
         }
     }
@@ -106,7 +106,7 @@ fn sets(db: &Db, index: Index) -> [(SortedSet<5>, &'static str); 2] {
 
 /// 3 and 4.
 fn check_facts(db: &Db, found: &mut Verification) -> Result<(), Error> {
-    let snapshot = &db.state().snapshot;
+    let snapshot = &db.state().memory;
     found.current = db.state().record.current(Index::Eavt).len(snapshot)?;
     found.history = db.state().record.history(Index::Eavt).len(snapshot)?;
     let mut last: Option<Datom> = None;
@@ -149,7 +149,7 @@ fn check_current(
     datom: Datom,
     found: &mut Verification,
 ) -> Result<(), Error> {
-    let is_current = current.contains(&db.state().snapshot, &Index::Eavt.key(&datom))?;
+    let is_current = current.contains(&db.state().memory, &Index::Eavt.key(&datom))?;
     if is_current != datom.added() {
         found.problem(format!(
             "{datom:?} should {}be current",
@@ -161,7 +161,7 @@ fn check_current(
 
 /// 2.
 fn check_indexes(db: &Db, found: &mut Verification) -> Result<(), Error> {
-    let snapshot = &db.state().snapshot;
+    let snapshot = &db.state().memory;
     let eavt = sets(db, Index::Eavt);
     for index in [Index::Aevt, Index::Avet, Index::Vaet] {
         for ((whole, which), (part, _)) in eavt.iter().zip(sets(db, index)) {
@@ -219,7 +219,7 @@ fn check_log(
     durable_t: u64,
     found: &mut Verification,
 ) -> Result<(), Error> {
-    let snapshot = &db.state().snapshot;
+    let snapshot = &db.state().memory;
     let record = &db.state().record;
     let (current, history) = (record.current(Index::Eavt), record.history(Index::Eavt));
     let mut said = builtin::facts().len() as u64;

@@ -53,6 +53,8 @@ impl Memory {
                 index: has("index"),
                 component: has("component"),
                 tuple: None,
+                elements: None,
+                preds: std::sync::Arc::default(),
                 doc: None,
             };
             memory.names.insert(ident, id);

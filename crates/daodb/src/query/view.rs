@@ -1,7 +1,6 @@
 //! Databases as sources of queries, and the calls that users make.
 
 use datom::{Datom, Keyword, Value, Word};
-use eve::Read;
 
 use super::error::{Error, QueryError};
 use super::source::{Reader, Source};
@@ -34,9 +33,8 @@ impl<V: Into<Value>> From<V> for Input {
 }
 
 impl Source for Db {
-    /// The hash seed of a region is drawn when it is made, and is never the same for two.
     fn store(&self) -> u64 {
-        self.state().snapshot.seed()
+        self.state().memory.store()
     }
 
     fn basis(&self) -> u64 {
@@ -77,7 +75,7 @@ impl Source for Db {
     fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error> {
         let state = self.state();
         let set = state.record.current(index);
-        set.count_prefix(&state.snapshot, prefix).map_err(Error::storage)
+        set.count_prefix(&state.memory, prefix).map_err(Error::storage)
     }
 
     fn reader(&self, index: Index) -> Reader<'_> {

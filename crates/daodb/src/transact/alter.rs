@@ -65,7 +65,7 @@ pub(crate) fn alter<R: Read>(
     Ok(Some(after))
 }
 
-/// `:db/tupleAttrs` says the type already.
+/// `:db/tupleAttrs` and its like say the type already.
 fn complete_tuple<'a, R: Read>(
     changes: &mut Changes<'a, '_, '_, R>,
     origin: Origin<'a>,
@@ -74,7 +74,9 @@ fn complete_tuple<'a, R: Read>(
 ) -> Result<(), Error> {
     let has = |a| stated.iter().any(|fact| fact.0 == a);
     let known = changes.basis.schema.attribute(e).is_some();
-    if known || !has(builtin::TUPLE_ATTRS) || has(builtin::VALUE_TYPE) {
+    let is_tuple =
+        [builtin::TUPLE_ATTRS, builtin::TUPLE_TYPES, builtin::TUPLE_TYPE].into_iter().any(has);
+    if known || !is_tuple || has(builtin::VALUE_TYPE) {
         return Ok(());
     }
     let Some(attribute) = changes.basis.schema.attribute(builtin::VALUE_TYPE) else {
@@ -114,6 +116,9 @@ fn meaningless(attribute: u64) -> &'static str {
         builtin::VALUE_TYPE => ":db/valueType is one of the entities :db.type/…",
         builtin::CARDINALITY => ":db/cardinality is :db.cardinality/one or :db.cardinality/many",
         builtin::UNIQUE => ":db/unique is :db.unique/value or :db.unique/identity",
+        builtin::TUPLE_TYPES | builtin::TUPLE_TYPE => {
+            "elements of a tuple are of types such as :db.type/long, neither any nor tuple"
+        }
         _ => "this value has no meaning for the schema",
     }
 }
@@ -166,8 +171,23 @@ fn check_draft(
     if draft.component && value_type != ValueType::Ref {
         return refuse(format!("{ident}: only a reference can be a component"));
     }
-    if draft.tuple.is_some() && value_type != ValueType::Tuple {
-        return refuse(format!("{ident}: :db/tupleAttrs goes with :db.type/tuple"));
+    let kinds = [draft.tuple.is_some(), draft.types.is_some(), draft.of.is_some()];
+    let kinds = kinds.into_iter().filter(|stated| *stated).count();
+    if kinds > 0 && value_type != ValueType::Tuple {
+        return refuse(format!(
+            "{ident}: :db/tupleAttrs, :db/tupleTypes and :db/tupleType go with :db.type/tuple"
+        ));
+    }
+    if kinds > 1 {
+        return refuse(format!(
+            "{ident}: a tuple is made of attributes, or of types, or of one type; state one of them"
+        ));
+    }
+    if !draft.preds.is_empty() && (value_type == ValueType::Ref || draft.tuple.is_some()) {
+        return refuse(format!(
+            "{ident}: predicates are asked about values that are stated; for references use \
+             :db/ensure, for a composite tuple the predicates of its parts"
+        ));
     }
     if draft.tuple.is_some() && draft.cardinality == Cardinality::Many {
         return refuse(format!("{ident}: a composite tuple has one value"));
@@ -215,6 +235,9 @@ fn check_alteration<R: Read>(
     }
     if known.tuple != attribute.tuple {
         return refuse(format!("{ident} keeps its parts; install another composite tuple"));
+    }
+    if known.elements != attribute.elements {
+        return refuse(format!("{ident} keeps the types of its elements; install another tuple"));
     }
     if attribute.is_many() && !changes.basis.schema.composites_of(known.id).is_empty() {
         return refuse(format!("{ident} is part of a composite tuple and holds one value"));

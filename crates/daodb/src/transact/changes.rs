@@ -381,13 +381,10 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
         };
         match self.steps.iter().find(states).map(|step| step.origin) {
             Some(origin) => Err(origin.reject(Category::Unique, message).into()),
-            None => Err(Rejection {
-                category: Category::Unique,
-                message,
-                form: self.words.value(v)?,
-                position: 0,
+            None => {
+                let form = self.words.value(v)?;
+                Err(Rejection { form, ..Rejection::new(Category::Unique, message) }.into())
             }
-            .into()),
         }
     }
 }

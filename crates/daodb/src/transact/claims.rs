@@ -14,7 +14,8 @@ use eve::Read;
 
 use super::forms::{Body, Form, Origin};
 use super::words::Words;
-use crate::attribute::{Attribute, ValueType};
+use super::{Code, ensure};
+use crate::attribute::{Attribute, Elements, ValueType};
 use crate::builtin;
 use crate::error::{Category, Error, Rejection};
 use crate::lookup::Basis;
@@ -63,6 +64,8 @@ pub(crate) struct Claims<'a> {
     pub(crate) tempids: Vec<Tempid<'a>>,
     /// The metadata entity of all facts, if the caller gave one.
     pub(crate) metadata: Option<Place>,
+    /// Entities of which a spec must hold afterwards.
+    pub(crate) ensures: Vec<(Origin<'a>, Place, Place)>,
 }
 
 /// What a transaction calls its own entity.
@@ -73,12 +76,14 @@ static ID: LazyLock<Value> = LazyLock::new(|| Value::keyword("db/id"));
 
 /// Turns forms into claims.
 pub(crate) fn expand<'a, 'b, R: Read>(
+    code: Code<'b>,
     basis: Basis<'b, R>,
     words: &mut Words<'b, R>,
     forms: &[Form<'a>],
     metadata: Option<&'a Value>,
 ) -> Result<Claims<'a>, Error> {
     let mut expand = Expand {
+        code,
         basis,
         words,
         t: basis.record.t + 1,
@@ -93,13 +98,14 @@ pub(crate) fn expand<'a, 'b, R: Read>(
         }
     }
     if let Some(name) = metadata {
-        let origin = Origin { position: forms.len(), form: name };
+        let origin = Origin::whole(forms.len(), name);
         expand.out.metadata = Some(expand.place(origin, name)?);
     }
     Ok(expand.out)
 }
 
 struct Expand<'a, 'b, 'w, R> {
+    code: Code<'b>,
     basis: Basis<'b, R>,
     words: &'w mut Words<'b, R>,
     t: u64,
@@ -219,6 +225,10 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
         value: &'a Value,
     ) -> Result<(), Error> {
         let v = self.proposed(origin, attribute, value)?;
+        if let (builtin::ENSURE, Proposed::Place(spec)) = (attribute.id, v) {
+            self.out.ensures.push((origin.about(value), place, spec));
+            return Ok(());
+        }
         let (e, v) = match (reverse, v) {
             (true, Proposed::Place(other)) => (other, Proposed::Place(place)),
             (_, v) => (place, v),
@@ -332,11 +342,12 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
         attribute: &Attribute,
         value: &'a Value,
     ) -> Result<Proposed, Error> {
+        let origin = origin.about(value);
         if attribute.is_ref() {
             let place = match value {
                 Value::Map(map) => {
                     let place = self.place_of_map(origin, map)?;
-                    self.maps.push_back((Origin { form: value, ..origin }, place, map));
+                    self.maps.push_back((origin.nested(value), place, map));
                     place
                 }
                 Value::Nil => return Err(nil(origin, attribute).into()),
@@ -347,17 +358,35 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
         if *value == Value::Nil && attribute.value_type != ValueType::Any {
             return Err(nil(origin, attribute).into());
         }
-        if attribute.tuple.is_none() {
-            check_type(origin, attribute, value)?;
-            return self.words.word(value).map(Proposed::Word);
+        if attribute.value_type == ValueType::Uri
+            && let Value::Tagged(_, text) = value
+        {
+            // `#uri "…"`, as other dialects write it, is the text.
+            return self.checked(origin, attribute, text);
+        }
+        if attribute.tuple.is_none() && attribute.elements.is_none() {
+            return self.checked(origin, attribute, value);
         }
         let coerced = self.basis.coerce(attribute, value);
         let tuple = coerced.map_err(|error| lookup_error(origin, error))?.ok_or_else(|| {
             let message = format!("no entity is found by a part of {value}");
             origin.reject(Category::LookupRef, message)
         })?;
-        check_type(origin, attribute, &tuple)?;
-        self.words.word(&tuple).map(Proposed::Word)
+        self.checked(origin, attribute, &tuple)
+    }
+
+    /// The word of a value that its attribute admits.
+    fn checked(
+        &mut self,
+        origin: Origin<'a>,
+        attribute: &Attribute,
+        value: &Value,
+    ) -> Result<Proposed, Error> {
+        check_type(origin, attribute, value)?;
+        if !attribute.preds.is_empty() {
+            ensure::check_value(self.code, origin, attribute, value)?;
+        }
+        self.words.word(value).map(Proposed::Word)
     }
 }
 
@@ -405,14 +434,22 @@ fn check_type(origin: Origin<'_>, attribute: &Attribute, value: &Value) -> Resul
         let deepest = Value::DEPTH_MAX;
         return wrong(format!("{}: the value is nested deeper than {deepest}", attribute.ident));
     }
-    if attribute.id == builtin::TUPLE_ATTRS {
+    if matches!(attribute.id, builtin::TUPLE_ATTRS | builtin::TUPLE_TYPES) {
         let parts = value.as_slice().unwrap_or_default();
-        let range = 2..=TUPLE_PARTS_MAX;
-        if !range.contains(&parts.len()) || !parts.iter().all(|part| part.as_keyword().is_some()) {
+        let is_name = |part: &Value| part.as_keyword().is_some();
+        if !TUPLE_PARTS.contains(&parts.len()) || !parts.iter().all(is_name) {
             return wrong(format!(
-                ":db/tupleAttrs is a vector of 2 to {TUPLE_PARTS_MAX} attribute names"
+                "{} is a vector of 2 to {} names",
+                attribute.ident,
+                TUPLE_PARTS.end()
             ));
         }
+    }
+    if let Some(elements) = &attribute.elements {
+        check_elements(origin, attribute, elements, value.as_slice().unwrap_or_default())?;
+    }
+    if attribute.value_type == ValueType::Uri && !value.as_text().is_some_and(is_uri) {
+        return wrong(format!("{} holds a URI: text without blanks", attribute.ident));
     }
     if let Some(parts) = &attribute.tuple
         && value.as_slice().map(<[Value]>::len) != Some(parts.len())
@@ -422,8 +459,45 @@ fn check_type(origin: Origin<'_>, attribute: &Attribute, value: &Value) -> Resul
     Ok(())
 }
 
-/// Most attributes a composite tuple can be made of.
-const TUPLE_PARTS_MAX: usize = 8;
+/// How many parts a tuple can have.
+const TUPLE_PARTS: std::ops::RangeInclusive<usize> = 2..=8;
+
+/// Tuples of stated types: as many elements as there are types, each nil or of its type.
+fn check_elements(
+    origin: Origin<'_>,
+    attribute: &Attribute,
+    elements: &Elements,
+    values: &[Value],
+) -> Result<(), Rejection> {
+    let wrong = |why: String| Err(origin.reject(Category::Type, why));
+    let fits = match elements {
+        Elements::Each(types) => types.len() == values.len(),
+        Elements::All(_) => TUPLE_PARTS.contains(&values.len()),
+    };
+    if !fits {
+        return wrong(format!(
+            "{} holds {elements}, not {} elements",
+            attribute.ident,
+            values.len()
+        ));
+    }
+    for (place, value) in values.iter().enumerate() {
+        let Some(element) = elements.at(place) else { continue };
+        if *value != Value::Nil && !element.admits(value) {
+            return wrong(format!(
+                "element {place} of {} is {element}, not {} ({})",
+                attribute.ident,
+                value.kind(),
+                shorten(value)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_uri(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
 
 fn shorten(value: &Value) -> String {
     const CHARS_MAX: usize = 60;

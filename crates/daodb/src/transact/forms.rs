@@ -16,23 +16,82 @@ pub(crate) struct Form<'a> {
     pub(crate) body: Body<'a>,
 }
 
+/// A form that a function made, and where the call stands.
+pub(crate) struct Placed {
+    pub(crate) position: usize,
+    pub(crate) form: Value,
+}
+
 /// Where a claim comes from, for messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin<'a> {
     /// Which form, from 0.
     pub(crate) position: usize,
+    /// The whole form.
+    root: &'a Value,
     /// The form, or the nested map within it.
     pub(crate) form: &'a Value,
+    /// The part of it that this is about.
+    part: &'a Value,
 }
 
-impl Origin<'_> {
+impl<'a> Origin<'a> {
+    pub(crate) fn whole(position: usize, form: &'a Value) -> Self {
+        Self { position, root: form, form, part: form }
+    }
+
+    /// A map nested in the form.
+    pub(crate) fn nested(self, form: &'a Value) -> Self {
+        Self { form, part: form, ..self }
+    }
+
+    /// A value in the form.
+    pub(crate) fn about(self, part: &'a Value) -> Self {
+        Self { part, ..self }
+    }
+
     pub(crate) fn reject(&self, category: Category, message: impl Into<String>) -> Rejection {
+        let position = i64::try_from(self.position).unwrap_or(i64::MAX);
+        let mut path = vec![Value::Int(position)];
+        let found = find(self.root, self.part, &mut path) || find(self.root, self.form, &mut path);
+        path.truncate(if found { path.len() } else { 1 });
         Rejection {
             category,
             message: message.into(),
             form: self.form.clone(),
             position: self.position,
+            path,
         }
+    }
+}
+
+/// The way from a value to a part of it, which is found by where it lies in memory. Values are
+/// nested at most [`Value::DEPTH_MAX`] deep where it matters; deeper ones have no path.
+fn find(whole: &Value, part: &Value, path: &mut Vec<Value>) -> bool {
+    if std::ptr::eq(whole, part) {
+        return true;
+    }
+    if path.len() > Value::DEPTH_MAX {
+        return false;
+    }
+    let mut step = |step: Value, value: &Value| {
+        path.push(step);
+        let found = find(value, part, path);
+        if !found {
+            path.pop();
+        }
+        found
+    };
+    match whole {
+        Value::Vector(items) | Value::List(items) => {
+            (0..).zip(items).any(|(place, item)| step(Value::Int(place), item))
+        }
+        Value::Set(items) => items.iter().any(|item| step(item.clone(), item)),
+        Value::Map(map) => map.iter().any(|(key, value)| {
+            // A key is where the entry stands.
+            std::ptr::eq(key, part) || step(key.clone(), value)
+        }),
+        _ => false,
     }
 }
 
@@ -46,9 +105,30 @@ pub(crate) enum Body<'a> {
     Map(&'a BTreeMap<Value, Value>),
 }
 
+const OPERATIONS: [&str; 7] = [
+    "db/add",
+    "db/retract",
+    "db/retractEntity",
+    "db/cas",
+    "db.fn/retractAttribute",
+    "db.fn/retractEntity",
+    "db.fn/cas",
+];
+
+/// Whether a vector that begins with this keyword is a form itself and no call.
+pub(crate) fn is_operation(name: &str) -> bool {
+    OPERATIONS.contains(&name)
+}
+
 /// Sorts the forms by their operation.
 pub(crate) fn parse(data: &[Value]) -> Result<Vec<Form<'_>>, Rejection> {
-    data.iter().enumerate().map(|(position, form)| parse_one(Origin { position, form })).collect()
+    let forms = data.iter().enumerate();
+    forms.map(|(position, form)| parse_one(Origin::whole(position, form))).collect()
+}
+
+/// The same for forms of which functions made some.
+pub(crate) fn parse_placed(data: &[Placed]) -> Result<Vec<Form<'_>>, Rejection> {
+    data.iter().map(|placed| parse_one(Origin::whole(placed.position, &placed.form))).collect()
 }
 
 fn parse_one(origin: Origin<'_>) -> Result<Form<'_>, Rejection> {
@@ -70,7 +150,7 @@ fn operation<'a>(origin: Origin<'a>, items: &'a [Value]) -> Result<Body<'a>, Rej
         return Err(origin.reject(
             Category::Syntax,
             "a transaction vector begins with its operation: :db/add, :db/retract, \
-             :db/retractEntity or :db/cas",
+             :db/retractEntity or :db/cas; or with the name of a function",
         ));
     };
     let arity = |shape: &str| Err(origin.reject(Category::Syntax, format!("expected {shape}")));

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use datom::{Value, Word, id};
 use eve::Read;
 
+use super::Ensure;
 use super::claims::{Claims, Kind, Place, Proposed};
 use super::forms::Origin;
 use super::words::{Words, is_provisional};
@@ -38,6 +39,7 @@ pub(crate) enum Action {
 /// Claims without tempids.
 pub(crate) struct Identified<'a> {
     pub(crate) steps: Vec<Step<'a>>,
+    pub(crate) ensures: Vec<Ensure>,
     /// What the named tempids became.
     pub(crate) tempids: BTreeMap<Value, u64>,
     /// The metadata entity of all facts.
@@ -79,23 +81,23 @@ pub(crate) fn identify<'a, 'b, R: Read>(
         steps.push(Step { origin: claim.origin, e: place(claim.e)?, action });
     }
     let metadata = claims.metadata.map(place).transpose()?;
+    let mut ensures = Vec::with_capacity(claims.ensures.len());
+    for &(origin, e, spec) in &claims.ensures {
+        let refusal = origin.reject(Category::Predicate, "");
+        ensures.push(Ensure { refusal, e: place(e)?, spec: place(spec)? });
+    }
     let mut tempids = BTreeMap::new();
     for (tempid, entity) in claims.tempids.iter().zip(&entities) {
         if let (Some(name), &Some(entity)) = (&tempid.name, entity) {
             tempids.insert(name.clone(), entity);
         }
     }
-    Ok(Identified { steps, tempids, metadata })
+    Ok(Identified { steps, ensures, tempids, metadata })
 }
 
 fn unstated(claims: &Claims<'_>, number: usize) -> Rejection {
     let Some(tempid) = claims.tempids.get(number) else {
-        return Rejection {
-            category: Category::Tempid,
-            message: "a tempid has no entity".into(),
-            form: Value::Nil,
-            position: 0,
-        };
+        return Rejection::new(Category::Tempid, "a tempid has no entity");
     };
     let name = tempid.name.clone().unwrap_or(Value::Nil);
     tempid.origin.reject(
