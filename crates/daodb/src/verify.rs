@@ -187,7 +187,7 @@ fn check_indexes(db: &Db, found: &mut Verification) -> Result<(), Error> {
 
 /// 5.
 fn check_sketches(db: &Db, found: &mut Verification) -> Result<(), Error> {
-    let (snapshot, record) = (&db.state().snapshot, &db.state().record);
+    let (snapshot, record) = (&db.state().memory, &db.state().record);
     for attribute in db.attributes() {
         let mut keys = record.current(Index::Aevt).prefix(snapshot, &[attribute.id]);
         loop {
