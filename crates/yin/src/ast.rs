@@ -102,6 +102,15 @@ pub enum Node {
         /// What it stands for.
         value: NodeId,
     },
+    /// What a macro made of a call. It means its body.
+    Expansion {
+        /// The macro.
+        name: Symbol,
+        /// The call as it was written.
+        call: Value,
+        /// What it became.
+        body: NodeId,
+    },
     /// A request to the world. The program parks until it is answered.
     Perform {
         /// What is asked for.
@@ -126,6 +135,7 @@ impl Node {
             Node::Recur { .. } => "recur",
             Node::Do { .. } => "do",
             Node::Definition { .. } => "definition",
+            Node::Expansion { .. } => "expansion",
             Node::Perform { .. } => "perform",
         }
     }
@@ -134,7 +144,9 @@ impl Node {
     pub fn children(&self) -> impl Iterator<Item = NodeId> + '_ {
         let (first, many, last): (&[NodeId], &[NodeId], &[NodeId]) = match self {
             Node::Literal(_) | Node::Variable(_) => (&[], &[], &[]),
-            Node::Lambda { body, .. } => (&[], &[], std::slice::from_ref(body)),
+            Node::Lambda { body, .. } | Node::Expansion { body, .. } => {
+                (&[], &[], std::slice::from_ref(body))
+            }
             Node::Application { operator, operands } => {
                 (std::slice::from_ref(operator), operands, &[])
             }
@@ -152,6 +164,34 @@ impl Node {
             Node::Definition { value, .. } => (&[], &[], std::slice::from_ref(value)),
         };
         first.iter().chain(many).chain(last).copied()
+    }
+}
+
+impl Node {
+    /// As [`Node::children`].
+    fn children_mut(&mut self) -> impl Iterator<Item = &mut NodeId> {
+        let (first, many, last): (&mut [NodeId], &mut [NodeId], &mut [NodeId]) = match self {
+            Node::Literal(_) | Node::Variable(_) => (&mut [], &mut [], &mut []),
+            Node::Lambda { body, .. } | Node::Expansion { body, .. } => {
+                (&mut [], &mut [], std::slice::from_mut(body))
+            }
+            Node::Application { operator, operands } => {
+                (std::slice::from_mut(operator), operands, &mut [])
+            }
+            Node::If { test, consequent, alternate } => (
+                std::slice::from_mut(test),
+                std::slice::from_mut(consequent),
+                std::slice::from_mut(alternate),
+            ),
+            Node::Let { values, body, .. } | Node::Loop { values, body, .. } => {
+                (&mut [], values, std::slice::from_mut(body))
+            }
+            Node::Recur { operands } | Node::Do { operands } | Node::Perform { operands, .. } => {
+                (&mut [], operands, &mut [])
+            }
+            Node::Definition { value, .. } => (&mut [], &mut [], std::slice::from_mut(value)),
+        };
+        first.iter_mut().chain(many).chain(last)
     }
 }
 
@@ -178,6 +218,23 @@ impl Tree {
         self.spans.push(span);
         self.depths.push(below as u16 + 1);
         Some(id)
+    }
+
+    /// Copies what is below a node of another tree. `None` if it does not fit.
+    pub(crate) fn graft(&mut self, other: &Tree, root: NodeId) -> Option<NodeId> {
+        // Recursion is as deep as the tree.
+        let mut node = other.node(root).clone();
+        for child in node.children_mut() {
+            *child = self.graft(other, *child)?;
+        }
+        self.add(node, other.span(root))
+    }
+
+    /// The tree of some nodes and what is below them, without anything else.
+    pub(crate) fn swept(&self, roots: &[NodeId]) -> (Self, Vec<NodeId>) {
+        let mut tree = Self::default();
+        let roots = roots.iter().filter_map(|&root| tree.graft(self, root)).collect();
+        (tree, roots)
     }
 
     fn depth(&self, id: NodeId) -> usize {

@@ -7,9 +7,11 @@
 
 mod arithmetic;
 mod collection;
+mod form;
 mod predicate;
 mod sequence;
 mod text;
+mod types;
 
 use datom::Word;
 
@@ -20,7 +22,9 @@ use crate::projection::Compare;
 /// The source of the part of the language that is written in itself.
 pub(crate) const PRELUDE_SOURCE: &str = include_str!("builtin/prelude.yin");
 
+pub(crate) use form::{CHECK, FRESH, MACRO, NAMESPACE, UNMARK, WRONG_ARITY, is_own};
 pub(crate) use predicate::failure;
+pub(crate) use types::type_flaw;
 
 type Run = fn(&mut Heap, &[Word]) -> Result<Word, Trouble>;
 
@@ -41,12 +45,14 @@ pub(crate) enum Verb {
     ControlOnce,
     /// The value of a dynamic name.
     Dynamic,
+    /// Loads the namespaces that a program needs.
+    Namespace,
 }
 
 impl Verb {
     /// Whether it changes what the machine does next, instead of answering with a value.
     pub(crate) const fn is_control(self) -> bool {
-        matches!(self, Verb::Throw | Verb::Control | Verb::ControlOnce)
+        matches!(self, Verb::Throw | Verb::Control | Verb::ControlOnce | Verb::Namespace)
     }
 }
 
@@ -303,6 +309,16 @@ pub(crate) static TABLE: &[Primitive] = &[
     verb("yin/control", 2, 2, Verb::Control),
     verb("yin/control-once", 2, 2, Verb::ControlOnce),
     verb("yin/dynamic", 1, 1, Verb::Dynamic),
+    verb(NAMESPACE, 1, ANY, Verb::Namespace),
+    plain("yin/set-of", 1, 1, collection::set),
+    plain("yin/map-of", 1, 1, collection::map_of),
+    plain("yin/list-of", 0, ANY, form::list_of),
+    plain(MACRO, 1, 1, form::macro_),
+    plain(UNMARK, 1, 1, form::unmark),
+    plain(FRESH, 1, 1, form::fresh),
+    plain(WRONG_ARITY, 2, 2, form::wrong_arity),
+    plain(CHECK, 3, 3, types::check),
+    plain("is?", 2, 2, types::is_of),
     plain("yin/kind", 1, 1, predicate::kind),
     plain("yin/content", 1, 1, predicate::content),
 ];

@@ -25,6 +25,7 @@ mod builtin;
 mod error;
 mod facts;
 mod heap;
+mod library;
 mod machine;
 mod names;
 mod program;
@@ -34,6 +35,7 @@ mod reader;
 pub use ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree};
 pub use error::{CALLS_MAX, Call, Error, Kind, Position};
 pub use facts::{Facts, NoFacts, Refusal};
+pub use library::{Embedded, Library};
 pub use machine::{Level, Limits, Machine, Outcome};
 pub use program::{Code, Program, schema};
 

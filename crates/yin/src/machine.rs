@@ -14,15 +14,17 @@
 
 mod call;
 mod control;
+mod namespace;
 mod step;
 mod trouble;
 mod view;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use datom::{Keyword, Value, Word};
+use datom::{Keyword, Symbol, Value, Word};
 
 use crate::ast::Node;
 use crate::builtin;
@@ -145,6 +147,8 @@ pub struct Machine {
     limits: Limits,
     fuel: u64,
     requests: u64,
+    /// The namespaces that are loaded.
+    namespaces: BTreeSet<Symbol>,
     /// Calls and turns so far.
     turns: u64,
     /// The instruction that last ran out of memory, and the turns then: running out again without
@@ -187,6 +191,7 @@ impl Machine {
             limits,
             fuel: 0,
             requests: 0,
+            namespaces: BTreeSet::new(),
             turns: 0,
             starved: None,
         };
@@ -239,11 +244,7 @@ impl Machine {
             return Err(Error::new(Kind::State, "another program is not done yet")
                 .help("run it to its end, or abandon it"));
         }
-        for id in program.tree().ids() {
-            if let Node::Definition { name, .. } = program.tree().node(id) {
-                self.projection.shadow(name);
-            }
-        }
+        self.shadow(program);
         // Whoever pressed Ctrl-C before meant an earlier program.
         self.heap.interrupt.store(false, Ordering::Relaxed);
         let program = self.projection.add_program(Arc::new(program.clone()));
@@ -251,6 +252,15 @@ impl Machine {
         self.registers_nil();
         self.state = State::Between;
         Ok(())
+    }
+
+    /// The built-in names that a program defines mean its own from now on.
+    fn shadow(&mut self, program: &Program) {
+        for id in program.tree().ids() {
+            if let Node::Definition { name, .. } = program.tree().node(id) {
+                self.projection.shadow(name);
+            }
+        }
     }
 
     /// The value of an empty program is nil.
@@ -276,7 +286,7 @@ impl Machine {
     }
 
     /// The names that programs have defined, with their values.
-    pub fn definitions(&self) -> Vec<(datom::Symbol, Value)> {
+    pub fn definitions(&self) -> Vec<(Symbol, Value)> {
         let show = |word| self.show(word);
         self.projection
             .defined()

@@ -9,13 +9,16 @@ mod load;
 mod positions;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datom::Value;
 use datom::edn::Span;
+use datom::{Symbol, Value};
 
-use crate::ast::{NodeId, Tree};
+use crate::ast::{Node, NodeId, Tree};
+use crate::builtin;
 use crate::error::{Error, Position};
+use crate::library::{Embedded, Library};
 use crate::reader;
 
 pub use load::Code;
@@ -36,6 +39,8 @@ pub struct Program {
     source: Arc<str>,
     tree: Tree,
     forms: Vec<NodeId>,
+    /// What its definitions are for, where the source says so.
+    docs: BTreeMap<Symbol, Arc<str>>,
 }
 
 impl Program {
@@ -46,9 +51,69 @@ impl Program {
     /// [`Kind::Syntax`](crate::Kind::Syntax) with the place, and
     /// [`unfinished`](Error::unfinished) where only an end is missing.
     pub fn read(name: &str, source: &str) -> Result<Self, Error> {
+        Self::read_with(name, source, &Embedded)
+    }
+
+    /// As [`Program::read`], with the namespaces of a database or another place, whose macros the
+    /// source may use.
+    ///
+    /// # Errors
+    /// As [`Program::read`].
+    pub fn read_with(name: &str, source: &str, library: &dyn Library) -> Result<Self, Error> {
         let (name, source): (Arc<str>, Arc<str>) = (name.into(), source.into());
-        let reader::Reading { tree, forms } = reader::read(&name, &source)?;
-        Ok(Self { name, source, tree, forms })
+        let reader::Reading { tree, forms, docs } = reader::read(&name, &source, library)?;
+        Ok(Self { name, source, tree, forms, docs })
+    }
+
+    /// Some nodes of a tree as a program of their own.
+    pub(crate) fn of_parts(
+        name: &Arc<str>,
+        source: &Arc<str>,
+        tree: &Tree,
+        roots: &[NodeId],
+    ) -> Self {
+        let (tree, forms) = tree.swept(roots);
+        let (name, source) = (name.clone(), source.clone());
+        Self { name, source, tree, forms, docs: BTreeMap::new() }
+    }
+
+    /// The call of a macro with forms as data.
+    pub(crate) fn of_macro_call(name: &Symbol, arguments: Vec<Value>) -> Option<Self> {
+        let mut tree = Tree::default();
+        let none = Span::default();
+        let unmark = tree.add(Node::Variable(builtin::UNMARK.into()), none)?;
+        let marked = tree.add(Node::Variable(name.clone()), none)?;
+        let operator =
+            tree.add(Node::Application { operator: unmark, operands: vec![marked] }, none)?;
+        let operands = arguments
+            .into_iter()
+            .map(|argument| tree.add(Node::Literal(argument), none))
+            .collect::<Option<_>>()?;
+        let call = tree.add(Node::Application { operator, operands }, none)?;
+        let (name, source) = (name.as_str().into(), "".into());
+        Some(Self { name, source, tree, forms: vec![call], docs: BTreeMap::new() })
+    }
+
+    /// The namespace of its definitions, which its first form states.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&Symbol> {
+        let Node::Application { operator, operands } = self.tree.node(*self.forms.first()?) else {
+            return None;
+        };
+        match (self.tree.node(*operator), self.tree.node(*operands.first()?)) {
+            (Node::Variable(name), Node::Literal(Value::Symbol(namespace)))
+                if name.as_str() == builtin::NAMESPACE =>
+            {
+                Some(namespace)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a definition is for, if its source says so; of a namespace, what the whole is for.
+    #[must_use]
+    pub fn doc(&self, name: &Symbol) -> Option<&str> {
+        self.docs.get(name).map(|text| &**text)
     }
 
     /// What error messages and the database call it.

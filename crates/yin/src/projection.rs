@@ -28,7 +28,6 @@ use crate::heap::{FUNCTION, UNBOUND, function_word, payload, sort};
 use crate::program::Program;
 
 pub(crate) use compile::Unfit;
-#[cfg(test)]
 pub(crate) use free::names as free_names;
 pub(crate) use instruction::{Compare, Instruction};
 

@@ -6,9 +6,16 @@
 //! 3. Depth is bounded by [`crate::ast::DEPTH_MAX`], so reading never overflows the stack.
 
 mod binding;
+mod build;
 mod control;
+mod function;
+mod macros;
+mod namespace;
+mod pattern;
+mod scope;
 mod sugar;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datom::edn::{self, Form, Node as Edn, Span};
@@ -16,6 +23,10 @@ use datom::{Symbol, Value};
 
 use crate::ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree, check};
 use crate::error::{Error, Kind, Position};
+use crate::library::Library;
+
+use macros::Macros;
+use scope::Scope;
 
 /// The forms that are no calls. None of these names can be bound.
 pub(crate) const SPECIAL: &[&str] = &[
@@ -44,34 +55,60 @@ pub(crate) const SPECIAL: &[&str] = &[
     "control",
     "control-once",
     "binding",
+    "letfn",
+    "defmacro",
+    "quasiquote",
+    "unquote",
+    "unquote-splicing",
+    "ns",
+    "case",
+    "for",
+    "doseq",
+    "dotimes",
+    "while",
+    "as->",
+    "some->",
+    "cond->",
+    "yin/expansion",
 ];
 
 /// Names that a newcomer from a sister language will try, and what to write instead.
 const UNKNOWN: &[(&str, &str)] = &[
-    ("defmacro", "write a function; there are no macros"),
     ("set!", "bind a new name with `let`, or pass the value on with `recur`"),
-    ("for", "use `map`, `filter` and `mapcat`"),
-    ("doseq", "use `run!` or `reduce`"),
-    ("dotimes", "use (loop [n 10] ... (recur (dec n)))"),
-    ("case", "use `cond` or a map"),
-    ("letfn", "use (let [f (fn f [x] ...)] ...)"),
-    ("ns", "a file is one program; names need no declaration"),
-    ("while", "use `loop` and `recur`"),
     ("lambda", "write (fn [x] ...)"),
     ("define", "write (def name value) or (defn name [x] ...)"),
+    ("letrec", "write (letfn [(f [x] ...) (g [x] ...)] ...)"),
+    ("import", "write (ns name (:require [other :as o]))"),
 ];
 
 /// What a source text reads to.
 pub(crate) struct Reading {
     pub(crate) tree: Tree,
     pub(crate) forms: Vec<NodeId>,
+    /// What definitions say they are for.
+    pub(crate) docs: BTreeMap<Symbol, Arc<str>>,
 }
 
-/// Reads all of a text.
-pub(crate) fn read(program: &Arc<str>, source: &Arc<str>) -> Result<Reading, Error> {
+/// Reads all of a text. The library gives the macros of other namespaces.
+pub(crate) fn read(
+    program: &Arc<str>,
+    source: &Arc<str>,
+    library: &dyn Library,
+) -> Result<Reading, Error> {
     let forms =
         edn::read_program(source).map_err(|error| Error::from_edn(program, source, error))?;
-    let mut reader = Reader { program, source, tree: Tree::default(), depth: 0 };
+    let mut reader = Reader {
+        program,
+        source,
+        library,
+        tree: Tree::default(),
+        depth: 0,
+        scope: Scope::default(),
+        macros: Macros::default(),
+        docs: BTreeMap::new(),
+        has_leftovers: false,
+    };
+    reader.scope.note_definitions(&forms);
     let mut roots = Vec::with_capacity(forms.len());
     for form in &forms {
         let root = reader.form(form)?;
@@ -82,16 +119,25 @@ pub(crate) fn read(program: &Arc<str>, source: &Arc<str>) -> Result<Reading, Err
                 None => error,
             }
         })?;
+        reader.note_form(root);
         roots.push(root);
     }
-    Ok(Reading { tree: reader.tree, forms: roots })
+    let Reader { tree, docs, has_leftovers, .. } = reader;
+    let (tree, forms) = if has_leftovers { tree.swept(&roots) } else { (tree, roots) };
+    Ok(Reading { tree, forms, docs })
 }
 
 struct Reader<'s> {
     program: &'s Arc<str>,
     source: &'s Arc<str>,
+    library: &'s dyn Library,
     tree: Tree,
     depth: usize,
+    scope: Scope,
+    macros: Macros,
+    docs: BTreeMap<Symbol, Arc<str>>,
+    /// Whether nodes were made that no form uses.
+    has_leftovers: bool,
 }
 
 type Result1<T> = Result<T, Error>;
@@ -112,6 +158,10 @@ impl Reader<'_> {
 
     fn literal(&mut self, value: Value, span: Span) -> Result1<NodeId> {
         self.add(Node::Literal(value), span)
+    }
+
+    fn int(&mut self, int: usize, span: Span) -> Result1<NodeId> {
+        self.literal(Value::Int(int as i64), span)
     }
 
     fn variable(&mut self, name: &str, span: Span) -> Result1<NodeId> {
@@ -168,18 +218,32 @@ impl Reader<'_> {
             let message = format!("`{name}` is a form, not a value");
             return Err(self.error(span, message).help(format!("write ({name} ...)")));
         }
-        if control::is_dynamic(name) {
-            return self.dynamic(name, span);
+        if self.scope.is_local(name) {
+            return self.add(Node::Variable(name.clone()), span);
         }
-        self.add(Node::Variable(name.clone()), span)
+        let name = self.scope.resolve(name);
+        if self.macros.is(&name) {
+            let message = format!("`{name}` is a macro, not a value");
+            return Err(self.error(span, message).help(format!("write ({name} ...)")));
+        }
+        if control::is_dynamic(&name) {
+            return self.dynamic(&name, span);
+        }
+        self.add(Node::Variable(name), span)
     }
 
     fn list(&mut self, form: &Form, head: &Form, rest: &[Form]) -> Result1<NodeId> {
-        if let Some(name) = head.as_symbol() {
+        if let Some(name) = head.as_symbol()
+            && !self.scope.is_local(name)
+        {
             if SPECIAL.contains(&name.as_str()) {
                 return self.special(name.as_str(), form, rest);
             }
-            if let Some((_, help)) = UNKNOWN.iter().find(|(unknown, _)| *unknown == name.as_str()) {
+            let full = self.scope.resolve(name);
+            if self.macros.is(&full) {
+                return self.expand(&full, form, rest);
+            }
+            if let Some((_, help)) = UNKNOWN.iter().find(|(unknown, _)| *unknown == full.as_str()) {
                 let message = format!("there is no form `{name}` in this language");
                 return Err(self.error(head.span, message).help(*help));
             }
@@ -203,8 +267,9 @@ impl Reader<'_> {
             }
             "if" => self.conditional(span, rest),
             "do" => self.body(rest, span),
-            "let" => self.binding_form(span, rest, "let"),
-            "loop" => self.binding_form(span, rest, "loop"),
+            "let" => self.let_(span, rest),
+            "loop" => self.loop_(span, rest),
+            "letfn" => self.letfn(span, rest),
             "recur" => {
                 let operands = self.forms(rest)?;
                 self.add(Node::Recur { operands }, span)
@@ -217,6 +282,13 @@ impl Reader<'_> {
             "prompt" => self.prompt(span, rest),
             "control" | "control-once" => self.control(name, span, rest),
             "binding" => self.binding(span, rest),
+            "ns" => self.namespace(span, rest),
+            "defmacro" => self.macro_definition(span, rest),
+            "yin/expansion" => self.expansion(span, rest),
+            "quasiquote" => self.template(span, rest),
+            "unquote" | "unquote-splicing" => Err(self
+                .error(span, "`~` stands outside of a template")
+                .help("write `(... ~x ...)")),
             _ => self.sugar(name, span, rest),
         }
     }

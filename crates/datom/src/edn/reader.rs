@@ -37,7 +37,7 @@ pub struct Reader<'t> {
     text: &'t str,
     /// The part that is not read yet.
     rest: &'t str,
-    /// Whether `'x` is `(quote x)`.
+    /// Whether `'x` is `(quote x)`, and its like.
     quotes: bool,
     open: Vec<Open>,
 }
@@ -66,7 +66,8 @@ enum Kind {
     Map,
     NamespacedMap(String),
     Tag(Symbol),
-    Quote,
+    /// A mark in front of a form: the name that the list of both begins with, and its bytes.
+    Mark(&'static str, usize),
     Discard,
 }
 
@@ -77,7 +78,7 @@ impl Kind {
             Kind::List => Some(')'),
             Kind::Vector => Some(']'),
             Kind::Set | Kind::Map | Kind::NamespacedMap(..) => Some('}'),
-            Kind::Tag(_) | Kind::Quote | Kind::Discard => None,
+            Kind::Tag(_) | Kind::Mark(..) | Kind::Discard => None,
         }
     }
 }
@@ -90,7 +91,8 @@ impl<'t> Reader<'t> {
         Self { text, rest, quotes: false, open: Vec::new() }
     }
 
-    /// A reader of programs: EDN in which `'x` stands for `(quote x)`.
+    /// A reader of programs: EDN in which `'x` stands for `(quote x)`, `` `x `` for
+    /// `(quasiquote x)`, `~x` for `(unquote x)` and `~@x` for `(unquote-splicing x)`.
     ///
     /// ```
     /// let form = datom::edn::Reader::program("'[a b]").next().unwrap().unwrap();
@@ -133,7 +135,7 @@ impl<'t> Reader<'t> {
                 '"' => Some(self.text_literal()?),
                 '\\' => Some(self.char_literal()?),
                 '#' => self.dispatch()?,
-                '\'' if self.quotes => self.enter(Kind::Quote, 1)?,
+                '\'' | '`' | '~' if self.quotes => self.mark()?,
                 _ => Some(self.token()?),
             };
             if let Some(done) = done
@@ -186,6 +188,16 @@ impl<'t> Reader<'t> {
         }
     }
 
+    fn mark(&mut self) -> Result<Option<Done>, Error> {
+        let (name, bytes) = match self.rest.as_bytes() {
+            [b'`', ..] => ("quasiquote", 1),
+            [b'~', b'@', ..] => ("unquote-splicing", 2),
+            [b'~', ..] => ("unquote", 1),
+            _ => ("quote", 1),
+        };
+        self.enter(Kind::Mark(name, bytes), bytes)
+    }
+
     fn enter(&mut self, kind: Kind, bytes: usize) -> Result<Option<Done>, Error> {
         let start = self.offset();
         self.advance(bytes);
@@ -217,7 +229,7 @@ impl<'t> Reader<'t> {
                 format!("the text ends where the form of the tag #{tag} should stand")
             }
             Kind::Discard => "the text ends where the form to discard with #_ should stand".into(),
-            Kind::Quote => "the text ends where the quoted form should stand".into(),
+            Kind::Mark(..) => "the text ends where the quoted form should stand".into(),
             kind => format!(
                 "the text ends inside this {}; `{}` is missing",
                 kind_name(kind),
@@ -303,10 +315,11 @@ impl<'t> Reader<'t> {
                     depth += usize::from(!tag::is_ours(symbol.as_str()));
                     tag::apply(symbol, form).map_err(|message| self.error(span, message))?
                 }
-                _ => {
+                kind => {
                     depth += 1;
-                    let quote = Node::Symbol("quote".into());
-                    let mark = Span { start, end: start + 1 };
+                    let Kind::Mark(name, bytes) = kind else { return Ok(Some(form)) };
+                    let quote = Node::Symbol(name.into());
+                    let mark = Span { start, end: start + bytes };
                     Node::List(vec![Form { node: quote, span: mark }, form])
                 }
             };
@@ -450,7 +463,7 @@ fn kind_name(kind: &Kind) -> &'static str {
         Kind::Map => "map `{`",
         Kind::NamespacedMap(..) => "namespaced map",
         Kind::Tag(_) => "tag",
-        Kind::Quote => "quote",
+        Kind::Mark(name, _) => name,
         Kind::Discard => "discard #_",
     }
 }

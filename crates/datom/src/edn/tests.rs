@@ -248,14 +248,21 @@ fn quotes_nest_and_belong_to_programs_alone() {
     let forms = read_program("''a '(1 'b)").unwrap();
     assert_eq!(forms[0].to_value().to_string(), "(quote (quote a))");
     assert_eq!(forms[1].to_value().to_string(), "(quote (1 (quote b)))");
-    assert!(read_forms("(f 'a)").is_err());
+    let templates = read_program("`(a ~b ~@(c))").unwrap();
+    assert_eq!(
+        templates[0].to_value().to_string(),
+        "(quasiquote (a (unquote b) (unquote-splicing (c))))"
+    );
+    for text in ["(f 'a)", "`a", "~a", "~@a"] {
+        assert!(read_forms(text).is_err(), "{text}");
+    }
     assert!(read_program("(a')").is_err(), "a quote within a name is no quote");
 }
 
 /// Bound 1: no nesting overflows the stack, whatever it is made of.
 #[test]
 fn ten_million_open_forms_are_an_error() {
-    for open in ["[", "(", "{", "#{", "#_", "#t ", "'", "{[", "#:a{", "#tagged [\"\" "] {
+    for open in ["[", "(", "{", "#{", "#_", "#t ", "'", "`", "~@", "{[", "#:a{", "#tagged [\"\" "] {
         let text = open.repeat(10_000_000 / open.len());
         let error = read_program(&text).unwrap_err();
         assert!(error.message.contains("nested deeper than 256"), "{open}: {error}");

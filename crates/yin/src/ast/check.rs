@@ -79,6 +79,7 @@ fn visit(tree: &Tree, id: NodeId, target: Target) -> Result<(), Flaw> {
             values.iter().try_for_each(|&child| visit(tree, child, behind))?;
             visit(tree, *body, target)
         }
+        Node::Expansion { body, .. } => visit(tree, *body, target),
         Node::If { test, consequent, alternate } => {
             visit(tree, *test, behind)?;
             visit(tree, *consequent, target)?;

@@ -78,6 +78,13 @@ pub(super) fn of(node: &Node, tree: &Tree) -> [u8; 32] {
             out.name(name);
             out.node(*value);
         }
+        Node::Expansion { name, call, body } => {
+            out.name(name);
+            let mut bytes = Vec::new();
+            portable::encode(call, &mut bytes);
+            out.field(&bytes);
+            out.node(*body);
+        }
         Node::Perform { op, operands } => {
             out.field(op.as_str().as_bytes());
             out.nodes(operands);

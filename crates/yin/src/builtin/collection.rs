@@ -20,6 +20,14 @@ pub(super) fn hash_map(heap: &mut Heap, args: &[Word]) -> Answer {
     put_all(heap, "hash-map", EMPTY_MAP, args)
 }
 
+/// A map of keys and values in turn.
+pub(super) fn map_of(heap: &mut Heap, args: &[Word]) -> Answer {
+    match heap.elements(arg(args, 0))? {
+        Some(words) => put_all(heap, "hash-map", EMPTY_MAP, &words),
+        None => Err(heap.wrong("hash-map", "a collection", arg(args, 0))),
+    }
+}
+
 pub(super) fn hash_set(heap: &mut Heap, args: &[Word]) -> Answer {
     let mut set = EMPTY_SET;
     for &element in args {

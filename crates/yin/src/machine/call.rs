@@ -28,7 +28,7 @@ impl Machine {
         self.invoke(function, args, at, tail)
     }
 
-    fn invoke(&mut self, callee: Word, args: Vec<Word>, at: u8, tail: bool) -> Done {
+    pub(super) fn invoke(&mut self, callee: Word, args: Vec<Word>, at: u8, tail: bool) -> Done {
         if let Some(function) = self.heap.function(callee) {
             return self.enter(callee, function, args, at, tail);
         }

@@ -168,6 +168,7 @@ impl Machine {
             },
         };
         match (verb, args) {
+            (Verb::Namespace, names) => self.namespace(names, at, tail),
             (Verb::Throw, &[word]) => self.throw(word),
             (Verb::Control, &[tag, function]) => self.capture(tag, function, place, Use::Many),
             (Verb::ControlOnce, &[tag, function]) => self.capture(tag, function, place, Use::Once),

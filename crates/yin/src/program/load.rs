@@ -61,7 +61,8 @@ impl Program {
             loader.positions = Some((bytes.clone(), source.len()));
         }
         let forms = loader.forms(&order)?;
-        let program = Self { name, source, tree: loader.tree, forms };
+        let docs = docs(root.get("yin.program/docs"));
+        let program = Self { name, source, tree: loader.tree, forms, docs };
         for &form in &program.forms {
             check(&program.tree, form).map_err(|flaw| {
                 let error = wrong(flaw.message);
@@ -76,6 +77,16 @@ impl Program {
             _ => Err(wrong(format!("program {entity} is not what its :yin.program/hash says"))),
         }
     }
+}
+
+/// What is no text under a symbol is left out.
+fn docs(value: Option<&Value>) -> BTreeMap<Symbol, Arc<str>> {
+    let Some(Value::Map(map)) = value else { return BTreeMap::new() };
+    let known = map.iter().filter_map(|(name, text)| match (name, text) {
+        (Value::Symbol(name), Value::Text(text)) => Some((name.clone(), text.clone())),
+        _ => None,
+    });
+    known.collect()
 }
 
 /// What is known of an entity.
@@ -282,6 +293,13 @@ impl<C: Code + ?Sized> Loader<'_, C> {
             "definition" => Node::Definition {
                 name: facts.name()?,
                 value: self.child(facts, "yin/definition-of", spans)?,
+            },
+            "expansion" => Node::Expansion {
+                name: facts
+                    .symbol("yin/macro")?
+                    .ok_or_else(|| facts.missing("yin/macro", "the name of a macro"))?,
+                call: facts.get("yin/value").cloned().unwrap_or(Value::Nil),
+                body: self.child(facts, "yin/body", spans)?,
             },
             "perform" => Node::Perform {
                 op: facts.keyword("yin/op")?,

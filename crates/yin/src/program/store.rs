@@ -19,7 +19,14 @@ const SCHEMA: &[Attribute] = &[
         "BLAKE3 of a node's content; equal code is one entity.",
     ),
     Attribute("yin/type", "keyword", false, false, "What a node is, such as :yin.type/lambda."),
-    Attribute("yin/value", "any", false, false, "The value of a literal."),
+    Attribute(
+        "yin/value",
+        "any",
+        false,
+        false,
+        "The value of a literal; of an expansion, the call as it was written.",
+    ),
+    Attribute("yin/macro", "symbol", false, false, "The macro that made an expansion."),
     Attribute("yin/name", "symbol", false, false, "The name of a variable or definition."),
     Attribute("yin/own", "symbol", false, false, "What a lambda calls itself."),
     Attribute(
@@ -71,6 +78,20 @@ const SCHEMA: &[Attribute] = &[
         false,
         "What a program is called, such as its path.",
     ),
+    Attribute(
+        "yin.program/namespace",
+        "symbol",
+        false,
+        false,
+        "The namespace of a program's definitions.",
+    ),
+    Attribute(
+        "yin.program/docs",
+        "any",
+        false,
+        false,
+        "What a program's definitions are for: a map from names to texts.",
+    ),
     Attribute("yin.program/source", "string", false, false, "The text of a program."),
     Attribute("yin.program/forms", "ref", true, false, "The forms of a program, as a set."),
     Attribute("yin.program/order", "tuple", false, false, "The hashes of the forms, in order."),
@@ -105,7 +126,15 @@ pub fn schema() -> Vec<Value> {
             if *unique {
                 map.put("db/unique", Value::keyword("db.unique/identity"));
             }
-            if matches!(*name, "yin/type" | "yin/name" | "yin.program/name" | "yin/op") {
+            if matches!(
+                *name,
+                "yin/type"
+                    | "yin/name"
+                    | "yin/macro"
+                    | "yin.program/namespace"
+                    | "yin.program/name"
+                    | "yin/op"
+            ) {
                 map.put("db/index", Value::Bool(true));
             }
             map.value()
@@ -197,6 +226,10 @@ fn node(tree: &Tree, id: NodeId) -> Value {
             map.put_name("yin/name", Some(name));
             map.put("yin/definition-of", child(*value));
         }
+        Node::Expansion { name, body, .. } => {
+            map.put_name("yin/macro", Some(name));
+            map.put("yin/body", child(*body));
+        }
         Node::Perform { op, operands } => {
             map.put("yin/op", Value::Keyword(op.clone()));
             map.put_nodes(tree, OPERANDS, operands);
@@ -205,11 +238,11 @@ fn node(tree: &Tree, id: NodeId) -> Value {
     map.value()
 }
 
-/// The value of a literal. A literal without one is nil.
+/// The value of a literal, and the call of an expansion. One without it has nil.
 fn literal(tree: &Tree, id: NodeId) -> Option<Value> {
     match tree.node(id) {
-        Node::Literal(Value::Nil) => None,
-        Node::Literal(value) => Some(Value::Vector(vec![
+        Node::Literal(Value::Nil) | Node::Expansion { call: Value::Nil, .. } => None,
+        Node::Literal(value) | Node::Expansion { call: value, .. } => Some(Value::Vector(vec![
             Value::keyword("db/add"),
             tempid(&tree.hash(id)),
             Value::keyword("yin/value"),
@@ -243,6 +276,19 @@ impl Program {
         program.put("yin.program/name", Value::text(&self.name));
         program.put("yin.program/source", Value::text(&self.source));
         program.put_nodes(tree, ("yin.program/forms", "yin.program/order"), &self.forms);
+        program.put_name("yin.program/namespace", self.namespace());
+        if !self.docs.is_empty() {
+            let docs = self
+                .docs
+                .iter()
+                .map(|(name, text)| (Value::Symbol(name.clone()), Value::Text(text.clone())));
+            data.push(Value::Vector(vec![
+                Value::keyword("db/add"),
+                tempid(&self.hash()),
+                Value::keyword("yin.program/docs"),
+                Value::map(docs),
+            ]));
+        }
         if !definitions.is_empty() {
             program.put("yin.program/definitions", Value::Vector(definitions));
         }

@@ -237,7 +237,10 @@ impl<'p> Compiler<'p> {
         if self.program_id != PRELUDE && name.as_str().starts_with('%') {
             return None;
         }
-        let word = *self.projection.builtins.get(name)?;
+        let builtins = &self.projection.builtins;
+        // `yin/x` is the built-in `x`, whatever a program calls `x`.
+        let plain = || builtins.get(name.as_str().strip_prefix("yin/")?);
+        let word = *builtins.get(name).or_else(plain)?;
         match sort(word) {
             PRIMITIVE => Some(Meaning::Primitive(payload(word) as u32)),
             FUNCTION => Some(Meaning::Function(payload(word) as u32)),
@@ -317,6 +320,7 @@ impl<'p> Compiler<'p> {
                 None => self.literal(&Value::Nil, want),
             },
             Node::Definition { name, value } => self.definition(name, *value, want),
+            Node::Expansion { body, .. } => self.emit(*body, want),
             Node::Perform { operands, .. } => {
                 let at = self.next;
                 for &operand in operands {

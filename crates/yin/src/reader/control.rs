@@ -10,7 +10,7 @@ use super::{Reader, Result1};
 use crate::ast::{Node, NodeId};
 
 /// What a handler calls the error, and what the value of a `try` is called while `finally` runs.
-const ERROR: &str = "yin/error";
+const ERROR: &str = "yin/thrown";
 const VALUE: &str = "yin/value";
 const FINALLY: &str = "yin/finally";
 
@@ -29,6 +29,15 @@ impl Reader<'_> {
     fn around(&mut self, params: &[Symbol], body: NodeId, span: Span) -> Result1<NodeId> {
         let params = params.to_vec();
         self.add(Node::Lambda { own: None, params, rest: None, body }, span)
+    }
+
+    /// A body in which one more name is local.
+    fn body_under(&mut self, name: &Symbol, forms: &[Form], span: Span) -> Result1<NodeId> {
+        let height = self.scope.height();
+        self.scope.enter(name);
+        let body = self.body(forms, span)?;
+        self.scope.leave(height);
+        Ok(body)
     }
 
     fn thunk(&mut self, forms: &[Form], span: Span) -> Result1<NodeId> {
@@ -83,7 +92,7 @@ impl Reader<'_> {
     fn handler(&mut self, catches: &[Catch<'_>], span: Span) -> Result1<NodeId> {
         if let [Catch { kind: None, name, handler, span }] = catches {
             let name = self.local(name)?;
-            let body = self.body(handler, *span)?;
+            let body = self.body_under(&name, handler, *span)?;
             return self.around(&[name], body, *span);
         }
         let error = self.variable(ERROR, span)?;
@@ -91,7 +100,7 @@ impl Reader<'_> {
         for clause in catches.iter().rev() {
             let error = self.variable(ERROR, clause.span)?;
             let name = self.local(clause.name)?;
-            let body = self.body(clause.handler, clause.span)?;
+            let body = self.body_under(&name, clause.handler, clause.span)?;
             let taken =
                 self.add(Node::Let { names: vec![name], values: vec![error], body }, clause.span)?;
             node = match clause.kind {
@@ -143,21 +152,14 @@ impl Reader<'_> {
         };
         let tag = self.form(tag)?;
         let k = self.local(k)?;
-        let body = self.body(body, span)?;
+        let body = self.body_under(&k, body, span)?;
         let function = self.around(&[k], body, span)?;
         self.call(&format!("yin/{name}"), vec![tag, function], span)
     }
 
     /// `(binding [*x* value] body)` is `(yin/binding '*x* value (fn [] body))`.
     pub(super) fn binding(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
-        const SHAPE: &str = "(binding [*name* value ...] body ...)";
-        let Some((Form { node: Edn::Vector(items), .. }, body)) = rest.split_first() else {
-            return Err(self.misshapen(span, rest.len(), SHAPE));
-        };
-        let (pairs, odd) = items.as_chunks::<2>();
-        if let [lonely] = odd {
-            return Err(self.error(lonely.span, "this name has no value").help(SHAPE));
-        }
+        let (pairs, body) = self.pairs(span, rest, "binding")?;
         let mut node = self.thunk(body, span)?;
         for (left, [name, value]) in pairs.iter().enumerate().rev() {
             let Some(symbol) = name.as_symbol().filter(|name| is_dynamic(name)) else {
@@ -165,7 +167,8 @@ impl Reader<'_> {
                     .error(name.span, "only dynamic names can be bound here")
                     .help("a dynamic name begins and ends with a star, such as *depth*"));
             };
-            let quoted = self.literal(Value::Symbol(symbol.clone()), name.span)?;
+            let symbol = self.scope.resolve(symbol);
+            let quoted = self.literal(Value::Symbol(symbol), name.span)?;
             let value = self.form(value)?;
             node = self.call("yin/binding", vec![quoted, value, node], span)?;
             if left > 0 {

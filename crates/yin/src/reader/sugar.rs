@@ -1,8 +1,11 @@
 //! Sugar: forms that become other forms.
 
+mod repetition;
+
 use datom::Value;
 use datom::edn::{Form, Node as Edn, Span};
 
+use super::build::Build;
 use super::{Reader, Result1};
 use crate::ast::{DEPTH_MAX, Node, NodeId};
 
@@ -22,7 +25,12 @@ impl Reader<'_> {
             "when-let" => self.when_let(span, rest),
             "cond" => self.cond(span, rest),
             "->" => self.thread(span, rest, false),
-            _ => self.thread(span, rest, true),
+            "->>" => self.thread(span, rest, true),
+            "case" => self.case(span, rest),
+            "as->" => self.thread_as(span, rest),
+            "some->" => self.thread_some(span, rest),
+            "cond->" => self.thread_if(span, rest),
+            _ => self.repetition(name, span, rest),
         }
     }
 
@@ -122,13 +130,8 @@ impl Reader<'_> {
             Some(form) => self.form(form)?,
             None => self.literal(Value::Nil, span)?,
         };
-        let mut inner = Vec::with_capacity(body.len() + 2);
-        let symbol = Edn::Symbol(OR.into());
-        let kept = Form { node: symbol, span };
-        inner.push(Form { node: Edn::Symbol("let".into()), span });
-        inner.push(Form { node: Edn::Vector(vec![name.clone(), kept]), span: bindings.span });
-        inner.extend_from_slice(body);
-        let then = Form { node: Edn::List(inner), span };
+        let kept = Build(span).name(OR);
+        let then = Build(span).binds("let", vec![name.clone(), kept], body);
         self.let_one(span, OR, value, |this| {
             let test = this.variable(OR, span)?;
             let consequent = this.form(&then)?;

@@ -42,11 +42,11 @@ fn bindings_are_names_and_values_in_turn() {
     fails("(let 5 x)", (1, 6), "vector of names and values");
     fails("(let [a 1 b] a)", (1, 11), "no value");
     fails("(let [5 1] a)", (1, 7), "a name is wanted");
-    fails("(let [[a b] c] a)", (1, 7), "no destructuring");
+    fails("(let [(a b) c] a)", (1, 7), "a name is wanted");
     fails("(let [a/b 1] a)", (1, 7), "has a namespace");
     fails("(let [if 1] 2)", (1, 7), "is a form");
     fails("(fn [a &] a)", (1, 8), "exactly one name must follow");
-    fails("(fn [a & b c] a)", (1, 8), "exactly one name must follow");
+    fails("(fn [a & b c] a)", (1, 12), "exactly one name must follow");
     fails("(fn a)", (1, 1), "vector of parameters");
     fails("(fn [a a] a)", (1, 1), "bound twice");
     fails("(defn 5 [] 1)", (1, 7), "a name is wanted");
@@ -68,7 +68,7 @@ fn recur_must_be_last_and_fit() {
 #[test]
 fn forms_of_sister_languages_are_explained() {
     fails("(set! x 1)", (1, 2), "no form `set!`");
-    fails("(defmacro m [])", (1, 2), "no form `defmacro`");
+    fails("(import x)", (1, 2), "no form `import`");
     fails("(+ if 1)", (1, 4), "`if` is a form, not a value");
     fails("(perform x)", (1, 10), "must be a keyword");
     fails("(perform)", (1, 1), "`perform`");
@@ -99,4 +99,42 @@ fn equal_code_has_equal_hashes_wherever_it_stands() {
     assert_eq!(hash(&a), hash(&b));
     assert_ne!(hash(&a), hash(&c));
     assert_ne!(a.hash(), b.hash());
+}
+
+/// Whatever the forms are, they are refused before the host's stack is full.
+#[test]
+fn no_form_is_nested_too_deeply_for_the_stack() {
+    let openers = [
+        ("(f ", ")"),
+        ("[", "]"),
+        ("(let [x 1] ", ")"),
+        ("(let [[a b] ", "] a)"),
+        ("(let [{:keys [a] :or {a 1}} ", "] a)"),
+        ("(loop [[a] ", "] a)"),
+        ("(fn [[a] x :- :int] :- :int ", ")"),
+        ("(fn ([a] ", ") ([a b] a))"),
+        ("(letfn [(f [x] ", ")] f)"),
+        ("(try ", " (catch :a e 1) (catch e 2) (finally 3))"),
+        ("(try 1 (catch :a e ", ") (catch e 2))"),
+        ("(prompt :a (control :a k ", "))"),
+        ("(binding [*a* ", "] 1)"),
+        ("(for [x ", " y [1] :when x :let [[z] x]] z)"),
+        ("(doseq [x [1]] ", ")"),
+        ("(case ", " 1 2 (3 4) 5 6)"),
+        ("(cond 1 ", ")"),
+        ("(if-let [x ", "] 1 2)"),
+        ("(some-> ", " f (g 1))"),
+        ("(-> ", " f)"),
+        ("(and 1 ", ")"),
+        ("`(a ~", ")"),
+        ("(yin/expansion m (m) ", ")"),
+        ("(m ", ")"),
+    ];
+    for (open, close) in openers {
+        let source =
+            format!("(defmacro m [x] `(do ~x)) {}1{}", open.repeat(120), close.repeat(120));
+        let error = Program::read("t", &source).err();
+        let is_depth = |error: &crate::Error| error.message.contains("nested deeper");
+        assert!(error.as_ref().is_none_or(is_depth), "{open}: {error:?}");
+    }
 }

@@ -177,6 +177,7 @@ impl Compiler<'_> {
                     return Ok(vec![self.code.len() - 1]);
                 }
             }
+            Node::Expansion { body, .. } => return self.branch(*body),
             Node::Let { names, values, body } => {
                 let height = self.locals.len();
                 self.let_names(names, values)?;

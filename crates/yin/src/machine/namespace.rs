@@ -1,0 +1,53 @@
+//! Loading what a program needs: the programs of other namespaces, from the database.
+
+use std::sync::Arc;
+
+use datom::{Symbol, Word};
+
+use super::Machine;
+use crate::error::{Fault, Kind, Trouble};
+use crate::library;
+use crate::projection::Projection;
+
+impl Machine {
+    /// `(yin/ns 'own 'other ...)`: runs the forms of each other namespace that is not loaded yet.
+    /// Two namespaces may need each other: what is being loaded counts as loaded.
+    pub(super) fn namespace(&mut self, names: &[Word], at: u8, tail: bool) -> Result<(), Trouble> {
+        let Some(load) = self.projection.prelude_function("%load") else {
+            return Err(Trouble::new(Kind::State, "the prelude has no `%load`"));
+        };
+        if self.projection.entries.get(load as usize).is_none_or(|entry| entry.pc == 0) {
+            self.compile(load)?;
+        }
+        let own = names.first().and_then(|&name| self.heap.name(name)).map(Symbol::from);
+        let mut forms = Vec::new();
+        let mut loaded = Vec::from_iter(own);
+        for &word in names.iter().skip(1) {
+            let Some(name) = self.heap.name(word).map(Symbol::from) else {
+                return Err(self.heap.wrong("ns", "names of namespaces", word));
+            };
+            if self.namespaces.contains(&name) || loaded.contains(&name) {
+                continue;
+            }
+            let program = library::find(&mut *self.facts, &name).map_err(|error| {
+                Trouble::Fault(Box::new(Fault {
+                    kind: error.kind,
+                    message: error.to_string(),
+                    help: error.help,
+                    value: None,
+                }))
+            })?;
+            self.shadow(&program);
+            let id = self.projection.add_program(Arc::new(program.clone()));
+            for &form in program.forms() {
+                let function = self.projection.form(id, form, name.as_str());
+                forms.push(Projection::plain(function));
+            }
+            loaded.push(name);
+        }
+        let forms = self.heap.vector(&forms)?;
+        self.invoke(Projection::plain(load), vec![forms], at, tail)?;
+        self.namespaces.extend(loaded);
+        Ok(())
+    }
+}
