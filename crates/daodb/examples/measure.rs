@@ -1,4 +1,5 @@
-//! Times the writing side: `cargo run --release -p daodb --example measure`.
+//! Times the writing side: `cargo run --release -p daodb --example measure [single] [bulk] [entities]
+//! [retract] [world]`, all of them by default.
 
 use std::time::Instant;
 
@@ -8,13 +9,29 @@ use datom::{Value, Word, edn};
 const PEOPLE: i64 = 20_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let memory = Database::memory()?;
-    single(&memory, "memory", 100_000)?;
-    let db = Database::memory()?;
-    bulk(&db, "memory")?;
-    retractions(&db)?;
-    entities(&Database::memory()?)?;
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let asks = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    if asks("single") {
+        single(&Database::memory()?, "memory", 100_000)?;
+    }
+    if asks("bulk") {
+        bulk(&Database::memory()?, "memory")?;
+    }
+    if asks("entities") {
+        entities(&Database::memory()?)?;
+    }
+    if asks("retract") {
+        let db = Database::memory()?;
+        bulk(&db, "memory")?;
+        retractions(&db)?;
+    }
+    if asks("world") {
+        world_on_disk()?;
+    }
+    Ok(())
+}
 
+fn world_on_disk() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let world = || {
         let folder = folder.path().join("process");

@@ -14,7 +14,7 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::function::{Function, Library};
 use crate::history::Transactions;
-use crate::log::{Frames, Writer};
+use crate::log::{Frames, Writer, seal};
 use crate::open::{self, Opening};
 use crate::options::{Durability, Options, TransactOptions};
 use crate::pending;
@@ -46,7 +46,7 @@ pub struct Database {
 
 struct Inner {
     core: Arc<Core>,
-    /// Drains in the background, once somebody does not wait for the disk.
+    /// Drains in the background, once somebody does not wait for the disk, and seals.
     drainer: Mutex<Option<JoinHandle<()>>>,
     opening: Opening,
 }
@@ -56,6 +56,8 @@ struct Core {
     store: Store,
     disk: Option<Disk>,
     durability: Durability,
+    /// Seals what is full.
+    seals: bool,
     turn: Turn,
     signal: Signal,
 }
@@ -72,12 +74,27 @@ struct Disk {
     writer: Writer,
 }
 
-/// Tells the drainer that there is something to drain, or that it shall end.
+/// Tells the background thread that there is something to do, or that it shall end.
 #[derive(Default)]
 struct Signal {
-    wanted: Mutex<bool>,
+    wanted: Mutex<Wanted>,
     changed: Condvar,
     stop: AtomicBool,
+    /// A segment of the log was begun, so the one before can be sealed.
+    sealable: AtomicBool,
+}
+
+/// What the background thread is to do.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    drain: bool,
+    seal: bool,
+}
+
+impl Wanted {
+    fn is_nothing(self) -> bool {
+        !self.drain && !self.seal
+    }
 }
 
 /// How far the log may fall behind before a writer that does not wait drains by itself.
@@ -99,6 +116,7 @@ impl Database {
             store,
             disk: Some(Disk { world, writer }),
             durability: options.durability,
+            seals: options.seals,
             turn: Turn::default(),
             signal: Signal::default(),
         };
@@ -121,7 +139,7 @@ impl Database {
         let store = Store::new(Slab::create(region)?, None)?;
         let durability = Durability::Process;
         let (turn, signal) = (Turn::default(), Signal::default());
-        let core = Core { store, disk: None, durability, turn, signal };
+        let core = Core { store, disk: None, durability, seals: false, turn, signal };
         Ok(Self::new(core, Opening { created: true, ..Opening::default() }))
     }
 
@@ -192,10 +210,13 @@ impl Database {
                 core.drain(report.t)
             }
             Durability::Process => {
-                self.drain_soon();
+                self.work_soon(|wanted| wanted.drain = true);
                 Ok(())
             }
         };
+        if core.signal.sealable.swap(false, Ordering::Relaxed) {
+            self.work_soon(|wanted| wanted.seal = true);
+        }
         match made {
             Ok(()) => Ok(report),
             Err(why) => Err(Error::NotDurable { t: report.t, why: Box::new(why) }),
@@ -324,7 +345,7 @@ impl Database {
         let core = &self.inner.core;
         let published = core.store.publish_frame(frame, self.durable_t())?;
         if published && core.disk.is_some() {
-            self.drain_soon();
+            self.work_soon(|wanted| wanted.drain = true);
         }
         Ok(published)
     }
@@ -333,19 +354,31 @@ impl Database {
         self.inner.core.store.slab()
     }
 
-    /// Has the background thread drain, which is started the first time.
-    fn drain_soon(&self) {
+    /// The folder of the log; `None` for a database in memory.
+    pub(crate) fn log_folder(&self) -> Option<&Path> {
+        self.inner.core.disk.as_ref().map(|disk| disk.writer.folder())
+    }
+
+    /// Whether a process is writing the log.
+    pub(crate) fn lease_is_held(&self) -> Result<bool, Error> {
+        let disk = self.inner.core.disk.as_ref();
+        Ok(disk.map_or(Ok(false), |disk| disk.writer.is_leased())?)
+    }
+
+    /// Has the background thread work, which is started the first time.
+    fn work_soon(&self, want: impl FnOnce(&mut Wanted)) {
         let mut drainer = self.inner.drainer.lock().unwrap_or_else(PoisonError::into_inner);
         if drainer.is_none() {
             let core = self.inner.core.clone();
             let thread = thread::Builder::new().name("daodb-log".into());
-            *drainer = thread.spawn(move || core.drain_always()).ok();
+            *drainer = thread.spawn(move || core.work_always()).ok();
         }
         drop(drainer);
         let signal = &self.inner.core.signal;
         let mut wanted = signal.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*wanted {
-            *wanted = true;
+        let idle = wanted.is_nothing();
+        want(&mut wanted);
+        if idle {
             signal.changed.notify_one();
         }
     }
@@ -402,24 +435,33 @@ impl Core {
         let frames: Vec<Vec<u8>> = frames.iter().map(|frame| frame.bytes.to_vec()).collect();
         // The disk takes its time: meanwhile nothing should be held back from reuse.
         drop(snapshot);
-        Ok(lead.append(&frames)?)
+        if lead.append(&frames)? && self.seals {
+            self.signal.sealable.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
-    fn drain_always(&self) {
+    fn work_always(&self) {
         let signal = &self.signal;
         loop {
             let mut wanted = signal.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-            while !*wanted && !signal.stop.load(Ordering::Acquire) {
+            while wanted.is_nothing() && !signal.stop.load(Ordering::Acquire) {
                 wanted = signal.changed.wait(wanted).unwrap_or_else(PoisonError::into_inner);
             }
-            *wanted = false;
+            let Wanted { drain, seal } = std::mem::take(&mut *wanted);
             drop(wanted);
             if signal.stop.load(Ordering::Acquire) {
                 return;
             }
-            // A failure shows to the next who waits for the disk; until then the frames are safe
-            // in the region.
-            let _ = self.store.db().and_then(|db| self.drain(db.basis()));
+            if drain {
+                // A failure shows to the next who waits for the disk; until then the frames are
+                // safe in the region.
+                let _ = self.store.db().and_then(|db| self.drain(db.basis()));
+            }
+            if seal || signal.sealable.swap(false, Ordering::Relaxed) {
+                // What cannot be sealed now stays as it is, and is tried again with the next.
+                let _ = self.disk.as_ref().map(|disk| seal::seal_all(disk.writer.folder()));
+            }
         }
     }
 }

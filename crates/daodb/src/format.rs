@@ -7,7 +7,7 @@ use eve::{Addr, Read};
 
 use crate::database::Database;
 use crate::index::Index;
-use crate::log::{Link, Position, durable, segment};
+use crate::log::{Link, Position, durable, seal, segment};
 use crate::{builtin, pending};
 
 const DOCUMENT: &str = include_str!("../../../docs/format.md");
@@ -49,6 +49,23 @@ fn a_segment_begins_as_documented() {
     assert_eq!(header[24..56], [7; 32]);
     assert_eq!(header[56..], blake3::hash(&header[..56]).as_bytes()[..8]);
     assert!(segment::path("".as_ref(), 42).to_string_lossy().ends_with("0000042.frames"));
+}
+
+#[test]
+fn a_sealed_segment_begins_as_documented() {
+    let header = seal::header(42, 1 << 20);
+    assert!(section().contains("0 | magic \"DAODBzst\" ") && header.starts_with(b"DAODBzst"));
+    assert!(section().contains("8 | version, 1        | header bytes, 40  |"));
+    assert_eq!(header[8..16], [1, 0, 0, 0, 40, 0, 0, 0]);
+    assert!(section().contains("24 | bytes of the segment                  |"));
+    assert_eq!(
+        (&header[16..24], &header[24..32]),
+        (&[42, 0, 0, 0, 0, 0, 0, 0][..], &(1_u64 << 20).to_le_bytes()[..])
+    );
+    assert_eq!(header[32..], blake3::hash(&header[..32]).as_bytes()[..8]);
+    assert!(section().contains("at most 1,024 times its sealed file"));
+    assert_eq!(seal::RATIO_MAX, 1_024);
+    assert!(section().contains(&format!("as `{}` instead of `{}`", seal::SUFFIX, segment::SUFFIX)));
 }
 
 #[test]

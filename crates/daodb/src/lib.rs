@@ -21,6 +21,7 @@
 
 mod apply;
 pub mod attribute;
+mod backup;
 pub mod builtin;
 mod clock;
 mod database;
@@ -48,14 +49,17 @@ mod record;
 mod report;
 mod schema;
 mod statistics;
+mod stats;
 mod store;
 mod trace;
 mod transact;
+mod upkeep;
 mod verify;
 mod with;
 mod world;
 
 pub use attribute::{Attribute, Cardinality, Elements, Unique, ValueType};
+pub use backup::Backup;
 pub use database::Database;
 pub use datoms::Datoms;
 pub use db::Db;
@@ -74,6 +78,7 @@ pub use query::{
 };
 pub use report::Report;
 pub use statistics::AttributeStatistics;
+pub use stats::{Stats, Tier};
 pub use verify::Verification;
 
 #[cfg(doctest)]

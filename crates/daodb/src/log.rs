@@ -8,12 +8,17 @@
 //! 4. After a write that could not be undone, or a failed sync, nobody knows what is on disk: the
 //!    handle refuses further writes.
 //! 5. A reader is only ever told of durable frames.
-//! 6. Only what was never told of can be torn. How far that was told is written down beside the
+//! 6. A segment that another one follows may be sealed (compressed) and moved to a cold folder, by
+//!    anybody at any time: whoever reads finds it.
+//! 7. Only what was never told of can be torn. How far that was told is written down beside the
 //!    segments; what fails in front of it is damage: it is refused and nothing is changed, unless
 //!    the region still has the frames or somebody accepts the loss.
 
+pub(crate) mod cold;
 pub(crate) mod durable;
+pub(crate) mod seal;
 pub(crate) mod segment;
+pub(crate) mod source;
 mod survey;
 mod writer;
 

@@ -55,6 +55,8 @@ pub struct Options {
     pub region_bytes_max: u64,
     /// A segment of the log is closed when it has this many bytes.
     pub segment_bytes_max: u64,
+    /// Whether segments that are full are compressed in the background.
+    pub seals: bool,
     /// Whether a world opens whose log lost transactions that were on the disk: see
     /// [`Options::accept_loss`].
     pub accept_loss: bool,
@@ -69,6 +71,7 @@ impl Default for Options {
             durability: Durability::Disk,
             region_bytes_max: 1 << 40,
             segment_bytes_max: 32 << 20,
+            seals: true,
             accept_loss: false,
             progress: None,
         }
@@ -98,6 +101,13 @@ impl Options {
     #[must_use]
     pub fn segment_bytes_max(self, segment_bytes_max: u64) -> Self {
         Self { segment_bytes_max, ..self }
+    }
+
+    /// Whether segments that are full are compressed in the background by this handle. What is
+    /// compressed is read all the same, by every handle.
+    #[must_use]
+    pub fn seals(self, seals: bool) -> Self {
+        Self { seals, ..self }
     }
 
     /// The most bytes that the shared memory of a new world can ever have.
@@ -133,6 +143,7 @@ impl fmt::Debug for Options {
             .field("durability", &self.durability)
             .field("region_bytes_max", &self.region_bytes_max)
             .field("segment_bytes_max", &self.segment_bytes_max)
+            .field("seals", &self.seals)
             .field("accept_loss", &self.accept_loss)
             .field("progress", &self.progress.is_some())
             .finish()

@@ -14,15 +14,18 @@
 //! 2. Bytes once written are never changed, and a file only ever loses a tail that no reader was
 //!    ever told of, or that is damaged and whose loss was accepted.
 //! 3. All numbers are little-endian.
+//! 4. A segment that another one follows may be *sealed*: compressed, under another name, possibly in
+//!    another folder. What is read of it is the same, and so are the places in it.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::collections::BTreeSet;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use datom::Frame;
 use datom::frame::Header;
 
-use super::Link;
+use super::source::Source;
+use super::{Link, cold, seal};
 use crate::error::WorldError;
 
 const MAGIC: [u8; 8] = *b"DAODBlog";
@@ -30,7 +33,7 @@ const VERSION: u32 = 1;
 /// Bytes of a segment's header.
 pub(crate) const HEADER_BYTES: usize = 64;
 const CHECKED_BYTES: usize = 56;
-const SUFFIX: &str = ".frames";
+pub(crate) const SUFFIX: &str = ".frames";
 const DIGITS: usize = 20;
 
 /// The header of a segment that goes on after `link`.
@@ -72,16 +75,29 @@ fn read_header(bytes: &[u8; HEADER_BYTES]) -> Result<Link, &'static str> {
 
 /// The path of the segment whose first frame is `first_t`.
 pub(crate) fn path(folder: &Path, first_t: u64) -> PathBuf {
-    folder.join(format!("{first_t:0DIGITS$}{SUFFIX}"))
+    path_as(folder, first_t, SUFFIX)
 }
 
-/// The segments of a folder by their first `t`, ascending.
+/// The segments of a log by their first `t`, ascending, however they are kept.
 pub(crate) fn list(folder: &Path) -> Result<Vec<u64>, WorldError> {
+    let mut segments: BTreeSet<u64> = named(folder, SUFFIX)?.into_iter().collect();
+    segments.extend(named(folder, seal::SUFFIX)?);
+    segments.extend(cold::manifest(folder)?.iter().map(|entry| entry.first_t));
+    Ok(segments.into_iter().collect())
+}
+
+/// The path of the segment whose first frame is `first_t`, with another suffix than [`path`] has.
+pub(crate) fn path_as(folder: &Path, first_t: u64, suffix: &str) -> PathBuf {
+    folder.join(format!("{first_t:0DIGITS$}{suffix}"))
+}
+
+/// The first `t` of every file of a folder that is named for one and ends in `suffix`.
+pub(crate) fn named(folder: &Path, suffix: &str) -> Result<Vec<u64>, WorldError> {
     let failed = |source| WorldError::io(folder, "list the log", source);
     let mut segments = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(SUFFIX));
+        let number = name.to_str().and_then(|name| name.strip_suffix(suffix));
         if let Some(number) = number.filter(|number| number.len() == DIGITS)
             && let Ok(first_t) = number.parse()
         {
@@ -111,12 +127,9 @@ pub(crate) struct Bad {
 
 /// Reads a segment from its beginning.
 pub(crate) struct Reader {
-    path: PathBuf,
-    file: BufReader<File>,
+    source: Source,
     /// Where the next frame begins.
     at: u64,
-    /// Bytes of the file.
-    length: u64,
     /// The last frame that was read.
     link: Link,
 }
@@ -124,43 +137,57 @@ pub(crate) struct Reader {
 impl Reader {
     /// Opens the segment that goes on after `link`. `Err(Bad)` within: it does not.
     pub(crate) fn open(folder: &Path, link: Link) -> Result<Result<Self, Bad>, WorldError> {
-        Self::open_at(path(folder, link.t + 1), Some(link))
+        Self::open_at(folder, link.t + 1, Some(link))
     }
 
     /// Opens a segment wherever it goes on.
     pub(crate) fn open_any(folder: &Path, first_t: u64) -> Result<Result<Self, Bad>, WorldError> {
-        Self::open_at(path(folder, first_t), None)
+        Self::open_at(folder, first_t, None)
     }
 
-    fn open_at(path: PathBuf, expected: Option<Link>) -> Result<Result<Self, Bad>, WorldError> {
-        let failed = |source| WorldError::io(&path, "open a segment of the log", source);
-        let file = File::open(&path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        let mut file = BufReader::with_capacity(1 << 16, file);
-        let bad = |what: &str| Ok(Err(Bad { at: 0, what: what.into() }));
+    fn open_at(
+        folder: &Path,
+        first_t: u64,
+        expected: Option<Link>,
+    ) -> Result<Result<Self, Bad>, WorldError> {
+        let mut source = match Source::open(folder, first_t)? {
+            Ok(source) => source,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        let bad = |what: String| Ok(Err(Bad { at: 0, what }));
         let mut bytes = [0; HEADER_BYTES];
-        if length < HEADER_BYTES as u64 {
-            return bad("the segment is shorter than its header");
+        if source.length < HEADER_BYTES as u64 {
+            return bad("the segment is shorter than its header".into());
         }
-        file.read_exact(&mut bytes).map_err(failed)?;
+        if let Err(error) = source.read_exact(&mut bytes) {
+            return source.damage(error).map(|what| Err(Bad { at: 0, what }));
+        }
         let link = match read_header(&bytes) {
             Ok(link) => link,
-            Err(what) => return bad(what),
+            Err(what) => return bad(what.into()),
         };
         if expected.is_some_and(|expected| expected != link) {
-            return bad("the segment does not go on where the one before ends");
+            return bad("the segment does not go on where the one before ends".into());
         }
-        Ok(Ok(Self { path, file, at: HEADER_BYTES as u64, length, link }))
+        Ok(Ok(Self { source, at: HEADER_BYTES as u64, link }))
     }
 
-    /// Goes on reading at `at`, which is right behind the frame that `link` names.
-    pub(crate) fn resume(path: &Path, at: u64, link: Link) -> Result<Self, WorldError> {
-        let failed = |source| WorldError::io(path, "open a segment of the log", source);
-        let mut file = File::open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        file.seek(SeekFrom::Start(at)).map_err(failed)?;
-        let file = BufReader::with_capacity(1 << 16, file);
-        Ok(Self { path: path.to_path_buf(), file, at, length: length.max(at), link })
+    /// Goes on reading a segment at `at`, which is right behind the frame that `link` names.
+    pub(crate) fn resume(
+        folder: &Path,
+        first_t: u64,
+        at: u64,
+        link: Link,
+    ) -> Result<Result<Self, Bad>, WorldError> {
+        let mut source = match Source::open(folder, first_t)? {
+            Ok(source) => source,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        source.length = source.length.max(at);
+        if let Err(error) = source.skip(at) {
+            return source.damage(error).map(|what| Err(Bad { at: 0, what }));
+        }
+        Ok(Ok(Self { source, at, link }))
     }
 
     /// Where the next frame begins.
@@ -175,13 +202,15 @@ impl Reader {
 
     /// Reads on. After anything but a frame the reader is at its end.
     pub(crate) fn next(&mut self) -> Result<Item, WorldError> {
-        let left = self.length - self.at;
+        let left = self.source.length - self.at;
         if left == 0 {
             return Ok(Item::End);
         }
         let bad = |at: u64, what: String| Ok(Item::Bad(Bad { at, what }));
         let mut bytes = vec![0; (Header::BYTES as u64).min(left) as usize];
-        self.read(&mut bytes)?;
+        if let Err(error) = self.source.read_exact(&mut bytes) {
+            return self.damage(error);
+        }
         let header = match Header::decode(&bytes) {
             Ok(header) => header,
             Err(error) => return bad(self.at, error.to_string()),
@@ -198,14 +227,16 @@ impl Reader {
                 format!("frame {} does not follow frame {}", header.t, self.link.t),
             );
         }
-        // The header checked itself, and the file has as many bytes as it asks for.
+        // The header checked itself, and the segment has as many bytes as it asks for.
         let Ok(length) = usize::try_from(header.length) else {
             return bad(self.at, "a frame is larger than memory".into());
         };
         let read = bytes.len();
         bytes.resize(length.max(read), 0);
-        if let Some(rest) = bytes.get_mut(read..) {
-            self.file.read_exact(rest).map_err(|source| self.failed(source))?;
+        if let Some(rest) = bytes.get_mut(read..)
+            && let Err(error) = self.source.read_exact(rest)
+        {
+            return self.damage(error);
         }
         match Frame::decode(&bytes) {
             Ok((frame, _)) => {
@@ -217,17 +248,14 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, bytes: &mut [u8]) -> Result<(), WorldError> {
-        self.file.read_exact(bytes).map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: std::io::Error) -> WorldError {
-        WorldError::io(&self.path, "read a segment of the log", source)
+    fn damage(&self, error: io::Error) -> Result<Item, WorldError> {
+        let at = self.at;
+        self.source.damage(error).map(|what| Item::Bad(Bad { at, what }))
     }
 
     /// The path of the segment.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        &self.source.path
     }
 }
 

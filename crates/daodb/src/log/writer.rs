@@ -2,7 +2,7 @@
 
 mod settle;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use datom::frame::Header;
 
 use super::durable::Durable;
 use super::segment::{self, Bad, Item, Reader};
-use super::{Link, Mark, Position};
+use super::{Link, Mark, Position, source};
 use crate::error::{LogError, WorldError};
 pub(crate) use settle::{Ending, Trust};
 pub use settle::{Lost, Torn};
@@ -83,6 +83,20 @@ impl Writer {
         match self.poisoned.get() {
             Some(why) => Err(LogError::Poisoned { why: why.clone() }),
             None => Ok(()),
+        }
+    }
+
+    /// Whether somebody, in any process, is writing the log at this moment.
+    pub(crate) fn is_leased(&self) -> Result<bool, WorldError> {
+        let path = self.folder.join("lease");
+        let failed =
+            |source| WorldError::io(&path, "look whether the log is being written", source);
+        // An opened file of its own, lest it give up the lock of this handle.
+        let lease = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        match lease.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
 
@@ -171,8 +185,10 @@ impl Lead<'_> {
                 bad = self.read_segment()?;
             }
             let next = self.position.end.t + 1;
-            let path = segment::path(&self.writer.folder, next);
-            if bad.is_some() || self.position.segment == next || !exists(&path)? {
+            if bad.is_some()
+                || self.position.segment == next
+                || source::find(&self.writer.folder, next)?.is_none()
+            {
                 break;
             }
             self.position = Position { segment: next, offset: 0, ..self.position };
@@ -210,7 +226,12 @@ impl Lead<'_> {
         self.durable = Some(end);
     }
 
-    /// The file of the last segment.
+    /// Whether the last segment is there, but sealed: nothing can be appended to it.
+    fn is_sealed(&mut self) -> Result<bool, LogError> {
+        Ok(self.position.segment != 0 && self.open()?.is_none())
+    }
+
+    /// The file of the last segment, unless there is none or it is sealed.
     fn open(&mut self) -> Result<Option<&mut File>, LogError> {
         let first_t = self.position.segment;
         if first_t == 0 {
@@ -218,9 +239,16 @@ impl Lead<'_> {
         }
         if self.tail.segment.as_ref().is_none_or(|(open, _)| *open != first_t) {
             let path = segment::path(&self.writer.folder, first_t);
-            let file = OpenOptions::new().read(true).write(true).open(&path);
-            let file =
-                file.map_err(|source| WorldError::io(&path, "open a segment of the log", source))?;
+            let failed = |source| WorldError::io(&path, "open a segment of the log", source);
+            let file = match OpenOptions::new().read(true).write(true).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return match source::find(&self.writer.folder, first_t)? {
+                        Some(_) => Ok(None),
+                        None => Err(failed(error).into()),
+                    };
+                }
+                file => file.map_err(failed)?,
+            };
             self.tail.segment = Some((first_t, file));
             self.tail.reserved = 0;
         }
@@ -231,21 +259,25 @@ impl Lead<'_> {
     fn read_segment(&mut self) -> Result<Option<Bad>, LogError> {
         let Position { segment, offset, end } = self.position;
         let path = segment::path(&self.writer.folder, segment);
-        let Some(file) = self.open()? else { return Ok(None) };
         let failed = |source| WorldError::io(&path, "read a segment of the log", source);
-        let length = file.metadata().map_err(failed)?.len();
-        if length == offset && offset != 0 {
+        let length = match self.open()? {
+            Some(file) => Some(file.metadata().map_err(failed)?.len()),
+            None => None,
+        };
+        if length == Some(offset) && offset != 0 {
             return Ok(None);
         }
-        if length < offset {
+        if let Some(length) = length.filter(|length| *length < offset) {
             return Err(self.shrunk(offset - length)?);
         }
-        let mut reader = match offset {
-            0 => match Reader::open(&self.writer.folder, end)? {
-                Ok(reader) => reader,
-                Err(bad) => return Ok(Some(bad)),
-            },
-            at => Reader::resume(&path, at, end)?,
+        let folder = &self.writer.folder;
+        let reader = match offset {
+            0 => Reader::open(folder, end)?,
+            at => Reader::resume(folder, segment, at, end)?,
+        };
+        let mut reader = match reader {
+            Ok(reader) => reader,
+            Err(bad) => return Ok(Some(bad)),
         };
         loop {
             self.position.offset = reader.at();
@@ -259,13 +291,14 @@ impl Lead<'_> {
     }
 
     /// Appends encoded frames, which go on behind [`Lead::end`]. When this returns they are durable
-    /// and the mark says so.
-    pub(crate) fn append(&mut self, frames: &[Vec<u8>]) -> Result<(), LogError> {
+    /// and the mark says so. Answers whether a segment was begun behind another.
+    pub(crate) fn append(&mut self, frames: &[Vec<u8>]) -> Result<bool, LogError> {
+        let before = self.position.segment;
         let mut rest = frames;
         while !rest.is_empty() {
             let Position { segment, offset, .. } = self.position;
             let max = self.writer.segment_bytes_max.max(segment::HEADER_BYTES as u64 + 1);
-            if segment == 0 || offset >= max {
+            if segment == 0 || offset >= max || self.is_sealed()? {
                 self.begin()?;
                 continue;
             }
@@ -280,7 +313,7 @@ impl Lead<'_> {
             self.append_group(group)?;
             rest = left;
         }
-        Ok(())
+        Ok(before != 0 && before != self.position.segment)
     }
 
     fn append_group(&mut self, group: &[Vec<u8>]) -> Result<(), LogError> {
@@ -376,11 +409,6 @@ fn id(folder: &Path) -> Result<u64, WorldError> {
     std::fs::write(&fresh, format!("{id:016x}\n")).map_err(failed)?;
     std::fs::rename(&fresh, &path).map_err(failed)?;
     Ok(id)
-}
-
-fn exists(path: &Path) -> Result<bool, LogError> {
-    let found = path.try_exists();
-    found.map_err(|source| WorldError::io(path, "look for a segment of the log", source).into())
 }
 
 /// Takes room behind the end of a file without making it longer, where the system can.

@@ -84,7 +84,7 @@ pub(crate) const SCHEMA: &str = "
 
 /// A world with some transactions in small segments, closed.
 pub(crate) fn closed(folder: &Path) -> BTreeSet<Fact> {
-    let options = Options::new().segment_bytes_max(2_000);
+    let options = Options::new().segment_bytes_max(2_000).seals(false);
     let db = Database::open(folder, options).unwrap();
     transact(&db, SCHEMA);
     for number in 0..30 {

@@ -21,8 +21,10 @@ use std::path::{Path, PathBuf};
 use super::Lead;
 use crate::error::{LogError, WorldError};
 use crate::log::segment::{self, Bad, Item, Reader};
+use crate::log::source::{self, Kept};
 use crate::log::survey::{self, Whole};
 use crate::log::{Holding, Link, Position};
+use crate::log::{cold, seal};
 
 /// What was cut off the end of the log because it was no whole frame and had never been durable, or
 /// because the region has it. The bytes are kept.
@@ -134,9 +136,12 @@ impl Lead<'_> {
         let folder = &self.writer.folder;
         let mut later = segment::list(folder)?;
         later.retain(|&first_t| first_t > self.position.segment);
+        // Behind a damage of compressed bytes nothing is whole.
         let whole = match &bad {
-            Some(bad) => survey::whole_frames(&self.segment_path(), bad.at, end.t)?,
-            None => None,
+            Some(bad) if self.kept()?.is_some_and(|(kept, _)| kept == Kept::Plain) => {
+                survey::whole_frames(&self.segment_path(), bad.at, end.t)?
+            }
+            _ => None,
         };
         let by_file = self.durable.map(|durable| durable.end);
         let mut by_region = self.marked.map(|marked| marked.end.t);
@@ -233,7 +238,12 @@ impl Lead<'_> {
     }
 
     fn segment_path(&self) -> PathBuf {
-        segment::path(&self.writer.folder, self.position.segment)
+        let plain = || segment::path(&self.writer.folder, self.position.segment);
+        self.kept().ok().flatten().map_or_else(plain, |(_, path)| path)
+    }
+
+    fn kept(&self) -> Result<Option<(Kept, PathBuf)>, WorldError> {
+        source::find(&self.writer.folder, self.position.segment)
     }
 
     /// Cuts the segment at hand at its first bad byte. The bytes are copied aside first.
@@ -243,6 +253,9 @@ impl Lead<'_> {
         let failed = |source| WorldError::io(&path, "cut the end of the log off", source);
         let name = format!("{why}-after-{good_through}-at-{}", bad.at);
         let kept = self.free_name(&name).map_err(failed)?;
+        if self.kept()?.is_some_and(|(kept, _)| kept != Kept::Plain) {
+            return self.unseal(bad, kept);
+        }
         let bytes = copy_tail(&path, bad.at, &kept).map_err(failed)?;
         self.sync_folder()?;
         if let Some(file) = self.open()? {
@@ -259,8 +272,37 @@ impl Lead<'_> {
         Ok(Torn { segment: path, at: bad.at, bytes, what: bad.what, kept, good_through })
     }
 
+    /// As [`Lead::cut`], of a segment that is sealed: its readable beginning is a plain one again.
+    fn unseal(&mut self, bad: Bad, kept: PathBuf) -> Result<Torn, LogError> {
+        let (folder, first_t) = (&self.writer.folder, self.position.segment);
+        let segment = self.segment_path();
+        let failed = |source| WorldError::io(&segment, "put a sealed segment aside", source);
+        let sealed = segment::path_as(folder, first_t, seal::SUFFIX);
+        if segment != sealed {
+            fs::copy(&segment, &sealed).map_err(failed)?;
+            cold::forget_from(folder, first_t)?;
+        }
+        let bytes = fs::metadata(&sealed).map_err(failed)?.len();
+        seal::unseal(folder, first_t, bad.at, &kept).map_err(failed)?;
+        self.position.offset = bad.at;
+        if bad.at == 0 {
+            self.position.segment = 0;
+        }
+        let good_through = self.position.end.t;
+        Ok(Torn { segment, at: bad.at, bytes, what: bad.what, kept, good_through })
+    }
+
     fn set_segment_aside(&mut self, first_t: u64) -> Result<PathBuf, LogError> {
-        let path = segment::path(&self.writer.folder, first_t);
+        let folder = &self.writer.folder;
+        let path = match source::find(folder, first_t)? {
+            // Its file stays where it is, and nothing names it any more.
+            Some((Kept::Cold, path)) => {
+                cold::forget_from(folder, first_t)?;
+                return Ok(path);
+            }
+            Some((_, path)) => path,
+            None => segment::path(folder, first_t),
+        };
         let failed = |source| WorldError::io(&path, "set a segment of the log aside", source);
         let name = format!("lost-after-{}-segment-{first_t}", self.position.end.t);
         let kept = self.free_name(&name).map_err(failed)?;

@@ -1,0 +1,42 @@
+//! Work on the log that nobody waits for: sealing segments, and moving them to a cold folder.
+//!
+//! Neither holds the log's lease or any lock that a commit takes: commits go on meanwhile.
+
+use std::path::Path;
+
+use crate::database::Database;
+use crate::error::Error;
+use crate::log::{cold, seal};
+
+impl Database {
+    /// Compresses every segment of the log that another one follows. Answers how many: 0 when
+    /// another process is at it, or the database is in memory.
+    ///
+    /// It happens by itself in the background when a segment is full; this is for whoever wants it
+    /// now. Reads and writes each segment once.
+    ///
+    /// # Errors
+    /// When a segment cannot be read or the disk is full. Nothing is lost then.
+    pub fn seal(&self) -> Result<u64, Error> {
+        match self.log_folder() {
+            Some(folder) => Ok(seal::seal_all(folder)?),
+            None => Ok(0),
+        }
+    }
+
+    /// Seals the log and moves the segments that hold nothing after transaction `last_t` to another
+    /// folder, on a larger or cheaper disk, where they are read from then on. Answers how many were
+    /// moved.
+    ///
+    /// The folder belongs to this world's log alone. Files in it are named for the hash of their
+    /// bytes and never changed; a numbered manifest lists them.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, when the folder is another log's, or when this log has
+    /// cold segments elsewhere. Nothing is lost then.
+    pub fn freeze(&self, folder: impl AsRef<Path>, last_t: u64) -> Result<u64, Error> {
+        let Some(log) = self.log_folder() else { return Ok(0) };
+        seal::seal_all(log)?;
+        Ok(cold::freeze(log, folder.as_ref(), last_t.min(self.durable_t()))?)
+    }
+}
