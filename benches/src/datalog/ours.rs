@@ -99,8 +99,8 @@ pub fn prepare(case: &Case) -> Result<(Query, Vec<Input>), Error> {
 pub fn fetch(answer: &Answer) -> usize {
     match answer {
         Answer::Relation { rows, .. } => {
-            for row in rows {
-                for value in row {
+            for row in rows.iter() {
+                for value in row.iter() {
                     std::hint::black_box(value);
                 }
             }

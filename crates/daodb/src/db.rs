@@ -19,6 +19,7 @@ use crate::function::Functions;
 use crate::index::Index;
 use crate::lookup::Basis;
 use crate::overlay::Memory;
+use crate::query::Columns;
 use crate::record::Record;
 use crate::schema::Schema;
 
@@ -36,6 +37,8 @@ pub(crate) struct State {
     pub(crate) schema: Arc<Schema>,
     /// What its transactions can call.
     pub(crate) functions: Arc<Functions>,
+    /// What queries of it made.
+    pub(crate) columns: Arc<Columns>,
 }
 
 impl State {

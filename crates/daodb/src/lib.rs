@@ -74,7 +74,7 @@ pub use options::{Create, Durability, OnProgress, Options, Progress, TransactOpt
 pub use overlay::Memory;
 pub use query::{
     Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Input, Limits, Place, Query, QueryError,
-    query,
+    Row, Rows, query,
 };
 pub use report::Report;
 pub use statistics::AttributeStatistics;

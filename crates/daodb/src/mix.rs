@@ -13,7 +13,7 @@ pub(crate) type WordHashMap<K, V> = HashMap<K, V, Mix>;
 pub(crate) type WordHashSet<K> = HashSet<K, Mix>;
 
 /// Makes hashers of this process.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Mix(u64);
 
 impl Default for Mix {

@@ -17,21 +17,25 @@
 mod aggregate;
 mod answer;
 mod ast;
+mod column;
 mod demand;
+mod distinct;
 mod env;
 mod error;
 mod explain;
 mod function;
-mod leap;
+mod group;
 mod limits;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod naive;
+mod pairs;
 mod parse;
 mod plan;
 mod program;
 mod relation;
+mod rows;
 mod run;
 mod source;
 mod space;
@@ -52,16 +56,18 @@ pub use self::answer::Answer;
 pub use self::error::{ErrorKind, Place, QueryError};
 pub use self::explain::{ExplainedStep, Explanation};
 pub use self::limits::{Cancel, Limits};
+pub use self::rows::{Row, Rows};
 pub use self::view::{Input, query};
 
+pub(crate) use self::column::Columns;
 pub(crate) use self::limits::Watch;
 #[cfg(test)]
 pub(crate) use self::memory::Memory;
 pub(crate) use self::plan::unknown_attribute;
 pub(crate) use self::source::{Reader, Source};
 
-use self::answer::Distinct;
 use self::ast::{Binding, Clause, ClauseKind, Find, Input as Expected, PatternRef, Term, Var};
+use self::distinct::Distinct;
 use self::env::{Data, Env};
 use self::parse::Parsed;
 use self::plan::{Planner, Scope};
@@ -291,7 +297,9 @@ impl<'q, 's> Run<'q, 's> {
     /// The distinct rows.
     fn rows(&self, plan: &Plan<'s>) -> Result<Vec<u64>, QueryError> {
         self.env.watch.tick()?;
-        let mut distinct = Distinct::new(self.width());
+        let vars: Vec<Var> = self.vars().collect();
+        let known = plan.is_distinct(&vars, self.constants.keys());
+        let mut distinct = Distinct::new(self.width(), known);
         if self.empty {
             return Ok(Vec::new());
         }
@@ -301,7 +309,6 @@ impl<'q, 's> Run<'q, 's> {
                 *place = *word;
             }
         }
-        let vars: Vec<Var> = self.vars().collect();
         run::run(&self.env, plan, plan.width, &row, &mut |rows| {
             for row in rows.chunks_exact(plan.width) {
                 distinct.push(vars.iter().map(|var| row.get(*var).copied().unwrap_or(0)));
@@ -309,7 +316,7 @@ impl<'q, 's> Run<'q, 's> {
             Ok(())
         })?;
         self.env.watch.rows(distinct.rows())?;
-        Ok(distinct.finish())
+        Ok(distinct.finish(answer::wants_order(self.parsed)))
     }
 
     fn answer(&mut self) -> Result<Answer, QueryError> {

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::function::Functions;
 use crate::log::{Holding, Link, Mark, Position};
 use crate::pending;
+use crate::query::Columns;
 use crate::record::Record;
 use crate::report::Report;
 use crate::schema::Schema;
@@ -31,6 +32,8 @@ pub(crate) struct Store {
     keeps_frames: bool,
     /// The schema that was used last, by the `t` that made it.
     schema: Mutex<Option<(u64, Arc<Schema>)>>,
+    /// What queries made of the state that was read last, by its `t`.
+    columns: Mutex<(u64, Arc<Columns>)>,
     /// Writers that lost a race wait here for each other.
     queue: Mutex<()>,
     /// Which log the region's mark must be of.
@@ -46,6 +49,7 @@ impl Store {
             slab,
             keeps_frames: log_id.is_none(),
             schema: Mutex::new(None),
+            columns: Mutex::default(),
             queue: Mutex::new(()),
             log_id: log_id.unwrap_or(0),
             functions: Arc::default(),
@@ -81,7 +85,16 @@ impl Store {
         let record = Record::read(&snapshot, snapshot.root())?;
         let schema = self.schema(&snapshot, &record)?;
         let functions = self.functions.clone();
-        Ok(Arc::new(State { memory: snapshot.into(), record, schema, functions }))
+        let columns = self.columns(record.t);
+        Ok(Arc::new(State { memory: snapshot.into(), record, schema, functions, columns }))
+    }
+
+    fn columns(&self, t: u64) -> Arc<Columns> {
+        let mut kept = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.0 != t {
+            *kept = (t, Arc::default());
+        }
+        kept.1.clone()
     }
 
     fn schema(&self, snapshot: &Snapshot, record: &Record) -> Result<Arc<Schema>, Error> {

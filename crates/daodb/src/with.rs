@@ -100,6 +100,7 @@ pub(crate) fn speculate(
         record,
         schema: next.schema,
         functions: before.functions.clone(),
+        columns: Arc::default(),
     };
     Ok((datoms, Db::new(Arc::new(state))))
 }

@@ -22,7 +22,8 @@ pub(crate) fn entity(db: &Db, entity: u64) -> Result<Value, Box<Fault>> {
 /// An answer as it is shown. Rows that have no order of their own are shown in that of their values.
 pub(crate) fn of_answer(answer: Answer) -> Output {
     match answer {
-        Answer::Relation { columns, mut rows, ordered, .. } => {
+        Answer::Relation { columns, rows, ordered, .. } => {
+            let mut rows: Vec<Vec<Value>> = rows.iter().map(|row| row.to_vec()).collect();
             if !ordered {
                 rows.sort();
             }

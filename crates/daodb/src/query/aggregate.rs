@@ -118,7 +118,7 @@ impl Aggregate {
         match self {
             Self::Count => return Ok(length(words.len())),
             Self::CountDistinct => return Ok(length(distinct(words).len())),
-            Self::Sum | Self::Min | Self::Max => {
+            Self::Sum | Self::Avg | Self::Min | Self::Max => {
                 if let Some(quick) = self.of_integers(words) {
                     return Ok(quick);
                 }
@@ -142,7 +142,7 @@ impl Aggregate {
         })
     }
 
-    /// Sum, min and max where every word is an inline integer: no value is made.
+    /// Sum, mean, min and max where every word is an inline integer: no value is made.
     fn of_integers(self, words: &[u64]) -> Option<Value> {
         let mut total: i64 = 0;
         let (mut least, mut most) = (u64::MAX, 0);
@@ -153,6 +153,7 @@ impl Aggregate {
         }
         match self {
             Self::Sum => Some(Value::Int(total)),
+            Self::Avg => divide(&Value::Int(total), words.len()).ok().map(Value::Float),
             Self::Min => Word::from_raw(least).as_int().map(Value::Int),
             _ => Word::from_raw(most).as_int().map(Value::Int),
         }

@@ -8,7 +8,9 @@ use datom::Value;
 use super::ast::{Find, Shape};
 use super::env::Env;
 use super::error::Error;
+use super::group;
 use super::parse::Parsed;
+use super::rows::Rows;
 use crate::pull::Pattern;
 
 /// The answer to a query.
@@ -20,7 +22,7 @@ pub enum Answer {
         /// The names of the columns, as written in `:find`.
         columns: Vec<String>,
         /// The rows.
-        rows: Vec<Vec<Value>>,
+        rows: Rows,
         /// The keys of `:keys`, `:strs` or `:syms`.
         keys: Option<Vec<Value>>,
         /// Whether rows are a sequence and not a set: aggregates, pulls, `:order-by`, `:limit`.
@@ -44,13 +46,13 @@ impl Answer {
     /// vector, a vector or nil, a value or nil. With `:keys` rows are maps.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        let shaped = |row: &[Value], keys: &Option<Vec<Value>>| match keys {
-            Some(keys) => Value::Map(keys.iter().cloned().zip(row.iter().cloned()).collect()),
-            None => Value::Vector(row.to_vec()),
+        let shaped = |row: Vec<Value>, keys: &Option<Vec<Value>>| match keys {
+            Some(keys) => Value::Map(keys.iter().cloned().zip(row).collect()),
+            None => Value::Vector(row),
         };
         match self {
             Answer::Relation { rows, keys, ordered, .. } => {
-                let rows = rows.iter().map(|row| shaped(row, keys));
+                let rows = rows.iter().map(|row| shaped(row.to_vec(), keys));
                 if *ordered {
                     Value::Vector(rows.collect())
                 } else {
@@ -58,7 +60,7 @@ impl Answer {
                 }
             }
             Answer::Collection(values) => Value::Vector(values.clone()),
-            Answer::Tuple { row, keys } => row.as_ref().map_or(Value::Nil, |row| shaped(row, keys)),
+            Answer::Tuple { row, keys } => row.clone().map_or(Value::Nil, |row| shaped(row, keys)),
             Answer::Scalar(value) => value.clone().unwrap_or(Value::Nil),
         }
     }
@@ -81,65 +83,6 @@ impl Answer {
     }
 }
 
-/// Collects rows of words and keeps the distinct ones.
-pub(crate) struct Distinct {
-    width: usize,
-    words: Vec<u64>,
-    /// Words at which duplicates are thrown out next.
-    next: usize,
-}
-
-/// Words held before duplicates are thrown out for the first time.
-const HELD_MIN: usize = if cfg!(test) { 8 } else { 1 << 16 };
-
-impl Distinct {
-    pub(crate) fn new(width: usize) -> Self {
-        Self { width: width.max(1), words: Vec::new(), next: HELD_MIN }
-    }
-
-    pub(crate) fn push(&mut self, row: impl Iterator<Item = u64>) {
-        let base = self.words.len();
-        self.words.extend(row);
-        self.words.resize(base + self.width, 0);
-        if self.words.len() >= self.next {
-            self.sort();
-            self.next = (2 * self.words.len()).max(HELD_MIN);
-        }
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.words.len() / self.width
-    }
-
-    fn sort(&mut self) {
-        macro_rules! widths {
-            ($($n:literal)*) => {
-                match self.width {
-                    $($n => {
-                        let mut rows = self.words.as_chunks::<$n>().0.to_vec();
-                        rows.sort_unstable();
-                        rows.dedup();
-                        self.words = rows.into_flattened();
-                    })*
-                    width => {
-                        let mut rows: Vec<&[u64]> = self.words.chunks_exact(width).collect();
-                        rows.sort_unstable();
-                        rows.dedup();
-                        self.words = rows.concat();
-                    }
-                }
-            };
-        }
-        widths!(1 2 3 4 5 6 7 8);
-    }
-
-    /// The distinct rows, in the order of their words.
-    pub(crate) fn finish(mut self) -> Vec<u64> {
-        self.sort();
-        self.words
-    }
-}
-
 /// Makes the answer of distinct rows of the `:find` and then the `:with` variables.
 pub(crate) fn answer(
     env: &Env<'_>,
@@ -151,21 +94,26 @@ pub(crate) fn answer(
     let width = (columns + parsed.with.len()).max(1);
     let aggregated = parsed.find.iter().any(|find| matches!(find, Find::Aggregate { .. }));
     let pulled = parsed.find.iter().any(|find| matches!(find, Find::Pull { .. }));
-    let mut rows = if aggregated {
-        grouped(env, parsed, patterns, &words, width)?
-    } else {
-        let rows: Vec<&[u64]> = words.chunks_exact(width).collect();
-        plain(env, parsed, patterns, rows)?
-    };
     let limited = parsed.limit.is_some() || parsed.offset > 0;
-    if aggregated || pulled {
+    let rows = if aggregated || pulled {
+        let mut rows = if aggregated {
+            grouped(env, parsed, patterns, &words, width)?
+        } else {
+            let rows = words.chunks_exact(width);
+            rows.map(|row| values(env, parsed, patterns, row)).collect::<Result<_, _>>()?
+        };
         order_values(parsed, &mut rows, limited);
-    }
-    if limited && (aggregated || pulled) {
-        rows =
-            rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX)).collect();
-    }
-    let one = |rows: Vec<Vec<Value>>| rows.into_iter().next();
+        let rows = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
+        Rows::from_values(columns, rows.collect())
+    } else {
+        let words = if limited || !parsed.order.is_empty() {
+            ordered(env, parsed, &words, width)?
+        } else {
+            words
+        };
+        Rows::new(&env.space, words, width, columns)?
+    };
+    let one = |rows: &Rows| rows.get(0).map(|row| row.to_vec());
     Ok(match parsed.shape {
         Shape::Relation => Answer::Relation {
             columns: parsed.find.iter().map(|find| column(parsed, find)).collect(),
@@ -173,12 +121,16 @@ pub(crate) fn answer(
             keys: parsed.keys.clone(),
             ordered: aggregated || pulled || limited || !parsed.order.is_empty(),
         },
-        Shape::Collection => {
-            Answer::Collection(rows.into_iter().filter_map(|row| row.into_iter().next()).collect())
-        }
-        Shape::Tuple => Answer::Tuple { row: one(rows), keys: parsed.keys.clone() },
-        Shape::Scalar => Answer::Scalar(one(rows).and_then(|row| row.into_iter().next())),
+        Shape::Collection => Answer::Collection(rows.into_column(0)),
+        Shape::Tuple => Answer::Tuple { row: one(&rows), keys: parsed.keys.clone() },
+        Shape::Scalar => Answer::Scalar(rows.get(0).map(|row| row.get(0))),
     })
+}
+
+/// Whether the rows of the answer come in an order that must not depend on the plan, though the
+/// query asks for none.
+pub(crate) fn wants_order(parsed: &Parsed) -> bool {
+    parsed.shape != Shape::Relation || parsed.find.iter().any(|find| !matches!(find, Find::Var(_)))
 }
 
 fn column(parsed: &Parsed, find: &Find) -> String {
@@ -190,30 +142,21 @@ fn column(parsed: &Parsed, find: &Find) -> String {
     }
 }
 
-/// Rows without aggregates: words are ordered and limited before any value is made.
-fn plain(
-    env: &Env<'_>,
-    parsed: &Parsed,
-    patterns: &[Option<(usize, Pattern)>],
-    mut rows: Vec<&[u64]>,
-) -> Result<Vec<Vec<Value>>, Error> {
-    let pulled = patterns.iter().any(Option::is_some);
-    let limited = parsed.limit.is_some() || parsed.offset > 0;
-    if !pulled && (limited || !parsed.order.is_empty()) {
-        let mut failed = None;
-        rows.sort_by(|a, b| {
-            order_words(env, parsed, a, b).unwrap_or_else(|error| {
-                failed.get_or_insert(error);
-                Ordering::Equal
-            })
-        });
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let kept = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
-        rows = kept.collect();
+/// The words of the rows that are shown, in their order: no value is made of any other.
+fn ordered(env: &Env<'_>, parsed: &Parsed, words: &[u64], width: usize) -> Result<Vec<u64>, Error> {
+    let mut rows: Vec<&[u64]> = words.chunks_exact(width).collect();
+    let mut failed = None;
+    rows.sort_by(|a, b| {
+        order_words(env, parsed, a, b).unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            Ordering::Equal
+        })
+    });
+    if let Some(error) = failed {
+        return Err(error);
     }
-    rows.into_iter().map(|row| values(env, parsed, patterns, row)).collect()
+    let shown = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
+    Ok(shown.flatten().copied().collect())
 }
 
 /// By the keys of `:order-by`, then by all columns: the order of rows never depends on the plan.
@@ -285,12 +228,8 @@ fn grouped(
     let plain: Vec<usize> = (0..parsed.find.len())
         .filter(|at| !matches!(parsed.find.get(*at), Some(Find::Aggregate { .. })))
         .collect();
-    let mut rows: Vec<&[u64]> = words.chunks_exact(width).collect();
-    // Rows come in the order of their columns, so this does nothing where aggregates come last.
-    let key = |row: &[u64], at: &usize| row.get(*at).copied();
-    rows.sort_by(|a, b| plain.iter().map(|at| key(a, at)).cmp(plain.iter().map(|at| key(b, at))));
     let mut answers = Vec::new();
-    for group in rows.chunk_by(|a, b| plain.iter().all(|at| a.get(*at) == b.get(*at))) {
+    for group in group::groups(words, width, &plain) {
         env.watch.tick()?;
         let Some(first) = group.first() else { continue };
         let mut answer = values(env, parsed, patterns, first)?;

@@ -89,12 +89,18 @@ fn collect(plan: &Plan<'_>, depth: usize, into: &mut Vec<ExplainedStep>) {
             crate::index::Index::Avet => "avet",
             crate::index::Index::Vaet => "vaet",
         };
+        let read = |pairs: &super::pairs::Pairs<'_>| match pairs.index() {
+            Some(of) if !pairs.is_column() => index(of),
+            _ => "column",
+        };
         let (action, indexes) = match &step.action {
             Action::Nothing => ("nothing", Vec::new()),
             Action::Scan(scan) if scan.by_value.is_some() => ("scan", vec!["sorted"]),
             Action::Scan(scan) => ("scan", vec![index(scan.index)]),
-            Action::Leap { leapers, .. } => {
-                ("leap", leapers.borrow().indexes().map(index).collect())
+            Action::All(all) => ("scan", vec![read(&all.pairs.borrow())]),
+            Action::Follow(follow) => ("look", vec![read(&follow.pairs.borrow())]),
+            Action::Meet(meet) => {
+                ("leap", meet.members.borrow().iter().map(|(pairs, _)| read(pairs)).collect())
             }
             Action::Find(_) => ("rows", Vec::new()),
             Action::Probe(_) => ("relation", Vec::new()),

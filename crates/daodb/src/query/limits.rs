@@ -95,6 +95,20 @@ impl Watch {
         self.tick()
     }
 
+    /// Counts so many rows of an index as looked at, as one step of work for every few.
+    #[inline]
+    pub(crate) fn scan_many(&self, rows: usize) -> Result<(), Error> {
+        self.scanned.set(self.scanned.get() + rows as u64);
+        let steps = u32::try_from(rows / 4).unwrap_or(u32::MAX).saturating_add(1);
+        match self.left.get().checked_sub(steps) {
+            Some(0) | None => self.look(),
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+        }
+    }
+
     pub(crate) fn scanned(&self) -> u64 {
         self.scanned.get()
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use datom::{Keyword, Value, Word, id};
 
+use super::column::Columns;
 use super::error::{Error, ErrorKind};
 use super::source::{Reader, Source};
 use crate::attribute::{Attribute, Cardinality, Unique, ValueType};
@@ -16,6 +17,7 @@ pub(crate) struct Memory {
     values: Vec<Value>,
     words: HashMap<Value, Word>,
     orders: [Vec<Key>; 4],
+    columns: Columns,
     /// Answers as a computed view does: nothing is lent.
     pub(crate) computed: bool,
 }
@@ -32,6 +34,7 @@ impl Memory {
             values: Vec::new(),
             words: HashMap::new(),
             orders: Default::default(),
+            columns: Columns::default(),
             computed: false,
         };
         for (name, value_type, flags) in schema {
@@ -101,6 +104,7 @@ impl Memory {
                 }
             }
         }
+        self.columns = Columns::default();
         for order in &mut self.orders {
             order.sort_unstable();
             order.dedup_by(|a, b| a[..3] == b[..3]);
@@ -171,6 +175,10 @@ impl Source for Memory {
         let from = rows.partition_point(|key| key.as_slice() < prefix);
         let rest = &rows[from..];
         Ok(rest.partition_point(|key| key.starts_with(prefix)) as u64)
+    }
+
+    fn columns(&self) -> Option<&Columns> {
+        (!self.computed).then_some(&self.columns)
     }
 
     fn reader(&self, index: Index) -> Reader<'_> {

@@ -17,7 +17,8 @@ use super::error::Error;
 use super::function::{Lookup, truthy};
 use super::source::{Reader, Source};
 use super::step::{
-    Action, Apply, ArgCell, Call, Consult, Find, Part, Plan, Probe, Scan, Step, Take,
+    Action, All, Apply, ArgCell, Call, Consult, Find, Follow, Meet, Part, Plan, Probe, Scan, Step,
+    Take, Then,
 };
 use crate::index::{Index, Key};
 
@@ -52,15 +53,9 @@ fn steps<'s>(
     let result = match &step.action {
         Action::Nothing => Ok(()),
         Action::Scan(scan) => flow.each(rows, |flow, row| flow.scan(scan, row)),
-        Action::Leap { leapers, slot } => {
-            let mut leapers = leapers.borrow_mut();
-            flow.each(rows, |flow, row| {
-                leapers.join(row, |word| {
-                    flow.emit(row, std::iter::once((fill(*slot), word)))?;
-                    Ok(())
-                })
-            })
-        }
+        Action::All(all) => flow.each(rows, |flow, row| flow.all(all, row)),
+        Action::Follow(follow) => flow.follow(follow, rows),
+        Action::Meet(meet) => flow.meet(meet, rows),
         Action::Find(find) => flow.each(rows, |flow, row| flow.find(find, row)),
         Action::Probe(probe) => flow.each(rows, |flow, row| flow.probe(probe, row)),
         Action::Call(call) => flow.call(call, rows),
@@ -76,10 +71,6 @@ fn steps<'s>(
             .try_for_each(|plan| run(env, plan, width, rows, &mut |made| flow.extend(made))),
     };
     result.and_then(|()| flow.flush()).map_err(|error| step.locate(error))
-}
-
-fn fill(slot: usize) -> Take {
-    Take::Fill { slot, entity: None }
 }
 
 /// One step at work: the batch it fills, and where full batches go.
@@ -165,6 +156,80 @@ impl<'s> Flow<'_, '_, 's> {
         }
         self.full()?;
         Ok(true)
+    }
+
+    /// Hands on a row once for each word, in the slot.
+    #[inline]
+    fn fill(&mut self, row: &[u64], slot: usize, words: &[u64]) -> Result<(), Error> {
+        for words in words.chunks(BATCH) {
+            for word in words {
+                let base = self.out.len();
+                self.out.extend_from_slice(row);
+                if let Some(place) = self.out.get_mut(base + slot) {
+                    *place = *word;
+                }
+            }
+            self.full()?;
+        }
+        Ok(())
+    }
+
+    fn all(&mut self, all: &All<'s>, row: &[u64]) -> Result<(), Error> {
+        let mut pairs = all.pairs.borrow_mut();
+        let mut row = row.to_vec();
+        pairs.each(|key, found| {
+            if let Some(place) = all.entity.and_then(|slot| row.get_mut(slot)) {
+                *place = key;
+            }
+            match all.value {
+                Some(slot) => self.fill(&row, slot, found),
+                None => self.pass(&row),
+            }
+        })
+    }
+
+    fn follow(&mut self, follow: &Follow<'s>, rows: &[u64]) -> Result<(), Error> {
+        let mut pairs = follow.pairs.borrow_mut();
+        for row in rows.chunks_exact(self.width) {
+            let found = pairs.of(follow.key.of(row))?;
+            match follow.then {
+                Then::Fill(slot) => self.fill(row, slot, found)?,
+                Then::Check(cell) => {
+                    if has(found, cell.of(row)) {
+                        self.pass(row)?;
+                    }
+                }
+                Then::Exists if found.is_empty() => {}
+                Then::Exists => self.pass(row)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The words that all members have for the row: the shortest list, and of it what the others
+    /// have, too.
+    fn meet(&mut self, meet: &Meet<'s>, rows: &[u64]) -> Result<(), Error> {
+        let mut members = meet.members.borrow_mut();
+        let (mut words, mut next) = (Vec::new(), Vec::new());
+        for row in rows.chunks_exact(self.width) {
+            words.clear();
+            if let [(first, x), (second, y)] = members.as_mut_slice() {
+                common(first.of(x.of(row))?, second.of(y.of(row))?, &mut words);
+            } else {
+                let lists = members.iter_mut().map(|(pairs, cell)| pairs.of(cell.of(row)));
+                let mut lists = lists.collect::<Result<Vec<&[u64]>, Error>>()?;
+                lists.sort_unstable_by_key(|list| list.len());
+                let Some((shortest, others)) = lists.split_first() else { continue };
+                words.extend_from_slice(shortest);
+                for list in others {
+                    next.clear();
+                    common(&words, list, &mut next);
+                    std::mem::swap(&mut words, &mut next);
+                }
+            }
+            self.fill(row, meet.slot, &words)?;
+        }
+        Ok(())
     }
 
     fn scan(&mut self, scan: &Scan<'s>, row: &[u64]) -> Result<(), Error> {
@@ -360,6 +425,43 @@ impl<'s> Flow<'_, '_, 's> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether ascending words hold one.
+#[inline]
+fn has(words: &[u64], word: u64) -> bool {
+    if words.len() <= 8 { words.contains(&word) } else { words.binary_search(&word).is_ok() }
+}
+
+/// How much longer a list must be before it is searched and not read.
+const LONGER: usize = 8;
+
+/// Appends what two ascending lists both have: a merge, or a search in the longer one, galloping.
+fn common(a: &[u64], b: &[u64], into: &mut Vec<u64>) {
+    let (short, mut long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+    if long.len() / LONGER > short.len() {
+        for word in short {
+            let mut step = 1;
+            while long.get(step - 1).is_some_and(|other| other < word) {
+                step *= 2;
+            }
+            let near = long.get(step / 2..step.min(long.len())).unwrap_or_default();
+            let at = step / 2 + near.partition_point(|other| other < word);
+            long = long.get(at..).unwrap_or_default();
+            if long.first() == Some(word) {
+                into.push(*word);
+            }
+        }
+        return;
+    }
+    let (mut i, mut j) = (0, 0);
+    while let (Some(x), Some(y)) = (short.get(i), long.get(j)) {
+        if x == y {
+            into.push(*x);
+        }
+        i += usize::from(x <= y);
+        j += usize::from(y <= x);
     }
 }
 

@@ -7,6 +7,7 @@
 
 use datom::{Keyword, Value, Word};
 
+use super::column::Columns;
 use super::error::Error;
 use crate::attribute::Attribute;
 use crate::index::{Index, Key};
@@ -41,6 +42,9 @@ pub(crate) trait Source {
     fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error>;
 
     fn reader(&self, index: Index) -> Reader<'_>;
+
+    /// The columns made of the source so far, if it lends.
+    fn columns(&self) -> Option<&Columns>;
 }
 
 /// Makes the facts of one prefix, in order.
@@ -88,6 +92,46 @@ impl<'s> Reader<'s> {
                 }
             }
             Reader::View(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Shows the keys that begin with `prefix`, in order, as many at a time as lie side by side,
+    /// until told to stop.
+    pub(crate) fn runs(
+        &mut self,
+        prefix: &[u64],
+        mut take: impl FnMut(&[Key]) -> Go,
+    ) -> Result<(), Error> {
+        match self {
+            Reader::Run { rows, at } => {
+                *at = place(rows, *at, prefix);
+                let rest = rows.get(*at..).unwrap_or_default();
+                let run = rest.get(..leading(rest, prefix)).unwrap_or_default();
+                if !run.is_empty() {
+                    take(run)?;
+                }
+            }
+            Reader::Tree(cursor) => {
+                seek(cursor, prefix)?;
+                while cursor.peek().map_err(Error::storage)?.is_some() {
+                    let rest = cursor.rest();
+                    let length = leading(rest, prefix);
+                    if length == 0 || !take(rest.get(..length).unwrap_or_default())? {
+                        break;
+                    }
+                    if length < rest.len() {
+                        break;
+                    }
+                    cursor.next_run().map_err(Error::storage)?;
+                }
+            }
+            Reader::View(make) => {
+                let made = make(prefix)?;
+                if !made.is_empty() {
+                    take(&made)?;
+                }
+            }
         }
         Ok(())
     }
@@ -155,6 +199,21 @@ fn seek(cursor: &mut crate::facts::Cursor<'_>, prefix: &[u64]) -> Result<(), Err
 #[inline]
 pub(crate) fn begins(row: &[u64], prefix: &[u64]) -> bool {
     row.len() >= prefix.len() && row.iter().zip(prefix).all(|(a, b)| a == b)
+}
+
+/// How many of sorted keys, none of them below `prefix`, begin with it.
+fn leading(keys: &[Key], prefix: &[u64]) -> usize {
+    match keys.last() {
+        Some(last) if begins(last, prefix) => keys.len(),
+        Some(_) => {
+            let near = keys.iter().take(4).take_while(|key| begins(*key, prefix)).count();
+            match keys.get(near..) {
+                Some(rest) if near == 4 => near + rest.partition_point(|key| begins(key, prefix)),
+                _ => near,
+            }
+        }
+        None => 0,
+    }
 }
 
 /// The first place at or above `target` in sorted rows: galloping from `at` where that is before

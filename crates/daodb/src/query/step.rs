@@ -13,7 +13,7 @@ use super::ast::Binding;
 use super::demand::Component;
 use super::error::{Error, Place};
 use super::function::{Builtin, Comparison, Lookup};
-use super::leap::Leapers;
+use super::pairs::Pairs;
 use super::relation::Relation;
 use super::source::{Reader, Source};
 use super::table::Table;
@@ -90,6 +90,42 @@ pub(crate) enum Take {
     Check { cell: Cell, entity: Option<usize> },
 }
 
+/// What a step does with the other side of a fact.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Then {
+    Fill(usize),
+    /// Keep the row if the fact with this word exists.
+    Check(Cell),
+    /// Keep the row if there is any.
+    Exists,
+}
+
+/// Facts of one attribute by one of their sides.
+pub(crate) struct Follow<'s> {
+    pub(crate) pairs: RefCell<Pairs<'s>>,
+    pub(crate) key: Cell,
+    pub(crate) then: Then,
+    /// Whether a key has one word on the other side at most.
+    pub(crate) functional: bool,
+}
+
+/// Every fact of one attribute.
+pub(crate) struct All<'s> {
+    pub(crate) pairs: RefCell<Pairs<'s>>,
+    /// The slots of entity and value, where anybody reads them.
+    pub(crate) entity: Option<usize>,
+    pub(crate) value: Option<usize>,
+    /// Whether an entity has one value at most.
+    pub(crate) functional: bool,
+}
+
+/// Patterns that all restrict one variable.
+pub(crate) struct Meet<'s> {
+    /// Each with what its other side holds.
+    pub(crate) members: RefCell<Vec<(Pairs<'s>, Cell)>>,
+    pub(crate) slot: usize,
+}
+
 /// Facts of one source by a prefix of one index.
 pub(crate) struct Scan<'s> {
     pub(crate) at: usize,
@@ -162,11 +198,10 @@ pub(crate) enum Action<'s> {
     /// No row can match.
     Nothing,
     Scan(Box<Scan<'s>>),
+    All(All<'s>),
+    Follow(Follow<'s>),
     /// One variable that several patterns restrict: a worst-case-optimal join.
-    Leap {
-        leapers: RefCell<Leapers<'s>>,
-        slot: usize,
-    },
+    Meet(Meet<'s>),
     Find(Find),
     Probe(Probe),
     Call(Call<'s>),
@@ -202,6 +237,51 @@ pub(crate) struct Plan<'s> {
 }
 
 impl Plan<'_> {
+    /// Whether no two rows agree in `shown`, given that those with `given` filled come from one row:
+    /// every step makes distinct rows, and every slot follows from what is shown.
+    pub(crate) fn is_distinct<'v>(
+        &self,
+        shown: &'v [usize],
+        given: impl Iterator<Item = &'v usize>,
+    ) -> bool {
+        let mut known: Vec<usize> = shown.iter().chain(given).copied().collect();
+        // Slots that were filled, and which slot follows from which.
+        let (mut filled, mut follows) = (Vec::new(), Vec::new());
+        for step in &self.steps {
+            match &step.action {
+                Action::All(All { entity: Some(entity), value, functional, .. }) => {
+                    filled.push(*entity);
+                    filled.extend(*value);
+                    follows.extend(value.filter(|_| *functional).map(|value| (*entity, value)));
+                }
+                Action::Follow(Follow { key, then: Then::Fill(slot), functional, .. }) => {
+                    filled.push(*slot);
+                    match key {
+                        Cell::Slot(key) if *functional => follows.push((*key, *slot)),
+                        Cell::Const(_) if *functional => known.push(*slot),
+                        _ => {}
+                    }
+                }
+                Action::Meet(meet) => filled.push(meet.slot),
+                Action::Follow(_)
+                | Action::Compare { .. }
+                | Action::Not { .. }
+                | Action::Nothing => {}
+                _ => return false,
+            }
+        }
+        let mut before = usize::MAX;
+        while before != known.len() {
+            before = known.len();
+            for (from, to) in &follows {
+                if known.contains(from) && !known.contains(to) {
+                    known.push(*to);
+                }
+            }
+        }
+        filled.iter().all(|slot| known.contains(slot))
+    }
+
     /// Rows expected for each row that comes in.
     pub(crate) fn estimate(&self) -> f64 {
         self.steps.iter().map(|step| step.estimate).product()

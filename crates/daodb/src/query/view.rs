@@ -2,6 +2,7 @@
 
 use datom::{Datom, Keyword, Value, Word};
 
+use super::column::Columns;
 use super::error::{Error, QueryError};
 use super::source::{Reader, Source};
 use super::{Answer, Explanation, Given, Limits, Query, Watch};
@@ -76,6 +77,10 @@ impl Source for Db {
         let state = self.state();
         let set = state.record.current(index);
         set.count_prefix(&state.memory, prefix).map_err(Error::storage)
+    }
+
+    fn columns(&self) -> Option<&Columns> {
+        self.is_present().then(|| &*self.state().columns)
     }
 
     fn reader(&self, index: Index) -> Reader<'_> {

@@ -62,18 +62,4 @@ impl Bound<'_> {
         }
         best.1
     }
-
-    /// The index on which the free `part` follows the bound parts, if there is one.
-    pub(super) fn leap(&self, part: Part) -> Option<Index> {
-        let mut best: Option<(usize, Index)> = None;
-        for index in [Index::Aevt, Index::Eavt, Index::Avet, Index::Vaet] {
-            let prefix = self.prefix(index);
-            let order = parts(index);
-            let follows = order.get(prefix) == Some(&part);
-            if self.holds(index) && follows && best.is_none_or(|(longest, _)| prefix > longest) {
-                best = Some((prefix, index));
-            }
-        }
-        best.filter(|(prefix, _)| *prefix > 0).map(|(_, index)| index)
-    }
 }

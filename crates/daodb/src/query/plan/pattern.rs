@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use datom::{Value, Word, id};
 
 use super::super::ast::{Term, Var};
+use super::super::column::By;
 use super::super::env::Data;
 use super::super::error::{Error, ErrorKind, nearest};
-use super::super::leap::{IndexLeaper, Leapers};
+use super::super::pairs::Pairs;
 use super::super::source::Source;
-use super::super::step::{Action, Cell, Find, Part, Scan, Take, parts};
+use super::super::step::{Action, All, Cell, Find, Follow, Meet, Part, Scan, Take, Then, parts};
 use super::access::Bound;
 use super::{Planner, repeats};
 use crate::attribute::{Attribute, Cardinality};
@@ -224,10 +225,10 @@ impl<'s> Planner<'_, '_, 's> {
             self.push(Action::Nothing, 0.0, places);
             return Ok(());
         }
-        if self.leap(at, &facts, terms, cost)? {
+        if self.meet(at, &facts, terms, cost)? {
             return Ok(());
         }
-        let action = self.scan(at, &facts, terms);
+        let action = self.paired(at, &facts).unwrap_or_else(|| self.scan(at, &facts, terms));
         self.left.remove(at);
         self.bound.extend(clause.produces());
         self.push(action, cost, places);
@@ -281,9 +282,50 @@ impl<'s> Planner<'_, '_, 's> {
         }))
     }
 
-    /// Joins the pattern with all others that have the same variable free, if there are any and if
-    /// indexes have the variable next.
-    fn leap(
+    /// The pattern as a step on the pairs of its attribute, where it is no more than that.
+    fn paired(&self, at: usize, facts: &Facts<'s>) -> Option<Action<'s>> {
+        let attribute = facts.attribute?;
+        let one = attribute.cardinality == Cardinality::One;
+        let read = |var: Var| self.is_read(var, at).then_some(var);
+        let (by, key, other) = match (facts.slot(Part::Entity), facts.slot(Part::Value)) {
+            (Slot::Fixed(entity), other) => (By::Entity, entity, other),
+            (other, Slot::Fixed(value)) => (By::Value, value, other),
+            (Slot::Free(e), Slot::Free(v)) if e == v => return None,
+            (Slot::Free(entity), value) => {
+                let pairs = RefCell::new(self.pairs(facts, By::Entity)?);
+                let value = match value {
+                    Slot::Free(var) => read(var),
+                    _ => None,
+                };
+                let entity = read(entity);
+                return Some(Action::All(All { pairs, entity, value, functional: one }));
+            }
+            _ => return None,
+        };
+        let functional = match by {
+            By::Entity => one,
+            By::Value => attribute.unique.is_some(),
+        };
+        let then = match other {
+            Slot::Fixed(cell) => Then::Check(cell),
+            Slot::Free(var) => read(var).map_or(Then::Exists, Then::Fill),
+            _ => Then::Exists,
+        };
+        let pairs = RefCell::new(self.pairs(facts, by)?);
+        Some(Action::Follow(Follow { pairs, key, then, functional }))
+    }
+
+    /// The pairs of the pattern's attribute, where it asks for nothing else of a source that lends.
+    fn pairs(&self, facts: &Facts<'s>, by: By) -> Option<Pairs<'s>> {
+        let plain = (facts.slot(Part::Tx), facts.slot(Part::Added)) == (Slot::Blank, Slot::Blank);
+        if facts.foreign || !plain {
+            return None;
+        }
+        Pairs::new(facts.source, facts.attribute?, by, self.scope.env.watch.clone())
+    }
+
+    /// Joins the pattern with all others that have the same variable free, if there are any.
+    fn meet(
         &mut self,
         at: usize,
         facts: &Facts<'s>,
@@ -292,45 +334,30 @@ impl<'s> Planner<'_, '_, 's> {
     ) -> Result<bool, Error> {
         let mut free = terms.iter().filter_map(Term::var).filter(|var| !self.bound.contains(var));
         let Some(var) = free.next() else { return Ok(false) };
-        let Some(first) = self.leaper(facts, var) else { return Ok(false) };
-        let entity_kind = |facts: &Facts<'_>, part| part == Part::Entity || facts.reference;
-        let mut kinds = vec![entity_kind(facts, first.0)];
+        let Some(first) = self.member(facts, var) else { return Ok(false) };
         let mut members = vec![(at, first)];
         for other in (0..self.left.len()).filter(|other| *other != at) {
             let Some((_, clause)) = self.left.get(other) else { continue };
             let super::ClauseKind::Pattern { source, terms } = &clause.kind else { continue };
             let source = source.resolve(self.scope.default);
-            if self.scope.env.facts(source).is_none() {
+            if !terms.iter().any(|term| term.var() == Some(var))
+                || self.scope.env.facts(source).is_none()
+            {
                 continue;
             }
             let facts = self.facts(source, terms).map_err(|error| error.at(&clause.place))?;
-            if facts.is_absent() {
-                continue;
-            }
-            if let Some(leaper) = self.leaper(&facts, var) {
-                kinds.push(entity_kind(&facts, leaper.0));
-                members.push((other, leaper));
+            if !facts.is_absent()
+                && let Some(member) = self.member(&facts, var)
+            {
+                members.push((other, member));
             }
         }
-        // A variable that is an entity here and a plain value there is left to scans.
-        if members.len() < 2 || kinds.windows(2).any(|pair| pair[0] != pair[1]) {
+        if members.len() < 2 {
             return Ok(false);
         }
-        let entity = kinds.first().copied().unwrap_or(false);
-        let mut places = Vec::new();
-        let mut leapers = Vec::new();
-        for (member, (_, source, index, prefix, suffix)) in &members {
-            places.extend(self.left.get(*member).map(|(_, clause)| clause.place.clone()));
-            leapers.push(IndexLeaper::new(
-                *source,
-                *index,
-                prefix.clone(),
-                suffix.clone(),
-                entity,
-                self.scope.env.watch.clone(),
-            ));
-        }
-        let mut taken: Vec<usize> = members.iter().map(|(member, _)| *member).collect();
+        let place = |member: &usize| self.left.get(*member).map(|(_, clause)| clause.place.clone());
+        let places = members.iter().filter_map(|(member, _)| place(member)).collect();
+        let (mut taken, pairs): (Vec<usize>, Vec<_>) = members.into_iter().unzip();
         taken.sort_unstable();
         for (done, member) in taken.into_iter().enumerate() {
             let (number, _) = self.left.remove(member - done);
@@ -339,37 +366,19 @@ impl<'s> Planner<'_, '_, 's> {
             }
         }
         self.bound.insert(var);
-        let leapers = RefCell::new(Leapers::new(leapers, entity));
-        self.push(Action::Leap { leapers, slot: var }, cost, places);
+        let members = RefCell::new(pairs);
+        self.push(Action::Meet(Meet { members, slot: var }), cost, places);
         Ok(true)
     }
 
-    /// A pattern as a leaper for `var`: the part, the index, what is fixed before and behind.
-    #[allow(clippy::type_complexity, reason = "the arguments of a leaper, made in one place")]
-    fn leaper(
-        &self,
-        facts: &Facts<'s>,
-        var: Var,
-    ) -> Option<(Part, &'s dyn Source, Index, Vec<(Part, Cell)>, Vec<(Part, Cell)>)> {
-        if facts.foreign || !facts.source.lends() {
-            return None;
-        }
-        let part = facts.only(var).filter(|part| matches!(part, Part::Entity | Part::Value))?;
-        if !matches!((facts.slot(Part::Tx), facts.slot(Part::Added)), (Slot::Blank, Slot::Blank)) {
-            return None;
-        }
-        let bound = facts.bound();
-        // An attribute in a variable may or may not be a reference.
-        facts.attribute?;
-        let index = bound.leap(part)?;
-        let length = bound.prefix(index);
-        let suffix = facts.cells(index, length + 1, 3);
-        // A gap between the variable and what is fixed behind it cannot be searched.
-        let behind = parts(index).iter().skip(length + 1).map_while(|p| facts.cell(*p)).count();
-        if behind != suffix.len() {
-            return None;
-        }
-        Some((part, facts.source, index, facts.cells(index, 0, length), suffix))
+    /// A pattern whose only free variable is `var`: its pairs, and what stands on the other side.
+    fn member(&self, facts: &Facts<'s>, var: Var) -> Option<(Pairs<'s>, Cell)> {
+        let (by, cell) = match facts.only(var)? {
+            Part::Entity => (By::Value, facts.cell(Part::Value)?),
+            Part::Value => (By::Entity, facts.cell(Part::Entity)?),
+            _ => return None,
+        };
+        Some((self.pairs(facts, by)?, cell))
     }
 }
 

@@ -128,7 +128,7 @@ fn orders(clauses: &[String]) -> Vec<Vec<String>> {
 
 fn rows(answer: &Answer) -> BTreeSet<Vec<Value>> {
     match answer {
-        Answer::Relation { rows, .. } => rows.iter().cloned().collect(),
+        Answer::Relation { rows, .. } => rows.iter().map(|row| row.to_vec()).collect(),
         other => panic!("{other:?}"),
     }
 }

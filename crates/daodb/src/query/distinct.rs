@@ -1,0 +1,71 @@
+//! Rows as a set.
+
+/// Collects rows of words and keeps the distinct ones.
+pub(crate) struct Distinct {
+    width: usize,
+    words: Vec<u64>,
+    /// Whether rows are known to be distinct.
+    known: bool,
+    /// Whether every row was above the one before it.
+    ascending: bool,
+    /// Words at which duplicates are thrown out next.
+    next: usize,
+}
+
+/// Words held before duplicates are thrown out for the first time.
+const HELD_MIN: usize = if cfg!(test) { 8 } else { 1 << 16 };
+
+impl Distinct {
+    pub(crate) fn new(width: usize, known: bool) -> Self {
+        Self { width: width.max(1), words: Vec::new(), known, ascending: true, next: HELD_MIN }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, row: impl Iterator<Item = u64>) {
+        let base = self.words.len();
+        self.words.extend(row);
+        self.words.resize(base + self.width, 0);
+        if self.ascending && base > 0 {
+            let (before, row) = self.words.split_at(base);
+            self.ascending = before.get(base - self.width..).is_some_and(|before| before < row);
+        }
+        if !self.known && !self.ascending && self.words.len() >= self.next {
+            self.sort();
+            self.next = (2 * self.words.len()).max(HELD_MIN);
+        }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.words.len() / self.width
+    }
+
+    fn sort(&mut self) {
+        macro_rules! widths {
+            ($($n:literal)*) => {
+                match self.width {
+                    $($n => {
+                        let mut rows = self.words.as_chunks::<$n>().0.to_vec();
+                        rows.sort_unstable();
+                        rows.dedup();
+                        self.words = rows.into_flattened();
+                    })*
+                    width => {
+                        let mut rows: Vec<&[u64]> = self.words.chunks_exact(width).collect();
+                        rows.sort_unstable();
+                        rows.dedup();
+                        self.words = rows.concat();
+                    }
+                }
+            };
+        }
+        widths!(1 2 3 4 5 6 7 8);
+    }
+
+    /// The distinct rows, in the order of their words if that is wanted.
+    pub(crate) fn finish(mut self, ordered: bool) -> Vec<u64> {
+        if !self.ascending && (ordered || !self.known) {
+            self.sort();
+        }
+        self.words
+    }
+}
