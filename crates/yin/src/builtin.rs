@@ -26,7 +26,9 @@ pub(crate) use form::{CHECK, FRESH, MACRO, NAMESPACE, UNMARK, WRONG_ARITY, is_ow
 pub(crate) use predicate::failure;
 pub(crate) use types::type_flaw;
 
-type Run = fn(&mut Heap, &[Word]) -> Result<Word, Trouble>;
+pub(crate) use text::append;
+
+pub(crate) type Run = fn(&mut Heap, &[Word]) -> Result<Word, Trouble>;
 
 /// What only the machine can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +116,9 @@ const NE: u32 = 12;
 const MAKE_VECTOR: u32 = 13;
 const MAKE_SET: u32 = 14;
 const MAKE_MAP: u32 = 15;
-const CONJ: u32 = 16;
-const ASSOC: u32 = 17;
+pub(crate) const CONJ: u32 = 16;
+pub(crate) const ASSOC: u32 = 17;
+pub(crate) const STR: u32 = 18;
 
 /// The comparison that a primitive is.
 pub(crate) const fn compare(id: u32) -> Option<Compare> {
@@ -137,6 +140,18 @@ pub(crate) const fn adder(id: u32) -> Option<u32> {
         MAKE_MAP => Some(ASSOC),
         _ => None,
     }
+}
+
+/// Whether a primitive makes a new collection out of its first operand, which may be updated in
+/// place if nobody else can see it.
+pub(crate) const fn is_update(id: u32) -> bool {
+    matches!(id, ASSOC | CONJ | STR)
+}
+
+/// Whether a primitive only looks at its first operand and keeps no part of its structure.
+pub(crate) fn is_look(id: u32) -> bool {
+    const LOOKS: [&str; 7] = ["get", "count", "contains?", "nth", "empty?", "first", "second"];
+    primitive(id).is_some_and(|primitive| LOOKS.contains(&primitive.name))
 }
 
 pub(crate) fn primitive(id: u32) -> Option<&'static Primitive> {
@@ -181,6 +196,7 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("yin/map", 0, ANY, collection::hash_map),
     plain("conj", 1, ANY, collection::conj),
     plain("assoc", 3, ANY, collection::assoc),
+    plain("str", 0, ANY, text::str),
     // Numbers.
     plain("/", 1, ANY, arithmetic::div),
     plain("quot", 2, 2, arithmetic::quot),
@@ -237,7 +253,6 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("error-kind", 1, 1, predicate::error_kind),
     plain("fail", 1, 1, predicate::fail),
     // Text.
-    plain("str", 0, ANY, text::str),
     plain("pr-str", 0, ANY, text::pr_str),
     plain("subs", 2, 3, text::subs),
     plain("split", 2, 2, text::split),

@@ -4,7 +4,8 @@
 //! one of the empty collections. Everything else is inline and means itself. An object is a
 //! header (kind above length in words) and its payload, which is all words or all bytes.
 //!
-//! 1. Objects never change once made, except that a new object is filled by its maker.
+//! 1. Objects never change once made, except that a new object is filled by its maker, and that
+//!    what nobody else can see is updated in place (see `owned`).
 //! 2. Objects move only in [`Heap::collect`], which the machine calls between two instructions,
 //!    with every word it will use again among the roots. So whatever runs inside an instruction
 //!    may hold words without care.
@@ -17,6 +18,7 @@ mod continuation;
 mod convert;
 mod number;
 mod order;
+mod owned;
 mod text;
 mod tree;
 mod vector;
@@ -103,6 +105,9 @@ impl Form {
 
 const PLACE_SHIFT: u32 = 56;
 const PLACE_MASK: u64 = (1 << PLACE_SHIFT) - 1;
+/// In a header, the length lies below the stamp, which lies below the form.
+const STAMP_SHIFT: u32 = 32;
+const LENGTH_MASK: u64 = (1 << STAMP_SHIFT) - 1;
 pub(crate) const OBJECT: u64 = (Tag::Private as u64) << 4;
 pub(crate) const FUNCTION: u64 = OBJECT | 1;
 pub(crate) const PRIMITIVE: u64 = OBJECT | 2;
@@ -211,6 +216,11 @@ pub(crate) struct Heap {
     work: Cell<u64>,
     pub(crate) interrupt: Arc<AtomicBool>,
     pub(crate) gensym: u64,
+    /// The stamp of the objects that are made now, and the last one given: see `owned`.
+    edit: u32,
+    stamps: u32,
+    /// Where texts are put together.
+    pub(crate) scratch: String,
     /// How many collections there were.
     pub(crate) collections: u64,
 }
@@ -225,6 +235,9 @@ impl Heap {
             work: Cell::new(0),
             interrupt,
             gensym: 0,
+            edit: 0,
+            stamps: 0,
+            scratch: String::new(),
             collections: 0,
         }
     }
@@ -300,7 +313,9 @@ impl Heap {
 
     fn begin(&mut self, form: Form, length: usize) -> Result<(), Trouble> {
         self.room(length + 1)?;
-        self.words.push((form as u64) << PLACE_SHIFT | length as u64);
+        let length = u64::from(u32::try_from(length).map_err(|_| Trouble::Memory)?);
+        let stamp = u64::from(self.edit) << STAMP_SHIFT;
+        self.words.push((form as u64) << PLACE_SHIFT | stamp | length);
         Ok(())
     }
 
@@ -313,7 +328,7 @@ impl Heap {
         let at = payload(word) as usize;
         let header = *self.words.get(at)?;
         let form = *Form::ALL.get((header >> PLACE_SHIFT) as usize)?;
-        let length = (header & PLACE_MASK) as usize;
+        let length = (header & LENGTH_MASK) as usize;
         Some((form, self.words.get(at + 1..at + 1 + length)?))
     }
 
@@ -433,17 +448,18 @@ impl Heap {
     /// breadth-first walk whose queue is the new array itself, so its depth costs nothing.
     pub(crate) fn collect<'r>(&mut self, roots: impl Iterator<Item = &'r mut Word>) {
         let mut to = Vec::with_capacity(self.soft.min(self.words.len()) / 2);
+        let kept = self.stamps_kept();
         for root in roots {
-            *root = self.moved(*root, &mut to);
+            *root = self.moved(*root, &mut to, kept);
         }
         let mut scan = 0;
         while let Some(&header) = to.get(scan) {
-            let length = (header & PLACE_MASK) as usize;
+            let length = (header & LENGTH_MASK) as usize;
             let is_words = header >> PLACE_SHIFT >= Form::Array as u64;
             scan += 1;
             for at in scan..scan + if is_words { length } else { 0 } {
                 if let Some(&raw) = to.get(at) {
-                    let word = self.moved(Word::from_raw(raw), &mut to);
+                    let word = self.moved(Word::from_raw(raw), &mut to, kept);
                     if let Some(slot) = to.get_mut(at) {
                         *slot = word.raw();
                     }
@@ -459,7 +475,7 @@ impl Heap {
     }
 
     /// Where an object lives after the collection, copied on first sight.
-    fn moved(&mut self, word: Word, to: &mut Vec<u64>) -> Word {
+    fn moved(&mut self, word: Word, to: &mut Vec<u64>, kept: u64) -> Word {
         if sort(word) != OBJECT {
             return word;
         }
@@ -469,8 +485,9 @@ impl Heap {
             return private(OBJECT, header & PLACE_MASK);
         }
         let place = to.len() as u64;
-        let length = (header & PLACE_MASK) as usize;
-        to.extend_from_slice(self.words.get(at..=at + length).unwrap_or(&[]));
+        let length = (header & LENGTH_MASK) as usize;
+        to.push(header & kept);
+        to.extend_from_slice(self.words.get(at + 1..=at + length).unwrap_or(&[]));
         if let Some(slot) = self.words.get_mut(at) {
             *slot = (Form::Moved as u64) << PLACE_SHIFT | place;
         }

@@ -27,7 +27,7 @@ use crate::error::{Call, Position};
 use crate::heap::{FUNCTION, UNBOUND, function_word, payload, sort};
 use crate::program::Program;
 
-pub(crate) use compile::Unfit;
+pub(crate) use compile::{UPDATE_ARGS_MAX, Unfit};
 pub(crate) use free::names as free_names;
 pub(crate) use instruction::{Compare, Instruction};
 

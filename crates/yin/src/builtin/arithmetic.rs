@@ -63,16 +63,36 @@ pub(super) fn dec(heap: &mut Heap, args: &[Word]) -> Answer {
     heap.arithmetic(Arithmetic::Sub, arg(args, 0), arg_int(1))
 }
 
+/// Two integers of a word each, the second not 0. They are of 60 bits, so nothing overflows.
+#[inline]
+fn small(args: &[Word]) -> Option<(i64, i64)> {
+    let (a, b) = (arg(args, 0).as_int()?, arg(args, 1).as_int()?);
+    (b != 0).then_some((a, b))
+}
+
 pub(super) fn quot(heap: &mut Heap, args: &[Word]) -> Answer {
-    heap.arithmetic(Arithmetic::Quot, arg(args, 0), arg(args, 1))
+    match small(args) {
+        Some((a, b)) => heap.int(a / b),
+        None => heap.arithmetic(Arithmetic::Quot, arg(args, 0), arg(args, 1)),
+    }
 }
 
 pub(super) fn rem(heap: &mut Heap, args: &[Word]) -> Answer {
-    heap.arithmetic(Arithmetic::Rem, arg(args, 0), arg(args, 1))
+    match small(args) {
+        Some((a, b)) => heap.int(a % b),
+        None => heap.arithmetic(Arithmetic::Rem, arg(args, 0), arg(args, 1)),
+    }
 }
 
 pub(super) fn modulo(heap: &mut Heap, args: &[Word]) -> Answer {
-    heap.arithmetic(Arithmetic::Mod, arg(args, 0), arg(args, 1))
+    match small(args) {
+        // The rest has the sign of the divisor.
+        Some((a, b)) => match a % b {
+            rest if rest != 0 && (rest < 0) != (b < 0) => heap.int(rest + b),
+            rest => heap.int(rest),
+        },
+        None => heap.arithmetic(Arithmetic::Mod, arg(args, 0), arg(args, 1)),
+    }
 }
 
 pub(super) fn abs(heap: &mut Heap, args: &[Word]) -> Answer {

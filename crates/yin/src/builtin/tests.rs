@@ -43,6 +43,7 @@ fn the_primitives_the_compiler_knows_are_where_it_thinks() {
         (MAKE_MAP, "yin/map"),
         (CONJ, "conj"),
         (ASSOC, "assoc"),
+        (STR, "str"),
     ];
     for (id, name) in names {
         assert_eq!(primitive(id).unwrap().name, name);

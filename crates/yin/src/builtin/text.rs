@@ -21,7 +21,15 @@ fn owned(heap: &Heap, name: &str, word: Word) -> Result<String, Trouble> {
 }
 
 /// A piece of a text: of texts and characters themselves, of nil nothing, of others their EDN.
-fn append(heap: &Heap, word: Word, out: &mut String) -> Result<(), Trouble> {
+pub(crate) fn append(heap: &Heap, word: Word, out: &mut String) -> Result<(), Trouble> {
+    if let Some(short) = word.as_short_text() {
+        out.push_str(short.as_str());
+        return Ok(());
+    }
+    if let Some(int) = word.as_int() {
+        append_int(int, out);
+        return Ok(());
+    }
     match heap.sort(word) {
         Sort::Nil => {}
         Sort::Char => out.extend(word.as_char()),
@@ -36,12 +44,34 @@ fn append(heap: &Heap, word: Word, out: &mut String) -> Result<(), Trouble> {
     heap.room(out.len() / 8)
 }
 
+fn append_int(int: i64, out: &mut String) {
+    const DIGITS_MAX: usize = 20;
+    let mut digits = [b'0'; DIGITS_MAX];
+    let mut left = int.unsigned_abs();
+    let mut start = DIGITS_MAX;
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (left % 10) as u8;
+        left /= 10;
+        start = at;
+        if left == 0 {
+            break;
+        }
+    }
+    if int < 0 {
+        out.push('-');
+    }
+    out.push_str(digits.get(start..).and_then(|digits| str::from_utf8(digits).ok()).unwrap_or(""));
+}
+
 pub(super) fn str(heap: &mut Heap, args: &[Word]) -> Answer {
-    let mut out = String::new();
+    let mut out = std::mem::take(&mut heap.scratch);
+    out.clear();
     for &word in args {
         append(heap, word, &mut out)?;
     }
-    heap.text(&out)
+    let word = heap.text(&out);
+    heap.scratch = out;
+    word
 }
 
 pub(super) fn pr_str(heap: &mut Heap, args: &[Word]) -> Answer {

@@ -4,11 +4,12 @@
 //! of the result count from the first register of the first call.
 //!
 //! 1. What is captured is a copy, so a continuation can be called any number of times; one that
-//!    may be called once is marked when it is, the only change an object ever suffers.
+//!    may be called once is marked when it is.
+//! 2. Nothing that it holds is owned by a register any more.
 
 use datom::Word;
 
-use super::{Form, Heap, PLACE_MASK, payload, small};
+use super::{Form, Heap, payload, small};
 use crate::error::Trouble;
 
 /// Fields in front of the frames.
@@ -43,6 +44,7 @@ impl Heap {
         let length = HEAD + 2 * k.frames.len() + k.registers.len();
         self.room(length + 1)?;
         self.charge(length as u64)?;
+        k.registers.iter().for_each(|&word| self.disown(word));
         let number = |n: u32| small(n as usize);
         let mut words = Vec::with_capacity(length);
         words.extend([small(k.may as usize), number(k.pc), number(k.base), number(k.result)]);
@@ -77,7 +79,7 @@ impl Heap {
     /// Marks a continuation as called.
     pub(crate) fn spend(&mut self, word: Word) {
         if self.form(word) == Some(Form::Continuation)
-            && let Some(slot) = self.words.get_mut((payload(word) & PLACE_MASK) as usize + 1)
+            && let Some(slot) = self.words.get_mut(payload(word) as usize + 1)
         {
             *slot = small(Use::Spent as usize).raw();
         }

@@ -58,6 +58,9 @@ impl Heap {
     /// The order of two values.
     #[inline]
     pub(crate) fn compare(&self, a: Word, b: Word) -> Result<Ordering, Trouble> {
+        if a.tag() == b.tag() && matches!(a.tag(), Tag::Int | Tag::ShortText) {
+            return Ok(a.cmp(&b));
+        }
         self.order(a, b, 0)
     }
 

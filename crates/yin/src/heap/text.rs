@@ -31,6 +31,40 @@ impl Heap {
         }
     }
 
+    /// A text object with room for so many bytes, if there is room in the heap.
+    pub(super) fn text_with_room(&mut self, text: &str, room: usize) -> Result<Word, Trouble> {
+        let word = self.byte_object(Form::Text, text.as_bytes())?;
+        let units = room.div_ceil(8).saturating_sub(text.len().div_ceil(8));
+        let Some(length) = u32::try_from(units + text.len().div_ceil(8) + 1).ok() else {
+            return Ok(word);
+        };
+        if self.room(units).is_ok()
+            && let Some(header) = self.words.get_mut(super::payload(word) as usize)
+        {
+            *header = *header & !super::LENGTH_MASK | u64::from(length);
+            self.words.resize(self.words.len() + units, 0);
+        }
+        Ok(word)
+    }
+
+    /// Writes bytes behind the end of a text object, if they fit.
+    pub(super) fn extend_text(&mut self, word: Word, bytes: &[u8]) -> bool {
+        let at = super::payload(word) as usize;
+        let (Some(&header), Some(&length)) = (self.words.get(at), self.words.get(at + 1)) else {
+            return false;
+        };
+        let units = (header & super::LENGTH_MASK) as usize - 1;
+        let Some(room) = self.words.get_mut(at + 2..at + 2 + units) else { return false };
+        let start = length as usize;
+        let room: &mut [u8] = bytemuck::cast_slice_mut(room);
+        let Some(to) = room.get_mut(start..start + bytes.len()) else { return false };
+        to.copy_from_slice(bytes);
+        if let Some(slot) = self.words.get_mut(at + 1) {
+            *slot = (start + bytes.len()) as u64;
+        }
+        true
+    }
+
     /// The text that a word is.
     pub(crate) fn as_text(&self, word: Word) -> Option<Text<'_>> {
         if let Some(short) = word.as_short_text() {

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 
 use datom::Word;
 
-use super::{EMPTY_MAP, EMPTY_SET, Form, Heap, small};
+use super::{EMPTY_MAP, EMPTY_SET, Form, Heap, OBJECT, PLACE_SHIFT, payload, small, sort};
 use crate::error::Trouble;
 
 const DELTA: usize = 3;
@@ -62,16 +62,27 @@ impl Iterator for Entries<'_> {
 }
 
 impl Heap {
+    #[inline]
     fn node(&self, word: Word) -> Option<Node> {
-        match self.raw(word)? {
-            (Form::Map | Form::Set, &[_, key, value, left, right]) => Some(Node {
-                key: Word::from_raw(key),
-                value: Word::from_raw(value),
-                left: Word::from_raw(left),
-                right: Word::from_raw(right),
-            }),
-            _ => None,
+        const MAP: u64 = Form::Map as u64;
+        const SET: u64 = Form::Set as u64;
+        if sort(word) != OBJECT {
+            return None;
         }
+        let at = payload(word) as usize;
+        let &[header, _, key, value, left, right] = self.words.get(at..)?.first_chunk()?;
+        matches!(header >> PLACE_SHIFT, MAP | SET).then_some(Node {
+            key: Word::from_raw(key),
+            value: Word::from_raw(value),
+            left: Word::from_raw(left),
+            right: Word::from_raw(right),
+        })
+    }
+
+    /// The key of a node, and the nodes on its two sides.
+    #[inline]
+    pub(super) fn node_key(&self, word: Word) -> Option<(Word, Word, Word)> {
+        self.node(word).map(|node| (node.key, node.left, node.right))
     }
 
     /// How many entries a map or set has.

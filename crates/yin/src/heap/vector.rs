@@ -7,7 +7,8 @@
 //! 1. `get`, `push`, `set` and dropping the first element touch O(log32 n) arrays.
 //! 2. A header holds more than 32 elements; fewer are one array again, so equal vectors may
 //!    differ in their trees but not in being arrays or headers.
-//! 3. A list is a vector in a [`Form::List`] wrapper, never empty.
+//! 3. An array that is a tail may have room behind its last element.
+//! 4. A list is a vector in a [`Form::List`] wrapper, never empty.
 
 use datom::Word;
 
@@ -101,6 +102,27 @@ impl Heap {
         }
     }
 
+    /// The array that holds an element that exists, and its place there.
+    pub(super) fn slot(&self, word: Word, at: usize) -> Option<(Word, usize)> {
+        match self.raw(word)? {
+            (Form::Array, payload) => (at < payload.len()).then_some((word, at)),
+            (Form::Vector, _) => {
+                let h = self.header(word)?;
+                let at = at.checked_add(h.start).filter(|&at| at < h.end)?;
+                Some((self.leaf(&h, at), at & MASK))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where one more element fits into the last array: the end of the vector, the array and the
+    /// place in it.
+    pub(super) fn room_in_tail(&self, word: Word) -> Option<(usize, Word, usize)> {
+        let h = self.header(word)?;
+        let at = h.end - h.tail_start();
+        (at < self.array(h.tail).len()).then_some((h.end, h.tail, at))
+    }
+
     /// The array that holds the element at an index counted from the dropped ones.
     fn leaf(&self, h: &Header, at: usize) -> Word {
         if at >= h.tail_start() {
@@ -127,7 +149,7 @@ impl Heap {
             if rest.is_empty() {
                 break;
             }
-            words.extend(rest.iter().map(|&raw| Word::from_raw(raw)));
+            words.extend(rest.iter().take(h.end - at).map(|&raw| Word::from_raw(raw)));
             at += rest.len();
         }
         words
@@ -174,14 +196,24 @@ impl Heap {
     /// The vector with one more element at its end.
     pub(crate) fn vector_push(&mut self, word: Word, element: Word) -> Result<Word, Trouble> {
         let Some(h) = self.header(word) else {
+            let length = self.array(word).len();
+            if length < WIDTH {
+                let mut words = [Word::NIL; WIDTH];
+                for (slot, &raw) in words.iter_mut().zip(self.array(word)) {
+                    *slot = Word::from_raw(raw);
+                }
+                if let Some(slot) = words.get_mut(length) {
+                    *slot = element;
+                }
+                return self.object(Form::Array, words.get(..=length).unwrap_or(&words));
+            }
             let mut words = self.array_words(word);
             words.push(element);
             return self.vector(&words);
         };
-        let mut tail = self.array_words(h.tail);
-        if tail.len() < WIDTH {
-            tail.push(element);
-            let tail = self.object(Form::Array, &tail)?;
+        let length = h.end - h.tail_start();
+        if length < WIDTH {
+            let tail = self.longer(h.tail, length, element)?;
             return self.header_object(Header { end: h.end + 1, tail, ..h });
         }
         let (root, shift) = if h.tail_start() >> (h.shift + BITS) > 0 {
@@ -190,8 +222,21 @@ impl Heap {
         } else {
             (self.hang(h.root, h.shift, h.tail_start(), h.tail)?, h.shift)
         };
-        let tail = self.object(Form::Array, &[element])?;
+        let tail = self.longer(EMPTY_VECTOR, 0, element)?;
         self.header_object(Header { end: h.end + 1, start: h.start, shift, root, tail })
+    }
+
+    /// The first elements of an array and one more; with room behind it if it may be written to.
+    fn longer(&mut self, array: Word, length: usize, element: Word) -> Result<Word, Trouble> {
+        let mut words = [Word::NIL; WIDTH];
+        for (slot, &raw) in words.iter_mut().zip(self.array(array).iter().take(length)) {
+            *slot = Word::from_raw(raw);
+        }
+        if let Some(slot) = words.get_mut(length) {
+            *slot = element;
+        }
+        let size = if self.edit != 0 { WIDTH } else { length + 1 };
+        self.object(Form::Array, words.get(..size).unwrap_or(&words))
     }
 
     /// A chain of single-child nodes down to a leaf.
@@ -239,11 +284,16 @@ impl Heap {
     }
 
     fn array_set(&mut self, array: Word, at: usize, element: Word) -> Result<Word, Trouble> {
-        let mut words = self.array_words(array);
+        let mut words = [Word::NIL; WIDTH];
+        let raw = self.array(array);
+        let length = raw.len().min(WIDTH);
+        for (slot, &raw) in words.iter_mut().zip(raw) {
+            *slot = Word::from_raw(raw);
+        }
         if let Some(slot) = words.get_mut(at) {
             *slot = element;
         }
-        self.object(Form::Array, &words)
+        self.object(Form::Array, words.get(..length).unwrap_or(&words))
     }
 
     fn tree_set(&mut self, node: Word, shift: u32, at: usize, to: Word) -> Result<Word, Trouble> {

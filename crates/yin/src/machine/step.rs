@@ -14,7 +14,7 @@ use crate::error::{Kind, Trouble};
 use crate::heap::{
     Arithmetic, FUNCTION, Heap, OBJECT, UNBOUND, function_word, primitive_word, sort,
 };
-use crate::projection::{ARITY_OTHER, Compare, Entry, Instruction as I, WINDOW};
+use crate::projection::{ARITY_OTHER, Compare, Entry, Instruction as I, UPDATE_ARGS_MAX, WINDOW};
 
 /// Why the loop ended. The machine's address is that of the instruction, to be run again or
 /// passed over by whoever serves it; after [`Exit::Settle`] it is the next one.
@@ -405,6 +405,22 @@ impl Machine {
                     r!(d) = check!(run_plain(heap, id, &[r!(a), r!(b)]));
                     settle!();
                 }
+                I::Update { d, at, n, id } => {
+                    let mut args = [Word::NIL; UPDATE_ARGS_MAX];
+                    let n = usize::from(n) + 1;
+                    for (slot, register) in
+                        args.iter_mut().zip(std::iter::once(d).chain(at..)).take(n)
+                    {
+                        *slot = r!(register);
+                    }
+                    let args = args.get(..n).unwrap_or(&args);
+                    match builtin::primitive(id).map(|primitive| primitive.body) {
+                        Some(Body::Plain(run)) => r!(d) = check!(heap.update(id, run, args)),
+                        _ => leave!(Exit::Trouble(Trouble::new(Kind::State, "no primitive"))),
+                    }
+                    settle!();
+                }
+                I::Share { a } => heap.disown(r!(a)),
                 I::Primitive { at, n, id } => {
                     let from = usize::from(at);
                     let args = window.get(from..from + usize::from(n)).unwrap_or(&[]);

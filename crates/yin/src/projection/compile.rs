@@ -7,10 +7,13 @@
 
 mod call;
 mod operation;
+mod update;
 
 use std::sync::Arc;
 
 use datom::{Symbol, Value};
+
+pub(crate) use update::UPDATE_ARGS_MAX;
 
 use super::free;
 use super::instruction::Instruction as I;
@@ -111,6 +114,8 @@ struct Compiler<'p> {
     /// The highest register that was ever taken.
     top: u8,
     target: Option<LoopTarget>,
+    /// Registers whose collections may be updated in place.
+    owned: Vec<u8>,
 }
 
 impl<'p> Compiler<'p> {
@@ -135,6 +140,7 @@ impl<'p> Compiler<'p> {
             next: 1,
             top: 0,
             target: None,
+            owned: Vec::new(),
         }
     }
 
@@ -145,6 +151,8 @@ impl<'p> Compiler<'p> {
             self.bind(name, register);
             registers.push(register);
         }
+        let names: Vec<_> = function.params.iter().chain(&function.rest).cloned().collect();
+        self.own(&names, &registers, function.body);
         self.target = Some(LoopTarget { start: 0, registers });
         if function.is_form {
             let register = self.fresh()?;
@@ -303,7 +311,7 @@ impl<'p> Compiler<'p> {
                     self.bind(name, register);
                     registers.push(register);
                 }
-                self.turning(registers, *body, want)?;
+                self.turning(names, registers, *body, want)?;
                 self.unbind(height);
                 Ok(())
             }
@@ -338,11 +346,20 @@ impl<'p> Compiler<'p> {
     }
 
     /// A body that `recur` goes back to.
-    fn turning(&mut self, registers: Vec<u8>, body: NodeId, want: Want) -> Result1<()> {
+    fn turning(
+        &mut self,
+        names: &[Symbol],
+        registers: Vec<u8>,
+        body: NodeId,
+        want: Want,
+    ) -> Result1<()> {
         let start = self.code.len();
+        let owned = self.owned.len();
+        self.own(names, &registers, body);
         let outer = self.target.replace(LoopTarget { start, registers });
         self.emit(body, want)?;
         self.target = outer;
+        self.owned.truncate(owned);
         Ok(())
     }
 
@@ -368,6 +385,7 @@ impl<'p> Compiler<'p> {
         if let Node::Variable(name) = self.tree().node(id)
             && let Some(Meaning::Register(register)) = self.local(name)
         {
+            self.share(register);
             return Ok(register);
         }
         let register = self.fresh()?;
@@ -403,6 +421,7 @@ impl<'p> Compiler<'p> {
     fn variable(&mut self, name: &Symbol, want: Want) -> Result1<()> {
         let meaning = self.meaning(name);
         if let Meaning::Register(register) = meaning {
+            self.share(register);
             self.finish(register, want);
             return Ok(());
         }
@@ -487,7 +506,7 @@ impl<'p> Compiler<'p> {
                 let fresh = self.fresh()?;
                 self.emit(operand, Want::Fresh(fresh))?;
                 moves.push((register, fresh));
-            } else {
+            } else if !self.update(operand, register)? {
                 self.emit(operand, Want::Into(register))?;
             }
         }

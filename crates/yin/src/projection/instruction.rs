@@ -223,6 +223,19 @@ pub(crate) enum Instruction {
         id: u32,
     },
 
+    /// A primitive on what is in `d` and on `n` registers from `at`, back to `d`, in place if
+    /// nobody else can see it.
+    Update {
+        d: u8,
+        at: u8,
+        n: u8,
+        id: u32,
+    },
+    /// Others will see what is in `a`.
+    Share {
+        a: u8,
+    },
+
     /// Calls: function in `at`, arguments behind it, result in `at`.
     Call {
         at: u8,

@@ -51,7 +51,7 @@ impl Compiler<'_> {
         for (name, &register) in params.iter().zip(&registers) {
             self.bind(name, register);
         }
-        self.turning(registers, body, want)?;
+        self.turning(params, registers, body, want)?;
         self.unbind(height);
         Ok(())
     }
@@ -61,9 +61,12 @@ impl Compiler<'_> {
         let at = self.next;
         let mut order = operands.to_vec();
         order.insert(1, keyword);
-        for operand in &order {
+        for (place, operand) in order.iter().enumerate() {
             let register = self.fresh()?;
-            self.emit(*operand, Want::Fresh(register))?;
+            match place {
+                0 => self.lend(*operand, register)?,
+                _ => self.emit(*operand, Want::Fresh(register))?,
+            }
         }
         self.push(I::Primitive { at, n: order.len() as u8, id: builtin::GET });
         self.finish(at, want);

@@ -48,13 +48,13 @@ impl Compiler<'_> {
                 }
             }
             [a] if builtin::is_plain(id, 1) => {
-                let a = self.operand(*a)?;
+                let a = self.looked_at(id, *a)?;
                 let d = self.destination(want)?;
                 self.push(I::Primitive1 { d, a, id });
                 self.finish(d, want);
             }
             [a, b] if builtin::is_plain(id, 2) => {
-                let (a, b) = (self.operand(*a)?, self.operand(*b)?);
+                let (a, b) = (self.looked_at(id, *a)?, self.operand(*b)?);
                 let d = self.destination(want)?;
                 self.push(I::Primitive2 { d, a, b, id });
                 self.finish(d, want);
@@ -74,9 +74,12 @@ impl Compiler<'_> {
         let more = builtin::adder(id);
         let size = if more.is_some() { BATCH } else { operands.len().max(1) };
         let (first, rest) = operands.split_at(size.min(operands.len()));
-        for &operand in first {
+        for (place, &operand) in first.iter().enumerate() {
             let register = self.fresh()?;
-            self.emit(operand, Want::Fresh(register))?;
+            match place {
+                0 if builtin::is_look(id) => self.lend(operand, register)?,
+                _ => self.emit(operand, Want::Fresh(register))?,
+            }
         }
         if operands.is_empty() {
             self.fresh()?;

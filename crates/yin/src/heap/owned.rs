@@ -1,0 +1,174 @@
+//! Updating in place what nobody else can see.
+//!
+//! An object's header has a stamp of 24 bits. A collection whose stamp is not 0 is *owned*: exactly
+//! one register holds it. A part of it with the same stamp was made while it was owned, so nothing
+//! else reaches that part, and an update may write to it instead of copying it.
+//!
+//! 1. Only the instruction that updates a register in place makes owned collections, and leaves them
+//!    in that register alone.
+//! 2. Whatever copies the word of such a register disowns the collection first: the compiler puts an
+//!    instruction for it there, and whoever captures registers does the same.
+//! 3. Stamps are never given twice between two collections that clear them, so a stamp that stayed on
+//!    a part after its collection was disowned matches nothing.
+//! 4. What writes in place allocates nothing, so it happens wholly or not at all.
+
+use std::cmp::Ordering;
+
+use datom::Word;
+
+use super::{Form, Heap, LENGTH_MASK, OBJECT, STAMP_SHIFT, payload, small, sort};
+use crate::builtin;
+use crate::error::Trouble;
+
+/// Stamps beyond this are cleared by the next collection.
+const STAMP_SOFT: u32 = 1 << 22;
+const STAMP_MAX: u32 = (1 << 24) - 1;
+const STAMP_MASK: u64 = (STAMP_MAX as u64) << STAMP_SHIFT;
+
+impl Heap {
+    fn stamp(&self, word: Word) -> u32 {
+        match self.words.get(payload(word) as usize) {
+            Some(header) if sort(word) == OBJECT => (header >> STAMP_SHIFT) as u32 & STAMP_MAX,
+            _ => 0,
+        }
+    }
+
+    /// From now on others may see this collection: it is never written again.
+    #[inline]
+    pub(crate) fn disown(&mut self, word: Word) {
+        if sort(word) == OBJECT
+            && let Some(header) = self.words.get_mut(payload(word) as usize)
+        {
+            *header &= !STAMP_MASK;
+        }
+    }
+
+    /// What a collection keeps of headers.
+    pub(super) fn stamps_kept(&mut self) -> u64 {
+        if self.stamps < STAMP_SOFT {
+            return u64::MAX;
+        }
+        self.stamps = 0;
+        !STAMP_MASK
+    }
+
+    /// The result of a primitive on a collection that only one register holds, to be left there.
+    pub(crate) fn update(
+        &mut self,
+        id: u32,
+        run: builtin::Run,
+        args: &[Word],
+    ) -> Result<Word, Trouble> {
+        let Some((&collection, rest)) = args.split_first() else { return run(self, args) };
+        let stamp = self.stamp(collection);
+        if stamp != 0 && self.write(id, collection, rest, stamp)? {
+            return Ok(collection);
+        }
+        self.edit = match stamp {
+            0 if self.stamps < STAMP_MAX => {
+                self.stamps += 1;
+                self.stamps
+            }
+            stamp => stamp,
+        };
+        let result = match id {
+            builtin::STR => self.appended(collection, run, args),
+            _ => run(self, args),
+        };
+        self.edit = 0;
+        result
+    }
+
+    /// Writes to the parts that are owned; false if the update needs more than that.
+    fn write(
+        &mut self,
+        id: u32,
+        collection: Word,
+        rest: &[Word],
+        stamp: u32,
+    ) -> Result<bool, Trouble> {
+        match (id, self.form(collection), rest) {
+            (builtin::ASSOC, Some(Form::Map), &[key, value]) => {
+                self.write_entry(collection, key, value, stamp)
+            }
+            (builtin::ASSOC, Some(Form::Vector | Form::Array), &[key, value]) => {
+                let at = key.as_int().and_then(|at| usize::try_from(at).ok());
+                let Some((array, at)) = at.and_then(|at| self.slot(collection, at)) else {
+                    return Ok(false);
+                };
+                Ok(self.stamp(array) == stamp && self.write_word(array, at, value))
+            }
+            (builtin::CONJ, Some(Form::Vector), &[element]) => {
+                let Some((end, tail, at)) = self.room_in_tail(collection) else { return Ok(false) };
+                Ok(self.stamp(tail) == stamp
+                    && self.write_word(tail, at, element)
+                    && self.write_word(collection, 0, small(end + 1)))
+            }
+            (builtin::STR, Some(Form::Text), rest) => self.write_text(collection, rest),
+            _ => Ok(false),
+        }
+    }
+
+    fn write_entry(
+        &mut self,
+        mut node: Word,
+        key: Word,
+        value: Word,
+        stamp: u32,
+    ) -> Result<bool, Trouble> {
+        while let Some((at, left, right)) = self.node_key(node) {
+            match self.compare(key, at)? {
+                Ordering::Less => node = left,
+                Ordering::Greater => node = right,
+                Ordering::Equal => {
+                    return Ok(self.stamp(node) == stamp && self.write_word(node, 2, value));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes one word of an object of words.
+    fn write_word(&mut self, object: Word, index: usize, word: Word) -> bool {
+        let at = payload(object) as usize;
+        let Some(header) = self.words.get(at) else { return false };
+        if sort(object) != OBJECT || index as u64 >= header & LENGTH_MASK {
+            return false;
+        }
+        match self.words.get_mut(at + 1 + index) {
+            Some(slot) => {
+                *slot = word.raw();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Writes behind the end of a text, where there is room.
+    fn write_text(&mut self, text: Word, pieces: &[Word]) -> Result<bool, Trouble> {
+        let piece = self.pieces(pieces)?;
+        let done = self.extend_text(text, piece.as_bytes());
+        self.scratch = piece;
+        Ok(done)
+    }
+
+    /// A longer text with room behind it, so that a text that grows is not copied each time.
+    fn appended(&mut self, text: Word, run: builtin::Run, args: &[Word]) -> Result<Word, Trouble> {
+        if self.form(text) != Some(Form::Text) {
+            return run(self, args);
+        }
+        let whole = self.pieces(args)?;
+        let made = self.text_with_room(&whole, whole.len() * 2);
+        self.scratch = whole;
+        made
+    }
+
+    fn pieces(&mut self, words: &[Word]) -> Result<String, Trouble> {
+        let mut out = std::mem::take(&mut self.scratch);
+        out.clear();
+        for &word in words {
+            builtin::append(self, word, &mut out)?;
+        }
+        Ok(out)
+    }
+}
