@@ -21,6 +21,7 @@ use crate::pending;
 use crate::record::Record;
 use crate::report::Report;
 use crate::store::Store;
+use crate::subscription::Hub;
 use crate::verify::{self, Verification};
 use crate::world::World;
 
@@ -60,6 +61,7 @@ struct Core {
     seals: bool,
     turn: Turn,
     signal: Signal,
+    hub: Hub,
 }
 
 /// Whose turn it is to drain.
@@ -119,6 +121,7 @@ impl Database {
             seals: options.seals,
             turn: Turn::default(),
             signal: Signal::default(),
+            hub: Hub::default(),
         };
         Ok(Self::new(core, opening))
     }
@@ -139,7 +142,8 @@ impl Database {
         let store = Store::new(Slab::create(region)?, None)?;
         let durability = Durability::Process;
         let (turn, signal) = (Turn::default(), Signal::default());
-        let core = Core { store, disk: None, durability, seals: false, turn, signal };
+        let hub = Hub::default();
+        let core = Core { store, disk: None, durability, seals: false, turn, signal, hub };
         Ok(Self::new(core, Opening { created: true, ..Opening::default() }))
     }
 
@@ -321,7 +325,8 @@ impl Database {
     ) -> Result<Transactions, Error> {
         let last = to.saturating_sub(1).min(db.basis());
         let mut kept = Vec::new();
-        for frame in pending::list(&db.state().memory, &db.state().record, on_disk)? {
+        let after = on_disk.max(from.saturating_sub(1));
+        for frame in pending::list(&db.state().memory, &db.state().record, after)? {
             if (from..=last).contains(&frame.t) {
                 kept.push((frame.t, frame.bytes.to_vec()));
             }
@@ -348,6 +353,10 @@ impl Database {
             self.work_soon(|wanted| wanted.drain = true);
         }
         Ok(published)
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.inner.core.hub
     }
 
     pub(crate) fn slab(&self) -> &Slab {

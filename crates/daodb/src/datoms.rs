@@ -1,19 +1,20 @@
-//! Reading facts in the order of an index, as a view shows them.
+//! Reading facts in the order of an index, as a view shows them, forwards or backwards.
 //!
 //! 1. The present is the current facts as they stand: no filter, no copy.
 //! 2. Any other view merges current facts and history. In every order all statements and
 //!    withdrawals of one fact stand together, oldest first; so what holds at `t` is the last of
 //!    them up to `t`, if that is a statement.
 //! 3. `since` shows what holds and was stated after its moment. `history` shows everything within
-//!    both moments.
+//!    both moments. A filter takes from what the rest of the view shows.
 
 use std::iter::Peekable;
+use std::sync::Arc;
 
 use datom::{Datom, Value, Word};
 use eve::structure::{Keys, SortedSet};
 
 use crate::attribute::ValueType;
-use crate::db::{Db, View};
+use crate::db::{Db, Filter, View};
 use crate::error::Error;
 use crate::index::{Index, Key};
 use crate::overlay::Memory;
@@ -24,6 +25,8 @@ use crate::overlay::Memory;
 pub struct Datoms<'a> {
     index: Index,
     source: Source<'a>,
+    /// What a filter says of each fact, and the state that it sees.
+    filter: Option<(Db, Arc<Filter>)>,
 }
 
 type Sorted<'a> = Keys<'a, 5, Memory>;
@@ -31,16 +34,28 @@ type Sorted<'a> = Keys<'a, 5, Memory>;
 #[allow(clippy::large_enum_variant, reason = "looking one fact up should not allocate")]
 enum Source<'a> {
     Present(Sorted<'a>),
-    Merged(Box<Merged<'a>>),
+    PresentBack(Sorted<'a>),
+    Merged(Box<Merged<Sorted<'a>>>),
+    MergedBack(Box<MergedBack<std::iter::Rev<Sorted<'a>>>>),
 }
 
 /// Current facts and history together, and what of them the view shows.
-struct Merged<'a> {
+struct Merged<I: Iterator> {
     view: View,
-    current: Peekable<Sorted<'a>>,
-    history: Peekable<Sorted<'a>>,
+    current: Peekable<I>,
+    history: Peekable<I>,
     /// The last statement or withdrawal of the fact at hand.
     last: Option<Key>,
+    ended: bool,
+}
+
+/// The same from the end: of each fact its newest word comes first.
+struct MergedBack<I: Iterator> {
+    view: View,
+    current: Peekable<I>,
+    history: Peekable<I>,
+    /// The newest word on the fact at hand was seen.
+    seen: Option<Key>,
     ended: bool,
 }
 
@@ -50,40 +65,86 @@ pub(crate) fn prefix_of(index: Index, components: &[Word]) -> Vec<u64> {
     words.map(|(place, &word)| index.component(place, word)).collect()
 }
 
+/// Which way facts are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Forward,
+    Back,
+}
+
 impl<'a> Datoms<'a> {
     pub(crate) fn prefix(db: &'a Db, index: Index, components: &[Word]) -> Self {
         let prefix = prefix_of(index, components);
-        Self::new(db, index, |set, memory| set.prefix(memory, &prefix))
+        Self::new(db, index, Way::Forward, |set, memory| set.prefix(memory, &prefix))
     }
 
-    pub(crate) fn from(db: &'a Db, index: Index, components: &[Word]) -> Self {
-        let mut from: Key = [0; 5];
-        for (slot, word) in from.iter_mut().zip(prefix_of(index, components)) {
-            *slot = word;
-        }
-        Self::new(db, index, |set, memory| set.range(memory, from..))
+    /// From the first at or above these components on, forwards; or from the last that is at or
+    /// below them, or begins with them, backwards. `within` bounds how many components stay equal.
+    pub(crate) fn seek(
+        db: &'a Db,
+        index: Index,
+        way: Way,
+        components: &[Word],
+        within: usize,
+    ) -> Self {
+        let words = prefix_of(index, components);
+        let bound = |fill: u64, words: &[u64]| {
+            let mut key: Key = [fill; 5];
+            for (slot, word) in key.iter_mut().zip(words) {
+                *slot = *word;
+            }
+            key
+        };
+        let fixed = words.get(..within.min(words.len())).unwrap_or_default();
+        let (from, to) = match way {
+            Way::Forward => (bound(0, &words), bound(MAX, fixed)),
+            Way::Back => (bound(0, fixed), bound(MAX, &words)),
+        };
+        Self::new(db, index, way, |set, memory| set.range(memory, from..=to))
     }
 
     fn new(
         db: &'a Db,
         index: Index,
+        way: Way,
         keys: impl Fn(SortedSet<5>, &'a Memory) -> Sorted<'a>,
     ) -> Self {
         let state = db.state();
         let current = keys(state.record.current(index), &state.memory);
         let view = db.view();
-        let source = if view.is_present() {
-            Source::Present(current)
-        } else {
-            Source::Merged(Box::new(Merged {
-                view,
-                current: current.peekable(),
-                history: keys(state.record.history(index), &state.memory).peekable(),
-                last: None,
-                ended: false,
-            }))
+        let history = || keys(state.record.history(index), &state.memory);
+        let source = match (view.is_present(), way) {
+            (true, Way::Forward) => Source::Present(current),
+            (true, Way::Back) => Source::PresentBack(current),
+            (false, Way::Forward) => {
+                let (current, history) = (current.peekable(), history().peekable());
+                Source::Merged(Box::new(Merged {
+                    view,
+                    current,
+                    history,
+                    last: None,
+                    ended: false,
+                }))
+            }
+            (false, Way::Back) => {
+                let (current, history) = (current.rev().peekable(), history().rev().peekable());
+                let (seen, ended) = (None, false);
+                Source::MergedBack(Box::new(MergedBack { view, current, history, seen, ended }))
+            }
         };
-        Self { index, source }
+        let filter = db.filtered().map(|filter| (db.unfiltered(), filter.clone()));
+        Self { index, source, filter }
+    }
+
+    fn next_key(&mut self) -> Option<Result<Key, Error>> {
+        match &mut self.source {
+            Source::Present(keys) => keys.next().map(|key| key.copied().map_err(Error::from)),
+            Source::PresentBack(keys) => {
+                keys.next_back().map(|key| key.copied().map_err(Error::from))
+            }
+            Source::Merged(merged) => merged.next(),
+            Source::MergedBack(merged) => merged.next(),
+        }
     }
 }
 
@@ -91,37 +152,52 @@ impl Iterator for Datoms<'_> {
     type Item = Result<Datom, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let key = match &mut self.source {
-            Source::Present(keys) => keys.next()?.copied().map_err(Error::from),
-            Source::Merged(merged) => merged.next()?,
-        };
-        Some(key.map(|key| self.index.datom(&key)))
+        loop {
+            let datom = match self.next_key()? {
+                Ok(key) => self.index.datom(&key),
+                Err(error) => return Some(Err(error)),
+            };
+            match &self.filter {
+                Some((db, filter)) if !filter(db, &datom) => {}
+                _ => return Some(Ok(datom)),
+            }
+        }
     }
 }
 
-impl Merged<'_> {
-    /// The next key of either set, in order.
-    fn step(&mut self) -> Option<Result<Key, Error>> {
-        let current_first = match (self.current.peek(), self.history.peek()) {
-            (Some(Ok(current)), Some(Ok(past))) => current < past,
-            (Some(Err(_)), _) | (Some(_), None) => true,
-            _ => false,
-        };
-        let side = if current_first { &mut self.current } else { &mut self.history };
-        side.next().map(|key| key.copied().map_err(Error::from))
-    }
+/// What a sorted set gives.
+trait Given<'a>: Iterator<Item = Result<&'a Key, eve::Error>> {}
 
+impl<'a, I: Iterator<Item = Result<&'a Key, eve::Error>>> Given<'a> for I {}
+
+/// Whether the next key is taken from the current facts: where they come first, or are wrong.
+fn current_first<'a, I: Given<'a>>(
+    current: &mut Peekable<I>,
+    history: &mut Peekable<I>,
+    first: impl Fn(&Key, &Key) -> bool,
+) -> bool {
+    match (current.peek(), history.peek()) {
+        (Some(Ok(current)), Some(Ok(past))) => first(current, past),
+        (Some(Err(_)), _) | (Some(_), None) => true,
+        _ => false,
+    }
+}
+
+impl<'a, I: Given<'a>> Merged<I> {
     fn next(&mut self) -> Option<Result<Key, Error>> {
         while !self.ended {
-            let key = match self.step() {
-                Some(Ok(key)) => key,
+            let first =
+                current_first(&mut self.current, &mut self.history, |one, other| one < other);
+            let side = if first { &mut self.current } else { &mut self.history };
+            let key = match side.next() {
+                Some(Ok(key)) => *key,
                 Some(Err(error)) => {
                     self.ended = true;
-                    return Some(Err(error));
+                    return Some(Err(error.into()));
                 }
                 None => {
                     self.ended = true;
-                    return self.last.take().filter(|last| self.shows(last)).map(Ok);
+                    return self.last.take().filter(|last| self.view.shows(last)).map(Ok);
                 }
             };
             let t = key[3];
@@ -136,16 +212,57 @@ impl Merged<'_> {
             }
             let same = self.last.is_some_and(|last| last[..3] == key[..3]);
             let before = self.last.replace(key).filter(|_| !same);
-            if let Some(before) = before.filter(|before| self.shows(before)) {
+            if let Some(before) = before.filter(|before| self.view.shows(before)) {
                 return Some(Ok(before));
             }
         }
         None
     }
+}
 
+impl<'a, I: Given<'a>> MergedBack<I> {
+    fn next(&mut self) -> Option<Result<Key, Error>> {
+        while !self.ended {
+            let first =
+                current_first(&mut self.current, &mut self.history, |one, other| one > other);
+            let side = if first { &mut self.current } else { &mut self.history };
+            let key = match side.next() {
+                Some(Ok(key)) => *key,
+                Some(Err(error)) => {
+                    self.ended = true;
+                    return Some(Err(error.into()));
+                }
+                None => {
+                    self.ended = true;
+                    return None;
+                }
+            };
+            let t = key[3];
+            if self.view.as_of.is_some_and(|as_of| t > as_of) {
+                continue;
+            }
+            if self.view.history {
+                match self.view.since {
+                    Some(since) if t <= since => continue,
+                    _ => return Some(Ok(key)),
+                }
+            }
+            if self.seen.is_some_and(|seen| seen[..3] == key[..3]) {
+                continue;
+            }
+            self.seen = Some(key);
+            if self.view.shows(&key) {
+                return Some(Ok(key));
+            }
+        }
+        None
+    }
+}
+
+impl View {
     /// Whether the last word on a fact is that it holds, said within the view.
     fn shows(&self, [.., t, m]: &Key) -> bool {
-        m & 1 == 1 && self.view.since.is_none_or(|since| *t > since)
+        m & 1 == 1 && self.since.is_none_or(|since| *t > since)
     }
 }
 
@@ -164,8 +281,8 @@ pub(crate) fn index_range(
     if let Some((from, to)) = inline_bounds(known.value_type, from, to) {
         let (first, last) =
             ([attribute, from.raw(), 0, 0, 0], [attribute, to.raw(), MAX, MAX, MAX]);
-        return Datoms::new(db, Index::Avet, |set, memory| set.range(memory, first..=last))
-            .collect();
+        let range = |set: SortedSet<5>, memory| set.range(memory, first..=last);
+        return Datoms::new(db, Index::Avet, Way::Forward, range).collect();
     }
     let mut found = Vec::new();
     for datom in db.datoms(Index::Avet, &[Word::entity(attribute)])? {

@@ -2,7 +2,7 @@
 //!
 //! 1. A [`Db`] owns its snapshot: nothing that happens later changes what it answers.
 //! 2. Views (`as_of`, `since`, `history`) are filters on `t`; making one copies three words and
-//!    bumps a counter.
+//!    bumps a counter. `filter` is asked about each fact that a view shows.
 //! 3. The schema of a view is the schema of its basis, not that of the moment it looks at.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use datom::{Datom, Keyword, Value, Word, id};
 
 use crate::attribute::Attribute;
 use crate::builtin;
-use crate::datoms::Datoms;
+use crate::datoms::{Datoms, Way};
 use crate::dictionary;
 use crate::error::Error;
 use crate::facts::{self, Cursor};
@@ -28,7 +28,11 @@ use crate::schema::Schema;
 pub struct Db {
     state: Arc<State>,
     view: View,
+    filter: Option<Arc<Filter>>,
 }
+
+/// Which facts a filtered [`Db`] shows: asked with the same state unfiltered, and the fact.
+pub(crate) type Filter = dyn Fn(&Db, &Datom) -> bool + Send + Sync;
 
 /// A pinned commit, shared by all views of it.
 pub(crate) struct State {
@@ -64,7 +68,7 @@ impl View {
 
 impl Db {
     pub(crate) fn new(state: Arc<State>) -> Self {
-        Self { state, view: View::default() }
+        Self { state, view: View::default(), filter: None }
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -78,6 +82,15 @@ impl Db {
 
     pub(crate) fn view(&self) -> View {
         self.view
+    }
+
+    pub(crate) fn filtered(&self) -> Option<&Arc<Filter>> {
+        self.filter.as_ref()
+    }
+
+    /// The same view without a filter.
+    pub(crate) fn unfiltered(&self) -> Db {
+        Db { filter: None, ..self.clone() }
     }
 
     /// The number of the last transaction this value knows.
@@ -113,27 +126,69 @@ impl Db {
     /// Whether this is the plain present, in which case [`Db::cursor`] answers.
     #[must_use]
     pub fn is_present(&self) -> bool {
-        self.view.is_present()
+        self.view.is_present() && self.filter.is_none()
     }
 
     /// The database as it was right after transaction `t`. Of two moments the earlier counts.
     #[must_use]
     pub fn as_of(&self, t: u64) -> Db {
         let as_of = Some(self.view.as_of.map_or(t, |earlier| earlier.min(t)));
-        Db { state: self.state.clone(), view: View { as_of, ..self.view } }
+        Db { view: View { as_of, ..self.view }, ..self.clone() }
     }
 
     /// Only facts stated after transaction `t`. Of two moments the later counts.
     #[must_use]
     pub fn since(&self, t: u64) -> Db {
         let since = Some(self.view.since.map_or(t, |later| later.max(t)));
-        Db { state: self.state.clone(), view: View { since, ..self.view } }
+        Db { view: View { since, ..self.view }, ..self.clone() }
     }
 
     /// Every statement and withdrawal there ever was, within the moments of the view.
     #[must_use]
     pub fn history(&self) -> Db {
-        Db { state: self.state.clone(), view: View { history: true, ..self.view } }
+        Db { view: View { history: true, ..self.view }, ..self.clone() }
+    }
+
+    /// Only facts of which `keep` says so. It is asked about every fact that the rest of the view
+    /// shows, with that view; filters of filters all have to agree.
+    ///
+    /// ```
+    /// use daodb::Database;
+    /// use datom::edn;
+    ///
+    /// let database = Database::memory()?;
+    /// let schema = "{:db/ident :name :db/valueType :db.type/string} {:db/ident :secret :db/valueType :db.type/string}";
+    /// database.transact(&edn::read_all(schema)?)?;
+    /// database.transact(&edn::read_all("{:name \"Ada\" :secret \"x\"}")?)?;
+    /// let db = database.db()?;
+    /// let secret = db.attribute_named(&"secret".into()).expect("installed").id;
+    /// let open = db.filter(move |_, fact| fact.a != secret);
+    /// assert_eq!(open.q("[:find ?s :where [_ :secret ?s]]", &[])?, edn::read("#{}")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn filter(&self, keep: impl Fn(&Db, &Datom) -> bool + Send + Sync + 'static) -> Db {
+        let filter: Arc<Filter> = match self.filter.clone() {
+            None => Arc::new(keep),
+            Some(first) => Arc::new(move |db: &Db, fact: &Datom| first(db, fact) && keep(db, fact)),
+        };
+        Db { filter: Some(filter), ..self.clone() }
+    }
+
+    /// [`Db::as_of`] the last transaction made at `instant` (microseconds since 1970 UTC) or before.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn as_of_instant(&self, instant: i64) -> Result<Db, Error> {
+        Ok(self.as_of(self.t_at(instant)?))
+    }
+
+    /// [`Db::since`] the last transaction made at `instant` (microseconds since 1970 UTC) or before.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn since_instant(&self, instant: i64) -> Result<Db, Error> {
+        Ok(self.since(self.t_at(instant)?))
     }
 
     /// The last transaction made at `instant` (microseconds since 1970 UTC) or before; 0 when there
@@ -261,8 +316,17 @@ impl Db {
     ///
     /// # Errors
     /// When the world is damaged.
-    pub fn seek(&self, index: Index, components: &[Word]) -> Result<Datoms<'_>, Error> {
-        Ok(Datoms::from(self, index, components))
+    pub fn seek_datoms(&self, index: Index, components: &[Word]) -> Result<Datoms<'_>, Error> {
+        Ok(Datoms::seek(self, index, Way::Forward, components, 0))
+    }
+
+    /// The facts from the last whose key begins with `components`, or else is below them, back to
+    /// the beginning of the index.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn rseek_datoms(&self, index: Index, components: &[Word]) -> Result<Datoms<'_>, Error> {
+        Ok(Datoms::seek(self, index, Way::Back, components, 0))
     }
 
     /// The facts of an indexed attribute with values from `from` (inclusive) up to `to` (inclusive),
@@ -287,7 +351,7 @@ impl Db {
     #[must_use]
     pub fn cursor(&self, index: Index) -> Option<Cursor<'_>> {
         let set = self.state.record.current(index);
-        self.view.is_present().then(|| set.cursor(&self.state.memory))
+        self.is_present().then(|| set.cursor(&self.state.memory))
     }
 
     /// How many current facts have a key that begins with `components`: O(log n), by the counts in

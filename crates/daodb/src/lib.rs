@@ -28,6 +28,7 @@ mod database;
 mod datoms;
 mod db;
 mod dictionary;
+mod entity;
 mod error;
 mod facts;
 #[cfg(test)]
@@ -47,10 +48,12 @@ mod pull;
 mod query;
 mod record;
 mod report;
+mod reports;
 mod schema;
 mod statistics;
 mod stats;
 mod store;
+mod subscription;
 mod trace;
 mod transact;
 mod upkeep;
@@ -63,6 +66,7 @@ pub use backup::Backup;
 pub use database::Database;
 pub use datoms::Datoms;
 pub use db::Db;
+pub use entity::Entity;
 pub use error::{Category, Error, LogError, Rejection, WorldError};
 pub use facts::Cursor;
 pub use function::{Function, FunctionError, Library};
@@ -77,8 +81,10 @@ pub use query::{
     Row, Rows, query,
 };
 pub use report::Report;
+pub use reports::Reports;
 pub use statistics::AttributeStatistics;
 pub use stats::{Stats, Tier};
+pub use subscription::{Change, Subscription};
 pub use verify::Verification;
 
 #[cfg(doctest)]

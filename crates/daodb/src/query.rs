@@ -34,6 +34,7 @@ mod pairs;
 mod parse;
 mod plan;
 mod program;
+mod reads;
 mod relation;
 mod rows;
 mod run;
@@ -64,6 +65,7 @@ pub(crate) use self::limits::Watch;
 #[cfg(test)]
 pub(crate) use self::memory::Memory;
 pub(crate) use self::plan::unknown_attribute;
+pub(crate) use self::reads::Reads;
 pub(crate) use self::source::{Reader, Source};
 
 use self::ast::{Binding, Clause, ClauseKind, Find, Input as Expected, PatternRef, Term, Var};

@@ -38,14 +38,6 @@ const DIFFER: &[(&str, &str)] = &[
     ("rules-023", "a rule called with too many arguments is refused, not answered with nothing"),
 ];
 
-/// What is not there yet.
-fn missing(kind: &str) -> Option<&'static str> {
-    match kind {
-        "rseek" => Some("reading an index backwards is no part of the interface"),
-        _ => None,
-    }
-}
-
 enum Outcome {
     Passed,
     Skipped(String),
@@ -100,9 +92,6 @@ fn plain(value: &Value) -> String {
 }
 
 fn run(case: &Value, id: &str, kind: &str, fixtures: &Value) -> Verdict {
-    if let Some(why) = missing(kind) {
-        return Ok(Outcome::Skipped(why.to_owned()));
-    }
     if kind == "schema" {
         let body = case.get("body").ok_or("no schema")?;
         let made = Schema::from_recorded(body).and_then(|schema| schema.database().map(drop));

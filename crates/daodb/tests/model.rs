@@ -389,6 +389,7 @@ fn compare_indexes(view: &Db, expected: &BTreeSet<Fact>, what: &str) {
         let keys: Vec<_> =
             view.datoms(index, &[]).unwrap().map(|datom| index.key(&datom.unwrap())).collect();
         assert!(keys.is_sorted(), "{what}: {index:?} is not in order");
+        compare_ways(view, index, &keys, what);
         let belongs = |fact: &&Fact| match index {
             Index::Eavt | Index::Aevt => true,
             Index::Avet => {
@@ -401,6 +402,33 @@ fn compare_indexes(view: &Db, expected: &BTreeSet<Fact>, what: &str) {
         let found: BTreeSet<Fact> = found.into_iter().filter(|fact| fact.3 > 0).collect();
         assert_eq!(found, expected, "{what}: {index:?}");
     }
+}
+
+/// Reading on from somewhere, either way, and through a filter.
+fn compare_ways(view: &Db, index: Index, keys: &[daodb::Key], what: &str) {
+    let key = |datom: Result<datom::Datom, Error>| index.key(&datom.unwrap());
+    let mut back: Vec<_> = view.rseek_datoms(index, &[]).unwrap().map(key).collect();
+    back.reverse();
+    assert_eq!(back, keys, "{what}: {index:?} backwards");
+    let even = view.filter(|_, datom| datom.e % 2 == 0);
+    let kept: Vec<_> = even.datoms(index, &[]).unwrap().map(key).collect();
+    let expected: Vec<_> = keys.iter().filter(|key| index.datom(key).e % 2 == 0).copied().collect();
+    assert_eq!(kept, expected, "{what}: {index:?} filtered");
+    let Some(middle) = keys.get(keys.len() / 2).map(|key| index.datom(key)) else { return };
+    let (e, a) = (Word::entity(middle.e), Word::entity(middle.a));
+    let components = match index {
+        Index::Eavt => [e, a],
+        Index::Aevt => [a, e],
+        Index::Avet => [a, middle.v],
+        Index::Vaet => [middle.v, a],
+    };
+    let bare = index.key(&middle);
+    let on: Vec<_> = view.seek_datoms(index, &components).unwrap().map(key).collect();
+    let expected: Vec<_> = keys.iter().filter(|key| key[..2] >= bare[..2]).copied().collect();
+    assert_eq!(on, expected, "{what}: {index:?} from the middle on");
+    let back: Vec<_> = view.rseek_datoms(index, &components).unwrap().map(key).collect();
+    let expected: Vec<_> = keys.iter().rev().filter(|key| key[..2] <= bare[..2]).copied().collect();
+    assert_eq!(back, expected, "{what}: {index:?} from the middle back");
 }
 
 fn install(db: &Database) -> Model {

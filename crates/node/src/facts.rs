@@ -65,7 +65,7 @@ impl Facts for ProgramFacts {
     fn entity(&mut self, name: &Value) -> Result<Value, Refusal> {
         let db = self.database.db().map_err(|error| refusal(&error))?;
         match db.entity_id(name).map_err(|error| refusal(&error))? {
-            Some(id) => db.entity(id).map_err(|error| refusal(&error)),
+            Some(id) => db.touch(id).map_err(|error| refusal(&error)),
             None => Ok(Value::Nil),
         }
     }

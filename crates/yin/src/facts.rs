@@ -109,7 +109,7 @@ impl Facts for Database {
     fn entity(&mut self, name: &Value) -> Result<Value, Refusal> {
         let db = self.db().map_err(refusal)?;
         match db.entity_id(name).map_err(refusal)? {
-            Some(id) => db.entity(id).map_err(refusal),
+            Some(id) => db.touch(id).map_err(refusal),
             None => Ok(Value::Nil),
         }
     }

@@ -7,6 +7,7 @@ use super::error::{Error, QueryError};
 use super::source::{Reader, Source};
 use super::{Answer, Explanation, Given, Limits, Query, Watch};
 use crate::attribute::Attribute;
+use crate::datoms::{Datoms, Way};
 use crate::db::Db;
 use crate::index::Index;
 use crate::pull::Pattern;
@@ -215,6 +216,48 @@ impl Db {
         entities.iter().map(|entity| self.pull_one(&pattern, entity)).collect()
     }
 
+    /// What a pattern shows of each entity that the facts of an index are about, in the order of the
+    /// index, from `components` on and as long as the attribute stays the same; backwards if so
+    /// wanted. The index is AEVT or AVET, and the first component the attribute. Nothing is pulled
+    /// before it is asked for.
+    ///
+    /// ```
+    /// use daodb::{Database, Index};
+    /// use datom::{Word, edn};
+    ///
+    /// let database = Database::memory()?;
+    /// database.transact(&edn::read_all("{:db/ident :age :db/valueType :db.type/long :db/index true}")?)?;
+    /// database.transact(&edn::read_all("{:age 36} {:age 41} {:age 85}")?)?;
+    /// let db = database.db()?;
+    /// let age = Word::entity(db.attribute_named(&"age".into()).expect("installed").id);
+    /// let from = Word::int(50).expect("small");
+    /// let oldest = db.index_pull(Index::Avet, &[age, from], &edn::read("[:age]")?, true)?;
+    /// let ages: Result<Vec<_>, _> = oldest.collect();
+    /// assert_eq!(ages?, edn::read_all("{:age 41} {:age 36}")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::Error::Query`] for a pattern that is none, [`crate::Error::Lookup`] for another index or
+    /// no attribute.
+    pub fn index_pull<'d>(
+        &'d self,
+        index: Index,
+        components: &[Word],
+        pattern: &Value,
+        reverse: bool,
+    ) -> Result<impl Iterator<Item = Result<Value, crate::Error>> + use<'d>, crate::Error> {
+        if !matches!(index, Index::Aevt | Index::Avet) || components.is_empty() {
+            let why = "index_pull reads AEVT or AVET from an attribute on";
+            return Err(crate::Error::lookup(pattern.clone(), why));
+        }
+        let pattern = Pattern::parse(pattern, self)?;
+        let way = if reverse { Way::Back } else { Way::Forward };
+        let watch = Watch::start(&Limits::default());
+        let facts = Datoms::seek(self, index, way, components, 1);
+        Ok(facts.map(move |fact| Ok(pattern.pull(self, fact?.e, &watch)?)))
+    }
+
     fn pull_one(&self, pattern: &Pattern, entity: &Value) -> Result<Value, crate::Error> {
         let Some(entity) = self.entity_id(entity)? else { return Ok(Value::Nil) };
         Ok(pattern.pull(self, entity, &Watch::start(&Limits::default()))?)
@@ -225,7 +268,7 @@ impl Db {
     ///
     /// # Errors
     /// When the world is damaged.
-    pub fn entity(&self, entity: u64) -> Result<Value, crate::Error> {
+    pub fn touch(&self, entity: u64) -> Result<Value, crate::Error> {
         crate::pull::touch(self, entity, &Watch::start(&Limits::default())).map_err(Into::into)
     }
 }

@@ -270,7 +270,7 @@ impl Fixture {
                 let Some(entity) = db.entity_id(&shift(body)).map_err(text)? else {
                     return expect_error(case, Ok(Value::Nil));
                 };
-                expect_error(case, db.entity(entity).map(|v| self.show(&v)).map_err(text))
+                expect_error(case, db.touch(entity).map(|v| self.show(&v)).map_err(text))
             }
             "with+q" => {
                 self.transact(body)?;
@@ -279,7 +279,7 @@ impl Fixture {
                 let (body, args) = self.translate(query, &args, Order::Written)?;
                 expect_error(case, crate::ask(self, &body, &args))
             }
-            "datoms" | "seek" => self.datoms(kind, body, args, case),
+            "datoms" | "seek" | "rseek" => self.datoms(kind, body, args, case),
             "range" => self.range(body, args, case),
             "tx" => self.tx(body, case),
             other => Ok(Outcome::Skipped(format!("cases of the kind {other} are not run"))),
@@ -307,7 +307,8 @@ impl Fixture {
             components.push(word);
         }
         let (facts, count) = match kind {
-            "seek" => (db.seek(index, &components).map_err(text)?, 12),
+            "seek" => (db.seek_datoms(index, &components).map_err(text)?, 12),
+            "rseek" => (db.rseek_datoms(index, &components).map_err(text)?, 12),
             _ => (db.datoms(index, &components).map_err(text)?, usize::MAX),
         };
         let mut shown = Vec::new();
