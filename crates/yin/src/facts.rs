@@ -124,7 +124,7 @@ impl Code for Db {
         let Some(id) = self.entity_id(name).map_err(|error| error.to_string())? else {
             return Ok(None);
         };
-        match Db::entity(self, id).map_err(|error| error.to_string())? {
+        match Db::touch(self, id).map_err(|error| error.to_string())? {
             Value::Nil => Ok(None),
             facts => Ok(Some(facts)),
         }
