@@ -237,7 +237,12 @@ impl Applier {
     }
 
     /// Brings all facts of an attribute, current and past, into AVET or out of it.
-    fn reindex(&mut self, memory: &mut impl Write, a: u64, present: bool) -> Result<(), Error> {
+    pub(crate) fn reindex(
+        &mut self,
+        memory: &mut impl Write,
+        a: u64,
+        present: bool,
+    ) -> Result<(), Error> {
         let (aevt, avet) = (Index::Aevt as usize, Index::Avet as usize);
         for sets in [&mut self.record.current, &mut self.record.history] {
             let mut keys = Vec::new();
@@ -255,7 +260,7 @@ impl Applier {
 }
 
 /// The keys that an index holds of datoms that are in the order of EAVT, sorted.
-fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> {
+pub(crate) fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> {
     let belongs = |datom: &&Datom| match index {
         Index::Eavt | Index::Aevt => true,
         Index::Avet => schema.attribute(datom.a).is_some_and(|a| a.in_avet()),
@@ -276,7 +281,7 @@ fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> {
 /// merging, which pays for keys that lie together, reads and writes all of them.
 const FEW: usize = 4;
 
-fn insert_all(
+pub(crate) fn insert_all(
     memory: &mut impl Write,
     set: SortedSet<5>,
     keys: Vec<Key>,
@@ -291,7 +296,7 @@ fn insert_all(
     }
 }
 
-fn remove_all(
+pub(crate) fn remove_all(
     memory: &mut impl Write,
     mut set: SortedSet<5>,
     keys: &[Key],

@@ -51,6 +51,19 @@ pub const UNIQUE_VALUE: u64 = 66;
 /// `:db.unique/identity`.
 pub const UNIQUE_IDENTITY: u64 = 67;
 
+/// `:db.fork/name`: of an entity that stands for a fork.
+pub const FORK_NAME: u64 = 80;
+/// `:db.fork/base`: the transaction behind which a fork goes its own way.
+pub const FORK_BASE: u64 = 81;
+/// `:db.fork/head`: a fork's last transaction.
+pub const FORK_HEAD: u64 = 82;
+/// `:db.fork/frames`: a fork's transactions.
+pub const FORK_FRAMES: u64 = 83;
+/// `:db.fork/merged`: the fork's transaction up to which it was merged.
+pub const FORK_MERGED: u64 = 84;
+/// `:db.fork/born`: entities that have another number where the fork was merged.
+pub const FORK_BORN: u64 = 85;
+
 struct Builtin {
     id: u64,
     name: &'static str,
@@ -68,7 +81,7 @@ const fn many(id: u64, name: &'static str, value_type: ValueType, doc: &'static 
     Builtin { many: true, ..plain(id, name, value_type, doc) }
 }
 
-const ATTRIBUTES: [Builtin; 15] = [
+const ATTRIBUTES: [Builtin; 21] = [
     Builtin {
         unique: true,
         ..plain(IDENT, "db/ident", ValueType::Keyword, "A keyword that names the entity.")
@@ -126,6 +139,30 @@ const ATTRIBUTES: [Builtin; 15] = [
         "db/ensure",
         ValueType::Ref,
         "The spec that an entity must satisfy after the transaction.",
+    ),
+    Builtin {
+        unique: true,
+        ..plain(FORK_NAME, "db.fork/name", ValueType::String, "The name of a fork.")
+    },
+    plain(
+        FORK_BASE,
+        "db.fork/base",
+        ValueType::Long,
+        "The transaction behind which a fork goes its own way.",
+    ),
+    plain(FORK_HEAD, "db.fork/head", ValueType::Long, "A fork's last transaction."),
+    many(FORK_FRAMES, "db.fork/frames", ValueType::Bytes, "A fork's transactions."),
+    plain(
+        FORK_MERGED,
+        "db.fork/merged",
+        ValueType::Long,
+        "The fork's transaction up to which it was merged.",
+    ),
+    many(
+        FORK_BORN,
+        "db.fork/born",
+        ValueType::Tuple,
+        "Entities that have another number where the fork was merged.",
     ),
 ];
 

@@ -20,7 +20,7 @@ use crate::options::{Durability, Options, TransactOptions};
 use crate::pending;
 use crate::record::Record;
 use crate::report::Report;
-use crate::store::Store;
+use crate::store::{Data, Store};
 use crate::subscription::Hub;
 use crate::verify::{self, Verification};
 use crate::world::World;
@@ -196,6 +196,20 @@ impl Database {
         data: &[Value],
         options: &TransactOptions,
     ) -> Result<Report, Error> {
+        self.commit(Data::Given(data), options)
+    }
+
+    /// As [`Database::transact_with`], with data that are worked out on the very state that they are
+    /// committed on: `make` runs again when another commit came first.
+    pub(crate) fn transact_made(
+        &self,
+        make: &dyn Fn(&Db) -> Result<Vec<Value>, Error>,
+        options: &TransactOptions,
+    ) -> Result<Report, Error> {
+        self.commit(Data::Made(make), options)
+    }
+
+    fn commit(&self, data: Data<'_>, options: &TransactOptions) -> Result<Report, Error> {
         let core = &self.inner.core;
         if let Some(disk) = &core.disk {
             disk.writer.check()?;

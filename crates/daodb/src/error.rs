@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use datom::{Keyword, Value};
 
+use crate::merge::Conflict;
+
 /// Why a call of the database failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,6 +21,20 @@ pub enum Error {
     /// A query or pull pattern was refused or could not be answered.
     #[error(transparent)]
     Query(Box<crate::query::QueryError>),
+    /// Both a fork and what it is merged into changed the same, differently, and the policy resolved
+    /// not all of it. Nothing of the merge happened.
+    #[error(
+        "fork {fork} has {} conflicts with what it is merged into (the first: {}); resolve them by a \
+         policy, or make the values agree in one of both",
+        conflicts.len(),
+        conflicts.first().map_or(Value::Nil, Conflict::to_value)
+    )]
+    Conflicts {
+        /// The fork's name.
+        fork: String,
+        /// What was not resolved.
+        conflicts: Vec<Conflict>,
+    },
     /// What was asked for cannot be looked up.
     #[error("cannot look up {form}: {why}")]
     Lookup {

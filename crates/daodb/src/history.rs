@@ -64,21 +64,6 @@ impl Transactions {
         self.ended = frame.is_err();
         Some(frame)
     }
-
-    /// A frame with this database's words.
-    pub(crate) fn localise(&self, frame: &Frame) -> Result<Vec<Datom>, Error> {
-        let mut datoms = Vec::with_capacity(frame.datoms.len());
-        for datom in &frame.datoms {
-            let v = match frame.value(datom.v) {
-                None => datom.v,
-                Some(value) => self.db.word(value)?.ok_or_else(|| {
-                    Error::corrupt(format!("{value} of transaction {} is not stored", frame.t))
-                })?,
-            };
-            datoms.push(Datom { v, ..*datom });
-        }
-        Ok(datoms)
-    }
 }
 
 impl Iterator for Transactions {
@@ -89,7 +74,7 @@ impl Iterator for Transactions {
             Ok(frame) => frame,
             Err(error) => return Some(Err(error)),
         };
-        let datoms = match self.localise(&frame) {
+        let datoms = match self.db.localise(&frame) {
             Ok(datoms) => datoms,
             Err(error) => {
                 self.ended = true;
@@ -111,23 +96,14 @@ pub struct Diff {
     pub removed: Vec<Datom>,
 }
 
-impl Database {
-    /// The facts that hold after transaction `to` and did not after transaction `from`, and the
-    /// other way round. What was stated and withdrawn in between does not show.
-    ///
-    /// Costs the transactions in between.
-    ///
-    /// # Errors
-    /// When the world is damaged.
-    pub fn diff(&self, from: u64, to: u64) -> Result<Diff, Error> {
-        let (low, high) = (from.min(to), from.max(to));
-        // The first and the last thing said about each fact in between.
+impl Diff {
+    /// What is left of everything that was said, in order, when what was undone is left out.
+    pub(crate) fn of(said: impl IntoIterator<Item = Datom>) -> Self {
+        // The first and the last thing said about each fact.
         let mut facts: BTreeMap<(u64, u64, Word), (Datom, Datom)> = BTreeMap::new();
-        for transaction in self.tx_range(low + 1, high.saturating_add(1))? {
-            for datom in transaction?.datoms {
-                let entry = facts.entry((datom.e, datom.a, datom.v)).or_insert((datom, datom));
-                entry.1 = datom;
-            }
+        for datom in said {
+            let entry = facts.entry((datom.e, datom.a, datom.v)).or_insert((datom, datom));
+            entry.1 = datom;
         }
         let mut diff = Diff::default();
         for (first, last) in facts.into_values() {
@@ -138,6 +114,25 @@ impl Database {
                 _ => {}
             }
         }
+        diff
+    }
+}
+
+impl Database {
+    /// The facts that hold after transaction `to` and did not after transaction `from`, and the
+    /// other way round. What was stated and withdrawn in between does not show.
+    ///
+    /// Costs the transactions in between.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn diff(&self, from: u64, to: u64) -> Result<Diff, Error> {
+        let (low, high) = (from.min(to), from.max(to));
+        let mut datoms = Vec::new();
+        for transaction in self.tx_range(low + 1, high.saturating_add(1))? {
+            datoms.extend(transaction?.datoms);
+        }
+        let mut diff = Diff::of(datoms);
         if from > to {
             std::mem::swap(&mut diff.added, &mut diff.removed);
         }
@@ -146,6 +141,21 @@ impl Database {
 }
 
 impl Db {
+    /// The datoms of a frame with this database's words.
+    pub(crate) fn localise(&self, frame: &Frame) -> Result<Vec<Datom>, Error> {
+        let mut datoms = Vec::with_capacity(frame.datoms.len());
+        for datom in &frame.datoms {
+            let v = match frame.value(datom.v) {
+                None => datom.v,
+                Some(value) => self.word(value)?.ok_or_else(|| {
+                    Error::corrupt(format!("{value} of transaction {} is not stored", frame.t))
+                })?,
+            };
+            datoms.push(Datom { v, ..*datom });
+        }
+        Ok(datoms)
+    }
+
     /// The value of a datom, with its attribute's name: `[e :a v t added]`, for people.
     ///
     /// # Errors

@@ -229,7 +229,7 @@ mod tests {
         let schema = Schema::builtin();
         let ident = schema.attribute_named(&"db/ident".into()).unwrap();
         assert_eq!((ident.id, ident.unique), (builtin::IDENT, Some(Unique::Identity)));
-        assert_eq!(schema.attributes().count(), 15);
+        assert_eq!(schema.attributes().count(), 21);
         assert_eq!(schema.attribute(builtin::TX_INSTANT).unwrap().value_type, ValueType::Instant);
         assert!(schema.attribute(ValueType::Long.entity()).is_none(), "a type is no attribute");
     }

@@ -25,6 +25,14 @@ use crate::schema::Schema;
 use crate::transact::{self, Proposal};
 use crate::with;
 
+/// What a transaction is to do.
+#[derive(Clone, Copy)]
+pub(crate) enum Data<'d> {
+    Given(&'d [Value]),
+    /// Worked out on the state that it is then committed on.
+    Made(&'d dyn Fn(&Db) -> Result<Vec<Value>, Error>),
+}
+
 /// A slab with a database in it.
 pub(crate) struct Store {
     slab: Slab,
@@ -112,7 +120,7 @@ impl Store {
     /// Works out a transaction and publishes it.
     pub(crate) fn transact(
         &self,
-        data: &[Value],
+        data: Data<'_>,
         metadata: Option<&Value>,
         durable: impl Fn() -> u64,
         now: impl Fn() -> i64,
@@ -121,6 +129,14 @@ impl Store {
         loop {
             let txn = self.slab.begin()?;
             let before = self.state(txn.snapshot().clone())?;
+            let made;
+            let data = match data {
+                Data::Given(data) => data,
+                Data::Made(make) => {
+                    made = make(&Db::new(before.clone()))?;
+                    &made
+                }
+            };
             let prepared = transact::prepare(&before, data, metadata, now())?;
             let proposal = prepared.proposal;
             if !prepared.ensures.is_empty() {
