@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use datom::{Value, id};
+use datom::{Keyword, Value, id};
 
 use crate::attribute::{Attribute, ValueType};
 use crate::database::Database;
@@ -109,6 +109,20 @@ impl Import {
         Imported { entities: self.entities.len() as u64, ..self.done }
     }
 
+    /// The attribute of a name, also if it was taken in and not installed yet: whoever reads text
+    /// needs its type.
+    ///
+    /// # Errors
+    /// As [`Import::add`].
+    pub fn attribute(&mut self, name: &str) -> Result<Option<Attribute>, Error> {
+        let ident = Keyword::from(name);
+        if let Some(known) = self.database.db()?.attribute_named(&ident) {
+            return Ok(Some(known.clone()));
+        }
+        self.install()?;
+        Ok(self.database.db()?.attribute_named(&ident).cloned())
+    }
+
     /// Takes in a form.
     ///
     /// # Errors
@@ -120,11 +134,11 @@ impl Import {
             return Err(Rejection { form, ..Rejection::new(Category::Syntax, message) }.into());
         };
         let key = Value::keyword("db/id");
-        if !map.contains_key(&key) {
+        map.entry(key).or_insert_with(|| {
             // Above every number that an entity can have.
             self.unnamed += 1;
-            map.insert(key, Value::Ref(u64::MAX - self.unnamed));
-        }
+            Value::Ref(u64::MAX - self.unnamed)
+        });
         self.done.forms += 1;
         let is_schema = ["db/valueType", "db/tupleAttrs", "db/tupleTypes", "db/tupleType"]
             .into_iter()

@@ -410,9 +410,10 @@ fn compare_ways(view: &Db, index: Index, keys: &[daodb::Key], what: &str) {
     let mut back: Vec<_> = view.rseek_datoms(index, &[]).unwrap().map(key).collect();
     back.reverse();
     assert_eq!(back, keys, "{what}: {index:?} backwards");
-    let even = view.filter(|_, datom| datom.e % 2 == 0);
+    let even = view.filter(|_, datom| datom.e.is_multiple_of(2));
     let kept: Vec<_> = even.datoms(index, &[]).unwrap().map(key).collect();
-    let expected: Vec<_> = keys.iter().filter(|key| index.datom(key).e % 2 == 0).copied().collect();
+    let expected: Vec<_> =
+        keys.iter().filter(|key| index.datom(key).e.is_multiple_of(2)).copied().collect();
     assert_eq!(kept, expected, "{what}: {index:?} filtered");
     let Some(middle) = keys.get(keys.len() / 2).map(|key| index.datom(key)) else { return };
     let (e, a) = (Word::entity(middle.e), Word::entity(middle.a));
