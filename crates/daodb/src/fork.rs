@@ -344,7 +344,13 @@ fn replay(from: &Arc<State>, frames: &[Frame]) -> Result<Db, Error> {
     next.flush(&mut layer)?;
     let (record, schema) = (next.record, next.schema);
     let functions = from.functions.clone();
-    Ok(Db::new(Arc::new(State { memory: layer.finish(), record, schema, functions })))
+    Ok(Db::new(Arc::new(State {
+        memory: layer.finish(),
+        record,
+        schema,
+        functions,
+        columns: Arc::default(),
+    })))
 }
 
 impl Db {

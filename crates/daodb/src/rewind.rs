@@ -134,5 +134,11 @@ fn rewound(now: &Arc<State>, undone: Undone, set: impl FnOnce(&mut Applier)) -> 
     let memory = layer.finish();
     debug_assert_eq!(memory.seed(), now.memory.seed());
     let functions = now.functions.clone();
-    Ok(Db::new(Arc::new(State { memory, record, schema: Arc::new(then), functions })))
+    Ok(Db::new(Arc::new(State {
+        memory,
+        record,
+        schema: Arc::new(then),
+        functions,
+        columns: Arc::default(),
+    })))
 }

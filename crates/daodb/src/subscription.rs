@@ -134,8 +134,10 @@ fn at(db: &Db, t: u64) -> Db {
 }
 
 fn rows(answer: Answer) -> Rows {
-    let found = match answer {
-        Answer::Relation { rows, .. } => rows,
+    let found: Vec<Vec<Value>> = match answer {
+        Answer::Relation { rows, .. } => {
+            rows.iter().map(|row| (0..rows.width()).map(|at| row.get(at)).collect()).collect()
+        }
         Answer::Collection(values) => values.into_iter().map(|value| vec![value]).collect(),
         Answer::Tuple { row, .. } => row.into_iter().collect(),
         Answer::Scalar(value) => value.into_iter().map(|value| vec![value]).collect(),
