@@ -25,6 +25,11 @@ pub const OPERANDS_MAX: usize = 100;
 pub struct NodeId(u32);
 
 impl NodeId {
+    /// The node of a place in a tree.
+    pub(crate) const fn at(place: u32) -> Self {
+        Self(place)
+    }
+
     /// The place of the node in its tree.
     #[must_use]
     pub fn index(self) -> usize {

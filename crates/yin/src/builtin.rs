@@ -171,6 +171,36 @@ pub(crate) fn is_apply(id: u32) -> bool {
     primitive(id).is_some_and(|p| matches!(p.body, Body::Verb(Verb::Apply)))
 }
 
+/// Runs a plain primitive.
+pub(crate) fn run(heap: &mut Heap, id: u32, args: &[Word]) -> Result<Word, Trouble> {
+    match primitive(id) {
+        Some(primitive) if !primitive.admits(args.len()) => Err(primitive.arity(args.len())),
+        Some(Primitive { body: Body::Plain(run), .. }) => run(heap, args),
+        _ => Err(Trouble::new(Kind::State, "no primitive")),
+    }
+}
+
+/// Fails if a primitive does not take so many arguments.
+pub(crate) fn check_arity(id: u32, n: usize) -> Result<(), Trouble> {
+    match primitive(id) {
+        Some(primitive) if !primitive.admits(n) => Err(primitive.arity(n)),
+        _ => Ok(()),
+    }
+}
+
+/// The primitive of a name.
+pub(crate) fn find(name: &str) -> Option<u32> {
+    TABLE.iter().position(|primitive| primitive.name == name).map(|at| at as u32)
+}
+
+/// The verb that a primitive is.
+pub(crate) fn verb_of(id: u32) -> Option<Verb> {
+    match primitive(id)?.body {
+        Body::Verb(verb) => Some(verb),
+        Body::Plain(_) => None,
+    }
+}
+
 /// Whether a primitive is plain and takes so many arguments.
 pub(crate) fn is_plain(id: u32, n: usize) -> bool {
     primitive(id).is_some_and(|p| matches!(p.body, Body::Plain(_)) && p.admits(n))

@@ -111,10 +111,10 @@ const LENGTH_MASK: u64 = (1 << STAMP_SHIFT) - 1;
 pub(crate) const OBJECT: u64 = (Tag::Private as u64) << 4;
 pub(crate) const FUNCTION: u64 = OBJECT | 1;
 pub(crate) const PRIMITIVE: u64 = OBJECT | 2;
-const EMPTY: u64 = OBJECT | 3;
-const MARK: u64 = OBJECT | 4;
+pub(crate) const EMPTY: u64 = OBJECT | 3;
+pub(crate) const MARK: u64 = OBJECT | 4;
 
-const fn private(place: u64, payload: u64) -> Word {
+pub(crate) const fn private(place: u64, payload: u64) -> Word {
     Word::from_raw(place << PLACE_SHIFT | payload)
 }
 
@@ -124,6 +124,11 @@ pub(crate) const EMPTY_MAP: Word = private(EMPTY, 2);
 pub(crate) const EMPTY_SET: Word = private(EMPTY, 3);
 /// A global that nothing has defined yet.
 pub(crate) const UNBOUND: Word = private(MARK, 0);
+
+/// An operand that is evaluated again: see `machine::stack`.
+pub(crate) const fn again_word() -> Word {
+    private(MARK, 1)
+}
 
 /// The upper byte of a word: tag, and for private words the sort of place.
 #[inline(always)]
@@ -416,6 +421,58 @@ impl Heap {
     #[inline]
     pub(crate) fn captured(&self, closure: Word, index: usize) -> Word {
         self.field(closure, index + 1)
+    }
+
+    /// Everything a closure captured.
+    pub(crate) fn all_captured(&self, closure: Word) -> Vec<Word> {
+        let payload = self.raw_of(closure, Form::Closure).unwrap_or(&[]);
+        payload.iter().skip(1).map(|&raw| Word::from_raw(raw)).collect()
+    }
+
+    /// The units of an object that holds no words.
+    pub(crate) fn opaque(&self, word: Word) -> &[u64] {
+        match self.raw(word) {
+            Some((form, payload)) if !form.has_words() => payload,
+            _ => &[],
+        }
+    }
+
+    /// A new object that holds no words; `None` if it would not be what its form says, or has a
+    /// word of its own.
+    pub(crate) fn opaque_object(
+        &mut self,
+        form: Form,
+        units: &[u64],
+    ) -> Result<Option<Word>, Trouble> {
+        let word = self.raw_object(form, units)?;
+        let fits = match form {
+            Form::Text => self.as_text(word).is_some_and(|text| text.as_str().len() > 7),
+            Form::Bytes => self.bytes_of(word, form).is_some(),
+            Form::Uuid => self.bytes_of(word, form).is_some_and(|bytes| bytes.len() == 16),
+            Form::Hash => self.bytes_of(word, form).is_some_and(|bytes| bytes.len() == 32),
+            Form::Big => match self.number(word) {
+                Some(Number::Big(big)) => i64::try_from(&big).ok().and_then(Word::int).is_none(),
+                Some(Number::Int(int)) => Word::int(int).is_none(),
+                _ => false,
+            },
+            Form::Float => match units {
+                &[bits] => Word::float(f64::from_bits(bits)).is_none(),
+                _ => false,
+            },
+            Form::Instant => match units {
+                &[bits] => Word::instant(bits as i64).is_none(),
+                _ => false,
+            },
+            _ => false,
+        };
+        Ok(fits.then_some(word))
+    }
+
+    /// Forgets every object.
+    pub(crate) fn forget(&mut self) {
+        self.words.clear();
+        self.soft = SOFT_WORDS_MIN.min(self.limit);
+        self.gensym = 0;
     }
 
     /// A tagged value.

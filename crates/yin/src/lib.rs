@@ -31,13 +31,16 @@ mod names;
 mod program;
 mod projection;
 mod reader;
+mod state;
+mod stepper;
 
 pub use ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree};
 pub use error::{CALLS_MAX, Call, Error, Kind, Position};
 pub use facts::{Facts, NoFacts, Refusal};
 pub use library::{Embedded, Library};
-pub use machine::{Level, Limits, Machine, Outcome};
+pub use machine::{Engine, Level, Limits, Machine, Outcome};
 pub use program::{Code, Program, schema};
+pub use state::State;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

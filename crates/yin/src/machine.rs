@@ -12,28 +12,34 @@
 //!    are nil: a collection clears them, so no register ever holds a word of an older heap.
 //! 4. A failed program leaves the machine idle, its definitions as they were at the failure.
 
+mod built_in;
 mod call;
 mod control;
 mod namespace;
+mod stack;
 mod step;
+mod stepping;
+mod still;
 mod trouble;
 mod view;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use datom::{Keyword, Symbol, Value, Word};
 
 use crate::ast::Node;
-use crate::builtin;
 use crate::error::{Error, Kind, Trouble};
 use crate::facts::Facts;
-use crate::heap::{Heap, MAP, Sort, primitive_word};
+use crate::heap::{Heap, MAP, Sort, UNBOUND};
 use crate::program::Program;
-use crate::projection::{PRELUDE, Projection, Unfit, WINDOW};
+use crate::projection::{Projection, Unfit, WINDOW};
+use crate::stepper::{Control, Walk};
 
+pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_prompt};
+pub(crate) use stack::{Stack, Stance, Told};
 use step::Exit;
 pub use view::Level;
 
@@ -95,6 +101,17 @@ pub enum Outcome {
     Failed(Error),
 }
 
+/// What runs a program: the same AST, values, built-in functions and effects, and the same states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Engine {
+    /// Compact register code, made of each function when it is first called.
+    #[default]
+    Register,
+    /// The rules of the machine, one by one: slower, and plain to see.
+    Stepper,
+}
+
 /// A waiting call: where it goes on, and where its registers begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -135,8 +152,10 @@ enum State {
 /// assert_eq!(machine.run(1_000), Outcome::Done("Hello, Ada!".into()));
 /// ```
 pub struct Machine {
-    heap: Heap,
-    projection: Projection,
+    pub(crate) heap: Heap,
+    pub(crate) projection: Projection,
+    engine: Engine,
+    pub(crate) walk: Walk,
     registers: Vec<Word>,
     frames: Vec<Frame>,
     pc: u32,
@@ -144,11 +163,13 @@ pub struct Machine {
     state: State,
     queue: Option<Queue>,
     facts: Box<dyn Facts + Send>,
-    limits: Limits,
-    fuel: u64,
+    pub(crate) limits: Limits,
+    pub(crate) fuel: u64,
+    /// A call outside of the loop found no fuel.
+    spent: bool,
     requests: u64,
     /// The namespaces that are loaded.
-    namespaces: BTreeSet<Symbol>,
+    pub(crate) namespaces: BTreeSet<Symbol>,
     /// Calls and turns so far.
     turns: u64,
     /// The instruction that last ran out of memory, and the turns then: running out again without
@@ -166,14 +187,6 @@ impl fmt::Debug for Machine {
     }
 }
 
-/// The prelude, read once for all machines.
-fn prelude() -> Result<Arc<Program>, Error> {
-    static PRELUDE_PROGRAM: OnceLock<Result<Arc<Program>, Error>> = OnceLock::new();
-    PRELUDE_PROGRAM
-        .get_or_init(|| Program::read("prelude.yin", builtin::PRELUDE_SOURCE).map(Arc::new))
-        .clone()
-}
-
 impl Machine {
     /// A machine over a database. Give [`NoFacts`](crate::NoFacts) for none.
     #[must_use]
@@ -181,6 +194,8 @@ impl Machine {
         let mut this = Self {
             heap: Heap::new(limits.heap_words, Arc::new(AtomicBool::new(false))),
             projection: Projection::new(),
+            engine: Engine::Register,
+            walk: Walk::default(),
             registers: vec![Word::NIL; WINDOW],
             frames: Vec::new(),
             pc: 0,
@@ -190,6 +205,7 @@ impl Machine {
             facts: Box::new(facts),
             limits,
             fuel: 0,
+            spent: false,
             requests: 0,
             namespaces: BTreeSet::new(),
             turns: 0,
@@ -199,26 +215,25 @@ impl Machine {
         this
     }
 
-    fn add_builtins(&mut self) {
-        for (id, primitive) in (0..).zip(builtin::TABLE) {
-            self.projection.builtins.insert(primitive.name.into(), primitive_word(id));
-        }
-        // The prelude is part of the crate, and a test reads it.
-        let Ok(program) = prelude() else { return };
-        let id = self.projection.add_program(program.clone());
-        debug_assert_eq!(id, PRELUDE);
-        for &form in program.forms() {
-            if let Node::Definition { name, value } = program.tree().node(form) {
-                let site = crate::projection::Site { program: id, node: *value };
-                if let Some(function) = self.projection.lambda(site, Vec::new(), Some(name)) {
-                    let word = Projection::plain(function);
-                    if let Some(own) = name.as_str().strip_prefix('%') {
-                        self.projection.builtins.insert(format!("yin/{own}").as_str().into(), word);
-                    }
-                    self.projection.builtins.insert(name.clone(), word);
-                }
-            }
-        }
+    /// The same machine, with its programs run in another way.
+    ///
+    /// ```
+    /// use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program};
+    ///
+    /// let program = Program::read("sum.yin", "(reduce + 0 (range 5))").unwrap();
+    /// let mut machine = Machine::new(NoFacts, Limits::default()).with_engine(Engine::Stepper);
+    /// machine.start(&program).unwrap();
+    /// assert_eq!(machine.run(1_000), Outcome::Done(10.into()));
+    /// ```
+    #[must_use]
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self { engine, ..self }
+    }
+
+    /// What runs its programs.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// Defines a name for all programs to come, such as `args`.
@@ -247,7 +262,10 @@ impl Machine {
         self.shadow(program);
         // Whoever pressed Ctrl-C before meant an earlier program.
         self.heap.interrupt.store(false, Ordering::Relaxed);
-        let program = self.projection.add_program(Arc::new(program.clone()));
+        let program = match self.projection.program_of(&program.hash()) {
+            Some(id) => id,
+            None => self.projection.add_program(Arc::new(program.clone())),
+        };
         self.queue = Some(Queue { program, next: 0 });
         self.registers_nil();
         self.state = State::Between;
@@ -255,7 +273,7 @@ impl Machine {
     }
 
     /// The built-in names that a program defines mean its own from now on.
-    fn shadow(&mut self, program: &Program) {
+    pub(crate) fn shadow(&mut self, program: &Program) {
         for id in program.tree().ids() {
             if let Node::Definition { name, .. } = program.tree().node(id) {
                 self.projection.shadow(name);
@@ -272,6 +290,7 @@ impl Machine {
 
     /// Ends the program that is running or parked. Definitions stay.
     pub fn abandon(&mut self) {
+        self.walk = Walk::default();
         self.frames.clear();
         self.queue = None;
         self.state = State::Idle;
@@ -326,8 +345,7 @@ impl Machine {
         };
         match word {
             Ok(word) => {
-                self.set(at, word);
-                self.pc += 1;
+                self.answered(at, word);
                 self.state = State::Running;
                 Ok(())
             }
@@ -368,11 +386,17 @@ impl Machine {
                         return self.done();
                     }
                 }
-                State::Running => match self.advance() {
-                    Ok(Some(outcome)) => return Ok(outcome),
-                    Ok(None) => {}
-                    Err(trouble) => self.catch(trouble)?,
-                },
+                State::Running => {
+                    let advanced = match self.engine {
+                        Engine::Register => self.advance(),
+                        Engine::Stepper => self.advance_walk(),
+                    };
+                    match advanced {
+                        Ok(Some(outcome)) => return Ok(outcome),
+                        Ok(None) => {}
+                        Err(trouble) => self.catch(trouble)?,
+                    }
+                }
             }
         }
     }
@@ -386,13 +410,17 @@ impl Machine {
         let Some(&form) = program.forms().get(queue.next) else { return Ok(false) };
         queue.next += 1;
         let function = self.projection.form(queue.program, form, program.name());
+        self.state = State::Running;
+        if self.engine == Engine::Stepper {
+            self.begin_walk(function, form);
+            return Ok(true);
+        }
         self.compile(function)?;
         self.frames.clear();
         self.frames.push(Frame { pc: 0, base: 0 });
         self.base = 0;
         self.pc = self.projection.entries.get(function as usize).map_or(0, |entry| entry.pc);
         self.set(0, Projection::plain(function));
-        self.state = State::Running;
         Ok(true)
     }
 
@@ -423,6 +451,7 @@ impl Machine {
             Exit::Settle if self.heap.is_full() => self.collect()?,
             Exit::Settle => {}
             Exit::Compile(function) => self.compile(function)?,
+            Exit::Literal(id) => self.make_literal(id)?,
             Exit::Grow => self.grow()?,
             Exit::Depth => return Err(self.too_deep()),
             Exit::Perform { at, n } => return self.park(at, n).map(Some),
@@ -447,7 +476,7 @@ impl Machine {
             }
             Exit::Trouble(trouble) => self.starving(Err(trouble))?,
         }
-        Ok(None)
+        Ok(std::mem::take(&mut self.spent).then_some(Outcome::OutOfFuel))
     }
 
     fn park(&mut self, at: u8, n: u8) -> Result<Outcome, Trouble> {
@@ -457,7 +486,22 @@ impl Machine {
             return Err(Trouble::new(Kind::State, "a request without an operation"));
         };
         let op = op.clone();
-        let args = self.arguments(at, n);
+        self.request(op, self.arguments(at, n), at)
+    }
+
+    /// The answer to a request arrives.
+    fn answered(&mut self, at: u8, word: Word) {
+        match self.engine {
+            Engine::Register => {
+                self.set(at, word);
+                self.pc += 1;
+            }
+            Engine::Stepper => self.walk.control = Control::Value(word),
+        }
+    }
+
+    /// Parks the program under a new request.
+    fn request(&mut self, op: Keyword, args: Vec<Word>, at: u8) -> Result<Outcome, Trouble> {
         let args = args.into_iter().map(|word| self.value(word)).collect::<Result<_, _>>()?;
         self.requests += 1;
         let id = self.requests;
@@ -481,7 +525,7 @@ impl Machine {
         self.registers.get(start..start + usize::from(n)).unwrap_or(&[]).to_vec()
     }
 
-    fn value(&self, word: Word) -> Result<Value, Trouble> {
+    pub(crate) fn value(&self, word: Word) -> Result<Value, Trouble> {
         self.heap.value(word, &|word| self.show(word))
     }
 
@@ -517,6 +561,20 @@ impl Machine {
         }
         let unknown = self.heap.keyword("error")?;
         self.heap.tree_insert(MAP, map, kind, unknown)
+    }
+
+    /// The object of a literal, made when it is first wanted.
+    fn make_literal(&mut self, id: u32) -> Result<(), Trouble> {
+        let value = self.projection.literals.get(id as usize).cloned().unwrap_or(Value::Nil);
+        let word = self.adopt(&value)?;
+        let objects = &mut self.projection.objects;
+        if objects.len() <= id as usize {
+            objects.resize(id as usize + 1, UNBOUND);
+        }
+        if let Some(slot) = objects.get_mut(id as usize) {
+            *slot = word;
+        }
+        Ok(())
     }
 
     fn compile(&mut self, function: u32) -> Result<(), Trouble> {

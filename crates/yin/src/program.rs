@@ -6,11 +6,12 @@
 //!    content only and are shared.
 
 mod load;
+mod places;
 mod positions;
 mod store;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datom::edn::Span;
 use datom::{Symbol, Value};
@@ -22,6 +23,7 @@ use crate::library::{Embedded, Library};
 use crate::reader;
 
 pub use load::Code;
+pub(crate) use places::{Meaning, Places, immediate};
 pub use store::schema;
 
 /// A program, read from source or loaded from datoms.
@@ -41,6 +43,7 @@ pub struct Program {
     forms: Vec<NodeId>,
     /// What its definitions are for, where the source says so.
     docs: BTreeMap<Symbol, Arc<str>>,
+    hash: OnceLock<[u8; 32]>,
 }
 
 impl Program {
@@ -62,7 +65,7 @@ impl Program {
     pub fn read_with(name: &str, source: &str, library: &dyn Library) -> Result<Self, Error> {
         let (name, source): (Arc<str>, Arc<str>) = (name.into(), source.into());
         let reader::Reading { tree, forms, docs } = reader::read(&name, &source, library)?;
-        Ok(Self { name, source, tree, forms, docs })
+        Ok(Self { name, source, tree, forms, docs, hash: OnceLock::new() })
     }
 
     /// Some nodes of a tree as a program of their own.
@@ -74,7 +77,7 @@ impl Program {
     ) -> Self {
         let (tree, forms) = tree.swept(roots);
         let (name, source) = (name.clone(), source.clone());
-        Self { name, source, tree, forms, docs: BTreeMap::new() }
+        Self { name, source, tree, forms, docs: BTreeMap::new(), hash: OnceLock::new() }
     }
 
     /// The call of a macro with forms as data.
@@ -91,7 +94,14 @@ impl Program {
             .collect::<Option<_>>()?;
         let call = tree.add(Node::Application { operator, operands }, none)?;
         let (name, source) = (name.as_str().into(), "".into());
-        Some(Self { name, source, tree, forms: vec![call], docs: BTreeMap::new() })
+        Some(Self {
+            name,
+            source,
+            tree,
+            forms: vec![call],
+            docs: BTreeMap::new(),
+            hash: OnceLock::new(),
+        })
     }
 
     /// The namespace of its definitions, which its first form states.
@@ -150,6 +160,10 @@ impl Program {
     /// The BLAKE3 hash that names the program in a database: of name, source and code.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
+        *self.hash.get_or_init(|| self.find_hash())
+    }
+
+    fn find_hash(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"yin/program 1\0");
         for text in [&self.name, &self.source] {

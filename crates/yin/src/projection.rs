@@ -5,9 +5,9 @@
 //! and computes. A call puts function and arguments into consecutive registers of the caller,
 //! where the callee's window begins, so nothing is copied; the result comes back in the first.
 //!
-//! 1. Every instruction names the node it came from ([`Projection::site`]), and every function
-//!    which register holds which name where ([`Function::slots`]): a machine's state can be told
-//!    in terms of nodes and names, whatever projection runs it.
+//! 1. Every instruction names the node it came from ([`Projection::site`]), and every safepoint
+//!    which registers hold what the AST says is held there ([`Points`]): a machine's state can be
+//!    told in terms of nodes and names, whatever projection runs it.
 //! 2. Code is only appended, so a frame's return address stays good while the frame lives.
 //! 3. Operators are evaluated before operands, operands from left to right, with one
 //!    exception that no program can see: a global is read at the call itself if it is bound
@@ -16,20 +16,22 @@
 mod compile;
 mod free;
 mod instruction;
+mod point;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datom::{Symbol, Word};
+use datom::{Symbol, Value, Word};
 
 use crate::ast::{Node, NodeId};
 use crate::error::{Call, Position};
-use crate::heap::{FUNCTION, UNBOUND, function_word, payload, sort};
-use crate::program::Program;
+use crate::heap::{FUNCTION, PRIMITIVE, UNBOUND, function_word, payload, sort};
+use crate::program::{Places, Program};
 
-pub(crate) use compile::{UPDATE_ARGS_MAX, Unfit};
+pub(crate) use compile::{BATCH, UPDATE_ARGS_MAX, Unfit};
 pub(crate) use free::names as free_names;
 pub(crate) use instruction::{Compare, Instruction};
+pub(crate) use point::{AGAIN, Points, Stand};
 
 /// Registers in the window of a call.
 pub(crate) const WINDOW: usize = 256;
@@ -43,15 +45,6 @@ pub(crate) struct Entry {
     pub(crate) pc: u32,
     /// How many arguments it takes, or [`ARITY_OTHER`].
     pub(crate) arity: u8,
-}
-
-/// A name in a register, from one instruction to another.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    pub(crate) name: Symbol,
-    pub(crate) register: u8,
-    pub(crate) from: u32,
-    pub(crate) to: u32,
 }
 
 /// One function of one program: a lambda, or a whole form.
@@ -69,7 +62,6 @@ pub(crate) struct Function {
     pub(crate) captures: Vec<Symbol>,
     /// Registers in use, once compiled.
     pub(crate) registers: u16,
-    pub(crate) slots: Vec<Slot>,
     /// Whether it is a whole form, which stays in the trace of what it calls last.
     pub(crate) is_form: bool,
 }
@@ -96,13 +88,22 @@ pub(crate) struct Projection {
     functions: Vec<Function>,
     /// Where the code of each compiled function begins, ascending.
     starts: Vec<(u32, u32)>,
+    pub(crate) points: Points,
     programs: Vec<Arc<Program>>,
+    places: Vec<Option<Arc<Places>>>,
     /// The function of a lambda, by its place and by what it captures there.
     known: HashMap<(Site, Vec<Symbol>), u32>,
     global_ids: HashMap<Symbol, u32>,
     globals: Vec<Global>,
-    /// The words of literals; roots for the collector.
+    /// Literals that are words of their own.
     pub(crate) constants: Vec<Word>,
+    /// Literals that need an object.
+    pub(crate) literals: Vec<Value>,
+    /// The objects of literals so far, [`UNBOUND`] for those that nobody wanted yet; roots for the
+    /// collector. Whoever takes the heap away forgets them.
+    pub(crate) objects: Vec<Word>,
+    hashes: HashMap<[u8; 32], u32>,
+    forms: HashMap<Site, u32>,
     /// The values of globals; roots for the collector.
     pub(crate) values: Vec<Word>,
     /// The machine's own names.
@@ -118,13 +119,33 @@ impl Projection {
         this
     }
 
+    /// The number of a program. The same program has the same number, and shares its code.
     pub(crate) fn add_program(&mut self, program: Arc<Program>) -> u32 {
-        self.programs.push(program);
-        self.programs.len() as u32 - 1
+        let next = self.programs.len() as u32;
+        let id = *self.hashes.entry(program.hash()).or_insert(next);
+        if id == next {
+            self.programs.push(program);
+        }
+        id
+    }
+
+    /// The number of a program that was added before.
+    pub(crate) fn program_of(&self, hash: &[u8; 32]) -> Option<u32> {
+        self.hashes.get(hash).copied()
     }
 
     pub(crate) fn program(&self, id: u32) -> Option<&Arc<Program>> {
         self.programs.get(id as usize)
+    }
+
+    /// The places of a program, found out on first use.
+    pub(crate) fn places(&mut self, id: u32) -> Option<Arc<Places>> {
+        let program = self.programs.get(id as usize)?;
+        if self.places.len() < self.programs.len() {
+            self.places.resize(self.programs.len(), None);
+        }
+        let slot = self.places.get_mut(id as usize)?;
+        Some(slot.get_or_insert_with(|| Arc::new(Places::of(program))).clone())
     }
 
     pub(crate) fn node(&self, site: Site) -> Option<&Node> {
@@ -162,7 +183,6 @@ impl Projection {
             body,
             captures,
             registers: 0,
-            slots: Vec::new(),
             is_form: false,
         };
         let id = self.add_function(function, arity);
@@ -178,6 +198,10 @@ impl Projection {
 
     /// A whole form as a function of no arguments.
     pub(crate) fn form(&mut self, program: u32, node: NodeId, name: &str) -> u32 {
+        let site = Site { program, node };
+        if let Some(&id) = self.forms.get(&site) {
+            return id;
+        }
         let function = Function {
             program,
             node,
@@ -188,10 +212,11 @@ impl Projection {
             body: node,
             captures: Vec::new(),
             registers: 0,
-            slots: Vec::new(),
             is_form: true,
         };
-        self.add_function(function, 0)
+        let id = self.add_function(function, 0);
+        self.forms.insert(site, id);
+        id
     }
 
     fn add_function(&mut self, function: Function, arity: u8) -> u32 {
@@ -211,6 +236,14 @@ impl Projection {
         self.function(id)
     }
 
+    /// Where the newest code of a function begins and ends.
+    pub(crate) fn extent(&self, id: u32) -> (u32, u32) {
+        let from = self.entries.get(id as usize).map_or(0, |entry| entry.pc);
+        let after = self.starts.partition_point(|&(start, _)| start <= from);
+        let to = self.starts.get(after).map_or(self.code.len() as u32, |&(start, _)| start);
+        (from, to)
+    }
+
     /// The node an instruction came from.
     pub(crate) fn site(&self, pc: u32) -> Option<Site> {
         self.sites.get(pc as usize).copied()
@@ -226,16 +259,6 @@ impl Projection {
     pub(crate) fn call(&self, pc: u32) -> Option<Call> {
         let function = self.function_at(pc)?.name.clone();
         Some(Call { function, position: self.position(pc) })
-    }
-
-    /// The names that registers hold at an address: with [`Projection::site`] this is what says
-    /// in terms of the AST where a frame waits, and with what.
-    pub(crate) fn slots_at(&self, pc: u32) -> impl Iterator<Item = (&Symbol, u8)> {
-        self.function_at(pc)
-            .into_iter()
-            .flat_map(|function| &function.slots)
-            .filter(move |slot| (slot.from..slot.to).contains(&pc))
-            .map(|slot| (&slot.name, slot.register))
     }
 
     /// The cell of a global name, made on first sight.
@@ -283,6 +306,31 @@ impl Projection {
                 entry.pc = 0;
             }
         }
+    }
+
+    /// The built-in value of a name in a program, unless a program defined it. What begins with a
+    /// percent sign is the prelude's own.
+    pub(crate) fn built_in(&self, program: u32, name: &Symbol) -> Option<Word> {
+        if program != PRELUDE && (self.has_global(name) || name.as_str().starts_with('%')) {
+            return None;
+        }
+        // `yin/x` is the built-in `x`, whatever a program calls `x`.
+        let plain = || self.builtins.get(name.as_str().strip_prefix("yin/")?);
+        self.builtins.get(name).or_else(plain).copied()
+    }
+
+    /// The primitive that a free name is.
+    pub(crate) fn primitive(&self, program: u32, name: &Symbol) -> Option<u32> {
+        let word = self.built_in(program, name)?;
+        (sort(word) == PRIMITIVE).then_some(payload(word) as u32)
+    }
+
+    /// Whether a call of a free name stays in the trace even where it comes last: a fault inside
+    /// one of the language's own functions is to be blamed on the place that called it.
+    pub(crate) fn is_traced(&self, program: u32, name: &Symbol) -> bool {
+        program != PRELUDE
+            && name.as_str() != "apply"
+            && self.built_in(program, name).is_some_and(|word| sort(word) == FUNCTION)
     }
 
     /// The word a function without captures is.

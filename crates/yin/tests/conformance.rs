@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use common::FUEL;
 use datom::{Value, edn};
-use yin::{Limits, Machine, NoFacts, Outcome, Program};
+use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program, State};
 
 /// What is not part of the vocabulary, and why.
 const SKIPPED: &[(&str, &str)] = &[
@@ -106,15 +106,53 @@ fn handler(bridge: &Value, op: &str, args: &[Value]) -> Value {
     }
 }
 
-fn run(machine: &mut Machine, source: &str, bridge: &Value) -> Outcome {
-    machine.start(&Program::read("case", source).unwrap()).unwrap();
-    loop {
-        match machine.run(FUEL) {
-            Outcome::Perform { id, op, args } => {
-                machine.resume(id, Ok(handler(bridge, op.as_str(), &args))).unwrap();
+/// How programs are run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    On(Engine),
+    /// Moved to a fresh machine with the other engine at each unit of fuel.
+    Alternating,
+}
+
+/// A machine, and the programs it has seen.
+struct Bench {
+    machine: Machine,
+    way: Way,
+    programs: Vec<Program>,
+}
+
+impl Bench {
+    fn new(way: Way) -> Self {
+        let engine = if let Way::On(engine) = way { engine } else { Engine::Register };
+        let machine = Machine::new(NoFacts, Limits::default()).with_engine(engine);
+        Self { machine, way, programs: Vec::new() }
+    }
+
+    fn run(&mut self, source: &str, bridge: &Value) -> Outcome {
+        let program = Program::read("case", source).unwrap();
+        self.programs.push(program.clone());
+        self.machine.start(&program).unwrap();
+        loop {
+            match self.machine.run(if self.way == Way::Alternating { 1 } else { FUEL }) {
+                Outcome::Perform { id, op, args } => {
+                    self.machine.resume(id, Ok(handler(bridge, op.as_str(), &args))).unwrap();
+                }
+                Outcome::OutOfFuel if self.way == Way::Alternating => self.change(),
+                outcome => return outcome,
             }
-            outcome => return outcome,
         }
+    }
+
+    fn change(&mut self) {
+        let engine = match self.machine.engine() {
+            Engine::Register => Engine::Stepper,
+            _ => Engine::Register,
+        };
+        let bytes = self.machine.capture().unwrap().to_bytes();
+        let mut other = Machine::new(NoFacts, Limits::default()).with_engine(engine);
+        let known = |hash: &[u8; 32]| self.programs.iter().find(|p| p.hash() == *hash).cloned();
+        other.restore(&State::from_bytes(&bytes).unwrap(), known).unwrap();
+        self.machine = other;
     }
 }
 
@@ -145,7 +183,13 @@ fn check(name: &str, step: &Value, outcome: &Outcome) -> Value {
 }
 
 #[test]
-fn programs_of_the_original_have_their_values() {
+fn programs_of_the_original_have_their_values_on_each_engine_and_between_them() {
+    for way in [Way::On(Engine::Register), Way::On(Engine::Stepper), Way::Alternating] {
+        pass(way);
+    }
+}
+
+fn pass(way: Way) {
     let Some(cases) = cases() else {
         return println!("skipped: no conformance cases beside the project");
     };
@@ -156,7 +200,7 @@ fn programs_of_the_original_have_their_values() {
         let bridge = case.get("bridge").unwrap_or(&nil);
         let single = Value::Vector(vec![case.clone()]);
         let steps = case.get("steps").unwrap_or(&single).as_slice().unwrap();
-        let mut machine = Machine::new(NoFacts, Limits::default());
+        let mut bench = Bench::new(way);
         let mut values = Vec::new();
         let mut reason = None;
         for step in steps {
@@ -171,7 +215,7 @@ fn programs_of_the_original_have_their_values() {
                 },
                 _ => panic!("{name}: neither source nor AST"),
             };
-            let outcome = run(&mut machine, &source, bridge);
+            let outcome = bench.run(&source, bridge);
             values.push(check(name, step, &outcome));
         }
         match reason {
@@ -179,7 +223,11 @@ fn programs_of_the_original_have_their_values() {
             None => passed += 1,
         }
     }
-    println!("{passed} cases pass, {} skipped:\n  {}", skipped.len(), skipped.join("\n  "));
+    println!(
+        "{way:?}: {passed} cases pass, {} skipped:\n  {}",
+        skipped.len(),
+        skipped.join("\n  ")
+    );
     assert!(passed > 0);
     assert!(skipped.len() <= 9, "more is skipped than is known: {skipped:#?}");
 }

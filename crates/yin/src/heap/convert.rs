@@ -22,6 +22,23 @@ impl Heap {
         self.word_at(value, 0)
     }
 
+    /// The word of a value that needs no object.
+    pub(crate) fn inline(&mut self, value: &Value) -> Result<Option<Word>, Trouble> {
+        Ok(match value {
+            Value::Nil => Some(Word::NIL),
+            Value::Bool(x) => Some(Word::bool(*x)),
+            Value::Char(x) => Some(Word::char(*x)),
+            Value::Int(x) => Word::int(*x),
+            Value::Float(x) => Word::float(*x),
+            Value::Ref(x) => Some(Word::entity(*x)),
+            Value::Keyword(x) => Some(self.keyword(x.as_str())?),
+            Value::Symbol(x) => Some(self.symbol(x.as_str())?),
+            Value::Instant(x) => Word::instant(*x),
+            Value::Text(x) => Word::short_text(x),
+            _ => None,
+        })
+    }
+
     fn words(&mut self, values: &[Value], depth: usize) -> Result<Vec<Word>, Trouble> {
         self.room(values.len())?;
         values.iter().map(|value| self.word_at(value, depth + 1)).collect()

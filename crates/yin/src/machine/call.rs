@@ -40,18 +40,19 @@ impl Machine {
         } else if callee.tag() == Tag::Keyword {
             Some(self.look_up(callee, &args)?)
         } else {
-            let found = self.heap.sort(callee).name();
-            let shown = self.heap.excerpt(callee);
-            return Err(Trouble::new(
-                Kind::Type,
-                format!("cannot call a non-function: {shown} is {found}"),
-            )
-            .help("the first element of (f x) must be a function or a keyword"));
+            return Err(self.not_callable(callee));
         };
         if let Some(word) = result {
             self.answer(word, at, tail);
         }
         Ok(())
+    }
+
+    pub(crate) fn not_callable(&self, callee: Word) -> Trouble {
+        let found = self.heap.sort(callee).name();
+        let shown = self.heap.excerpt(callee);
+        Trouble::new(Kind::Type, format!("cannot call a non-function: {shown} is {found}"))
+            .help("the first element of (f x) must be a function or a keyword")
     }
 
     /// The result of a call that needed no frame.
@@ -68,7 +69,7 @@ impl Machine {
     }
 
     /// `(:key map default)`.
-    fn look_up(&mut self, keyword: Word, args: &[Word]) -> Result<Word, Trouble> {
+    pub(crate) fn look_up(&mut self, keyword: Word, args: &[Word]) -> Result<Word, Trouble> {
         let Some((&collection, rest)) = args.split_first().filter(|(_, rest)| rest.len() <= 1)
         else {
             let message = format!("a keyword takes 1 to 2 arguments, not {}", args.len());
@@ -78,7 +79,7 @@ impl Machine {
         self.plain(builtin::GET, &[collection, keyword, default])
     }
 
-    fn plain(&mut self, id: u32, args: &[Word]) -> Result<Word, Trouble> {
+    pub(crate) fn plain(&mut self, id: u32, args: &[Word]) -> Result<Word, Trouble> {
         let Some(primitive) = builtin::primitive(id) else {
             return Err(Trouble::new(Kind::State, "an unknown primitive"));
         };
@@ -118,13 +119,12 @@ impl Machine {
         }
     }
 
-    /// A call of a function of the program, any number of arguments.
-    fn enter(&mut self, callee: Word, id: u32, args: Vec<Word>, at: u8, tail: bool) -> Done {
+    /// How many parameters a function has and whether it takes more, if it takes so many arguments.
+    pub(crate) fn check_arity(&self, id: u32, found: usize) -> Result<(usize, bool), Trouble> {
         let Some(function) = self.projection.function(id) else {
             return Err(Trouble::new(Kind::State, "a function of another machine"));
         };
-        let (params, variadic, found) =
-            (function.params.len(), function.rest.is_some(), args.len());
+        let (params, variadic) = (function.params.len(), function.rest.is_some());
         if found < params || found > params && !variadic {
             let name = &function.name;
             let least = if variadic { "at least " } else { "" };
@@ -134,6 +134,12 @@ impl Machine {
                 format!("`{name}` takes {least}{params} argument{plural}, not {found}"),
             ));
         }
+        Ok((params, variadic))
+    }
+
+    /// A call of a function of the program, any number of arguments.
+    fn enter(&mut self, callee: Word, id: u32, args: Vec<Word>, at: u8, tail: bool) -> Done {
+        let (params, variadic) = self.check_arity(id, args.len())?;
         if self.projection.entries.get(id as usize).is_none_or(|entry| entry.pc == 0) {
             self.compile(id)?;
             // Compiling may collect, and words of the arguments would be stale: begin again.
@@ -141,6 +147,11 @@ impl Machine {
         }
         if self.frames.len() >= self.limits.calls && !tail {
             return Err(self.too_deep());
+        }
+        if self.fuel == 0 {
+            // The run ends here, and the next one calls again.
+            self.spent = true;
+            return Ok(());
         }
         let (plain, more) = args.split_at(params);
         let rest = if variadic { Some(self.heap.vector(more)?) } else { None };
@@ -156,13 +167,14 @@ impl Machine {
         if !tail {
             self.frames.push(Frame { pc: self.pc + 1, base: self.base });
         }
+        self.fuel -= 1;
         self.base = base;
         self.pc = self.projection.entries.get(id as usize).map_or(0, |entry| entry.pc);
         Ok(())
     }
 
     /// A verb of the database. It happens once: what comes after it does not run it again.
-    pub(super) fn verb(&mut self, verb: Verb, args: &[Word]) -> Result<Word, Trouble> {
+    pub(crate) fn verb(&mut self, verb: Verb, args: &[Word]) -> Result<Word, Trouble> {
         if verb == Verb::Dynamic {
             return self.dynamic(args.first().copied().unwrap_or(Word::NIL));
         }

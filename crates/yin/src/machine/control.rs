@@ -10,16 +10,16 @@
 
 use datom::{Value, Word};
 
-use super::{Frame, Machine};
+use super::{Engine, Frame, Machine, Stack};
 use crate::builtin::{Verb, failure};
 use crate::error::{Error, Kind, Trouble};
 use crate::heap::{Continuation, Use};
-use crate::projection::{Instruction, Projection, WINDOW};
+use crate::projection::{Instruction, Projection, Stand, WINDOW};
 
 type Done = Result<(), Trouble>;
 
 /// The prompt that surrounds every form of a program.
-const PROGRAM_TAG: &str = "yin/program";
+pub(crate) const PROGRAM_TAG: &str = "yin/program";
 
 /// Where a call would go on.
 #[derive(Clone, Copy)]
@@ -95,11 +95,25 @@ impl Machine {
             if matches!(trouble, Trouble::Interrupted) {
                 return Err(trouble);
             }
-            let Some(at) = self.innermost("%try", |_, _| Ok(true))? else { return Err(trouble) };
+            let mark = match self.engine {
+                Engine::Register => self.innermost("%try", |_, _| Ok(true))?,
+                Engine::Stepper => self.mark_in_walk("%try", |_, _| Ok(true))?,
+            };
+            let Some(at) = mark else { return Err(trouble) };
             let (trouble_, error) = self.told(trouble);
             trouble = trouble_;
             if !Self::is_catchable(error.kind) {
                 return Err(trouble);
+            }
+            if self.engine == Engine::Stepper {
+                match self.caught(&error) {
+                    Ok(word) => return self.hand_in_walk(at, word),
+                    Err(next) => {
+                        self.unwind_walk(at);
+                        trouble = next;
+                    }
+                }
+                continue;
             }
             let base = self.unwind(at);
             match self.caught(&error) {
@@ -170,8 +184,12 @@ impl Machine {
         match (verb, args) {
             (Verb::Namespace, names) => self.namespace(names, at, tail),
             (Verb::Throw, &[word]) => self.throw(word),
-            (Verb::Control, &[tag, function]) => self.capture(tag, function, place, Use::Many),
-            (Verb::ControlOnce, &[tag, function]) => self.capture(tag, function, place, Use::Once),
+            (Verb::Control, &[tag, function]) => {
+                self.take_continuation(tag, function, place, Use::Many)
+            }
+            (Verb::ControlOnce, &[tag, function]) => {
+                self.take_continuation(tag, function, place, Use::Once)
+            }
             _ => Err(Trouble::new(Kind::State, "an unknown verb")),
         }
     }
@@ -188,7 +206,7 @@ impl Machine {
 
     /// Takes the calls up to a prompt as a continuation and gives it to a function, which is called
     /// inside of the prompt in their stead.
-    fn capture(&mut self, tag: Word, function: Word, place: Place, may: Use) -> Done {
+    fn take_continuation(&mut self, tag: Word, function: Word, place: Place, may: Use) -> Done {
         let prompt = self.innermost("%prompt", |this, word| this.heap.equal(word, tag))?;
         let (kept, first, start, base) = match (prompt, self.mark("%prompt")) {
             (Some(index), Some((_, register))) => {
@@ -197,9 +215,7 @@ impl Machine {
             }
             _ if self.heap.name(tag) == Some(PROGRAM_TAG) => (1, 1, 0, 0),
             _ => {
-                let shown = self.heap.excerpt(tag);
-                return Err(Trouble::new(Kind::Range, format!("there is no prompt {shown} here"))
-                    .help(format!("write (prompt {shown} ...) around it")));
+                return Err(no_prompt(&self.heap.excerpt(tag)));
             }
         };
         let Place { frame, result, waiting } = place;
@@ -223,21 +239,14 @@ impl Machine {
     /// Calls a continuation: its calls wait again on top of the present ones, and the innermost
     /// goes on with the value.
     pub(super) fn reinstate(&mut self, word: Word, args: &[Word], at: u8, tail: bool) -> Done {
+        let value = continuation_argument(args)?;
+        if let Some((may, stack)) = self.heap.as_told(word) {
+            return self.reinstate_told(word, may, &stack, value, at, tail);
+        }
         let Some(k) = self.heap.as_continuation(word) else {
             return Err(Trouble::new(Kind::State, "a damaged continuation"));
         };
-        let value = match args {
-            [] => Word::NIL,
-            &[value] => value,
-            _ => {
-                let message = format!("a continuation takes 1 argument, not {}", args.len());
-                return Err(Trouble::new(Kind::Arity, message));
-            }
-        };
-        if k.may == Use::Spent {
-            return Err(Trouble::new(Kind::Range, "this continuation was called already")
-                .help("take it with `control` if it must be called more than once"));
-        }
+        check_unspent(k.may)?;
         if k.pc == 0 {
             // Nothing waits up to the end of the program's form: the value is the answer.
             self.answer(value, at, tail);
@@ -270,9 +279,48 @@ impl Machine {
         Ok(())
     }
 
+    /// The same for a continuation in terms of the AST.
+    fn reinstate_told(
+        &mut self,
+        word: Word,
+        may: Use,
+        stack: &Stack,
+        value: Word,
+        at: u8,
+        tail: bool,
+    ) -> Done {
+        check_unspent(may)?;
+        if stack.frames.is_empty() {
+            self.answer(value, at, tail);
+            return Ok(());
+        }
+        let before = (self.pc, self.base, self.frames.len());
+        let start = if tail { self.base } else { self.base + u32::from(at) };
+        if !tail {
+            self.frames.push(Frame { pc: self.pc + 1, base: self.base });
+        }
+        if let Err(trouble) = self.put_stack(stack, start) {
+            (self.pc, self.base) = (before.0, before.1);
+            self.frames.truncate(before.2);
+            return Err(trouble);
+        }
+        if may == Use::Once {
+            self.heap.spend(word);
+        }
+        if let Some(point) = self.projection.points.at(self.pc, Stand::Call).copied() {
+            self.set(point.at, value);
+            self.pc += 1;
+        }
+        Ok(())
+    }
+
     /// The value that the innermost `binding` gives a name, else that of its definition.
     pub(super) fn dynamic(&mut self, name: Word) -> Result<Word, Trouble> {
-        if let Some(at) = self.innermost("%binding", |_, word| Ok(word == name))? {
+        if self.engine == Engine::Stepper {
+            if let Some(word) = self.bound_in_walk(name)? {
+                return Ok(word);
+            }
+        } else if let Some(at) = self.innermost("%binding", |_, word| Ok(word == name))? {
             let base = self.frames.get(at).map_or(0, |frame| frame.base);
             return Ok(self.register(base, 2));
         }
@@ -282,4 +330,30 @@ impl Machine {
             _ => Err(Trouble::Unbound(id)),
         }
     }
+}
+
+/// The value that a continuation is called with.
+pub(crate) fn continuation_argument(args: &[Word]) -> Result<Word, Trouble> {
+    match args {
+        [] => Ok(Word::NIL),
+        &[value] => Ok(value),
+        _ => {
+            let message = format!("a continuation takes 1 argument, not {}", args.len());
+            Err(Trouble::new(Kind::Arity, message))
+        }
+    }
+}
+
+pub(crate) fn check_unspent(may: Use) -> Done {
+    if may == Use::Spent {
+        return Err(Trouble::new(Kind::Range, "this continuation was called already")
+            .help("take it with `control` if it must be called more than once"));
+    }
+    Ok(())
+}
+
+/// The fault of a `control` without its prompt.
+pub(crate) fn no_prompt(shown: &str) -> Trouble {
+    Trouble::new(Kind::Range, format!("there is no prompt {shown} here"))
+        .help(format!("write (prompt {shown} ...) around it"))
 }

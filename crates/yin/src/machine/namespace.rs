@@ -19,6 +19,17 @@ impl Machine {
         if self.projection.entries.get(load as usize).is_none_or(|entry| entry.pc == 0) {
             self.compile(load)?;
         }
+        let (forms, loaded) = self.forms_to_load(names)?;
+        self.invoke(Projection::plain(load), vec![forms], at, tail)?;
+        if !self.spent {
+            self.namespaces.extend(loaded);
+        }
+        Ok(())
+    }
+
+    /// The functions of the forms of the namespaces that are not loaded yet, as a vector, and the
+    /// namespaces that are loaded once they have run.
+    pub(crate) fn forms_to_load(&mut self, names: &[Word]) -> Result<(Word, Vec<Symbol>), Trouble> {
         let own = names.first().and_then(|&name| self.heap.name(name)).map(Symbol::from);
         let mut forms = Vec::new();
         let mut loaded = Vec::from_iter(own);
@@ -45,9 +56,6 @@ impl Machine {
             }
             loaded.push(name);
         }
-        let forms = self.heap.vector(&forms)?;
-        self.invoke(Projection::plain(load), vec![forms], at, tail)?;
-        self.namespaces.extend(loaded);
-        Ok(())
+        Ok((self.heap.vector(&forms)?, loaded))
     }
 }

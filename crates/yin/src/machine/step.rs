@@ -23,6 +23,7 @@ pub(super) enum Exit {
     Poll,
     Settle,
     Compile(u32),
+    Literal(u32),
     Grow,
     Depth,
     Call { at: u8, n: u8, tail: bool },
@@ -128,6 +129,7 @@ impl Machine {
         let code = projection.code.as_slice();
         let entries = projection.entries.as_slice();
         let constants = projection.constants.as_slice();
+        let objects = projection.objects.as_slice();
         let globals = projection.values.as_mut_slice();
         let heap = &mut self.heap;
         let frames = &mut self.frames;
@@ -280,6 +282,10 @@ impl Machine {
                 I::Constant { d, id } => {
                     r!(d) = constants.get(id as usize).copied().unwrap_or(Word::NIL);
                 }
+                I::Literal { d, id } => match objects.get(id as usize) {
+                    Some(&word) if word != UNBOUND => r!(d) = word,
+                    _ => leave!(Exit::Literal(id)),
+                },
                 I::Builtin { d, place, id } => {
                     r!(d) = match u64::from(place) {
                         FUNCTION => function_word(id),

@@ -6,7 +6,7 @@ use datom::Value;
 use num_bigint::BigInt;
 use proptest::prelude::*;
 
-use super::{Limits, Machine, Outcome};
+use super::{Engine, Limits, Machine, Outcome};
 use crate::facts::NoFacts;
 use crate::program::Program;
 
@@ -314,9 +314,9 @@ impl Direct {
     }
 }
 
-fn run(source: &str, slice: u64) -> Value {
+fn run(source: &str, slice: u64, engine: Engine) -> Value {
     let program = Program::read("t", source).unwrap();
-    let mut machine = Machine::new(NoFacts, Limits::default());
+    let mut machine = Machine::new(NoFacts, Limits::default()).with_engine(engine);
     machine.start(&program).unwrap();
     loop {
         match machine.run(slice) {
@@ -331,12 +331,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn programs_have_the_values_they_obviously_have(program in int(), slice in 1..50u64) {
+    fn programs_have_the_values_they_obviously_have_on_both_engines(program in int(), slice in 1..50u64) {
         let expected = Value::integer(Direct { names: Vec::new() }.int(&program));
         let source = Writer { depth: 0 }.int(&program);
-        prop_assert_eq!(run(&source, u64::MAX), expected.clone(), "{}", source);
         // The same inside a function, where the last thing done is a tail call.
-        prop_assert_eq!(run(&format!("(defn f [] {source}) (f)"), slice), expected, "{}", source);
+        let inside = format!("(defn f [] {source}) (f)");
+        for engine in [Engine::Register, Engine::Stepper] {
+            prop_assert_eq!(run(&source, u64::MAX, engine), expected.clone(), "{}", source);
+            prop_assert_eq!(run(&inside, slice, engine), expected.clone(), "{}", source);
+        }
     }
 }
 
@@ -383,9 +386,10 @@ fn collections_keep_what_continuations_handlers_and_bindings_hold() {
                     (churn 50)
                     [(second got) ((first got) \"a first answer\") ((first got) \"a second one\")
                      (try (do (churn 20) (throw [\"thrown\"])) (catch e (churn 20) e))])";
-    let Value::Vector(values) = run(source, 7) else { panic!() };
     let expected = r#"["held over the cut"
                        ["held over the cut" "a first answer" "a bound name"]
                        ["held over the cut" "a second one" "a bound name"] ["thrown"]]"#;
-    assert_eq!(Value::Vector(values), datom::edn::read(expected).unwrap());
+    for engine in [Engine::Register, Engine::Stepper] {
+        assert_eq!(run(source, 7, engine), datom::edn::read(expected).unwrap());
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use datom::Word;
 
-use super::{Machine, State};
+use super::{Engine, Machine, State};
 use crate::error::{CALLS_MAX, Error, Fault, Kind, Trouble};
 use crate::projection::{Projection, WINDOW};
 
@@ -12,18 +12,26 @@ impl Machine {
     /// Out of memory means: collect and run the instruction again, unless that was tried just now.
     pub(super) fn starving(&mut self, result: Result<(), Trouble>) -> Result<(), Trouble> {
         match result {
-            Err(Trouble::Memory) if self.starved != Some((self.pc, self.turns)) => {
+            Err(Trouble::Memory) if self.starved != Some((self.place(), self.turns)) => {
                 self.collect()?;
-                self.starved = Some((self.pc, self.turns));
+                self.starved = Some((self.place(), self.turns));
                 Ok(())
             }
             other => other,
         }
     }
 
+    /// What runs now, to tell whether anything has moved on.
+    fn place(&self) -> u32 {
+        match self.engine {
+            Engine::Register => self.pc,
+            Engine::Stepper => self.walk.place(),
+        }
+    }
+
     /// Forgets what nothing reaches. Fails if what is left does not leave the program room to
     /// work in, for then it would do nothing but collect.
-    pub(super) fn collect(&mut self) -> Result<(), Trouble> {
+    pub(crate) fn collect(&mut self) -> Result<(), Trouble> {
         let running = match self.state {
             State::Idle => 0,
             State::Between => 1,
@@ -32,8 +40,9 @@ impl Machine {
         let top = (self.base as usize + running).min(self.registers.len());
         let (live, dead) = self.registers.split_at_mut(top);
         dead.fill(Word::NIL);
-        let Projection { constants, values, .. } = &mut self.projection;
-        self.heap.collect(live.iter_mut().chain(constants).chain(values));
+        let Projection { objects, values, .. } = &mut self.projection;
+        let walk = Self::walk_roots(&mut self.walk);
+        self.heap.collect(live.iter_mut().chain(objects).chain(values).chain(walk));
         if self.heap.used() > self.limits.heap_words - self.limits.heap_words / 8 {
             return Err(self.too_much());
         }
@@ -49,15 +58,21 @@ impl Machine {
         .help("keep less at a time, or give the machine a larger heap")
     }
 
-    pub(super) fn too_deep(&self) -> Trouble {
-        let message = format!("more than {} calls wait for each other", self.frames.len());
+    pub(crate) fn too_deep(&self) -> Trouble {
+        let waiting = self.frames.len().max(self.walk.depth);
+        let message = format!("more than {waiting} calls wait for each other");
         Trouble::new(Kind::Depth, message)
             .help("make the recursive call the last thing the function does, or use loop and recur")
     }
 
+    /// The words that waiting calls may hold together.
+    pub(crate) fn stack_words_max(&self) -> usize {
+        self.limits.heap_words.max(1 << 16)
+    }
+
     /// Makes room for the registers of the next call.
     pub(super) fn grow(&mut self) -> Result<(), Trouble> {
-        if self.registers.len() >= self.limits.heap_words.max(1 << 16) {
+        if self.registers.len() >= self.stack_words_max() {
             return Err(self.too_deep());
         }
         self.registers.resize(self.registers.len() * 2, Word::NIL);
@@ -65,7 +80,7 @@ impl Machine {
     }
 
     /// The error without a place.
-    pub(super) fn plain_error(&self, trouble: Trouble) -> Error {
+    pub(crate) fn plain_error(&self, trouble: Trouble) -> Error {
         let trouble = match trouble {
             Trouble::Unbound(id) => self.unbound(id),
             other => other,
@@ -94,10 +109,14 @@ impl Machine {
         if !matches!(self.state, State::Running | State::Parked { .. }) {
             return error;
         }
-        let waiting = self.frames.iter().rev().map(|frame| frame.pc.saturating_sub(1));
-        let places = std::iter::once(self.pc).chain(waiting).filter(|&pc| pc > 0);
-        let calls: Vec<_> =
-            places.filter_map(|pc| self.projection.call(pc)).take(CALLS_MAX).collect();
+        let calls: Vec<_> = match self.engine {
+            Engine::Stepper => self.walk_calls().take(CALLS_MAX).collect(),
+            Engine::Register => {
+                let waiting = self.frames.iter().rev().map(|frame| frame.pc.saturating_sub(1));
+                let places = std::iter::once(self.pc).chain(waiting).filter(|&pc| pc > 0);
+                places.filter_map(|pc| self.projection.call(pc)).take(CALLS_MAX).collect()
+            }
+        };
         // The prelude has no place a reader of the program could look at: blame its caller.
         error.position = calls.iter().find_map(|call| call.position.clone()).map(Box::new);
         error.calls = calls;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use datom::{Symbol, Value, Word};
 
-use super::{Machine, State};
+use super::{Machine, State, Told};
 use crate::builtin;
 use crate::error::Position;
 use crate::heap::{PRIMITIVE, payload, sort};
+use crate::projection::PRELUDE;
 
 /// One waiting call, told in terms of the AST: this is what a continuation is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,37 +25,41 @@ pub struct Level {
 }
 
 impl Machine {
-    /// The calls of a parked program or one that is out of fuel, innermost first.
+    /// The calls of a program that stands still, innermost first.
     #[must_use]
-    pub fn levels(&self) -> Vec<Level> {
+    pub fn levels(&mut self) -> Vec<Level> {
         if !matches!(self.state, State::Running | State::Parked { .. }) {
             return Vec::new();
         }
-        let waiting =
-            self.frames.iter().rev().map(|frame| (frame.pc.saturating_sub(1), frame.base));
-        std::iter::once((self.pc, self.base))
-            .chain(waiting)
-            .filter_map(|(pc, base)| self.level(pc, base))
-            .collect()
+        let Ok(stack) = self.stack() else { return Vec::new() };
+        let mut from = 0;
+        let mut levels = Vec::with_capacity(stack.frames.len());
+        for told in &stack.frames {
+            let words = stack.words.get(from..from + told.count as usize).unwrap_or(&[]);
+            from += told.count as usize;
+            levels.extend(self.level(told, words));
+        }
+        levels.reverse();
+        levels
     }
 
-    fn level(&self, pc: u32, base: u32) -> Option<Level> {
-        let site = self.projection.site(pc)?;
-        let program = self.projection.program(site.program)?;
-        let names = self
-            .projection
-            .slots_at(pc)
-            .map(|(name, register)| {
-                let word = self.registers.get(base as usize + usize::from(register));
-                let value = self.value(word.copied().unwrap_or(Word::NIL));
-                (name.clone(), value.unwrap_or(Value::Nil))
-            })
-            .collect();
+    fn level(&mut self, told: &Told, words: &[Word]) -> Option<Level> {
+        let code = self.code(told.program)?;
+        let id = self.function_of(&code, told.node).ok()?;
+        let function = self.projection.function(id)?;
+        let words = words.get(usize::from(!function.captures.is_empty())..).unwrap_or(&[]);
+        let names = code.program.names_at(&code.places, told.node).into_iter().zip(words);
+        let position = match told.program {
+            PRELUDE => None,
+            _ => code.program.position(told.node),
+        };
         Some(Level {
-            function: self.projection.function_at(pc)?.name.clone(),
-            node: program.tree().hash(site.node),
-            position: self.projection.position(pc),
-            names,
+            function: function.name.clone(),
+            node: code.program.tree().hash(told.node),
+            position,
+            names: names
+                .map(|(name, &word)| (name, self.value(word).unwrap_or(Value::Nil)))
+                .collect(),
         })
     }
 

@@ -5,7 +5,7 @@
 //! 2. Cycles, dangling references, wrong types, depth and size all end in an error.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use datom::edn::Span;
 use datom::{Keyword, Symbol, Value};
@@ -62,7 +62,7 @@ impl Program {
         }
         let forms = loader.forms(&order)?;
         let docs = docs(root.get("yin.program/docs"));
-        let program = Self { name, source, tree: loader.tree, forms, docs };
+        let program = Self { name, source, tree: loader.tree, forms, docs, hash: OnceLock::new() };
         for &form in &program.forms {
             check(&program.tree, form).map_err(|flaw| {
                 let error = wrong(flaw.message);

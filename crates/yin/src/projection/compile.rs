@@ -9,6 +9,8 @@ mod call;
 mod operation;
 mod update;
 
+pub(crate) use operation::BATCH;
+
 use std::sync::Arc;
 
 use datom::{Symbol, Value};
@@ -17,7 +19,8 @@ pub(crate) use update::UPDATE_ARGS_MAX;
 
 use super::free;
 use super::instruction::Instruction as I;
-use super::{Function, PRELUDE, Projection, Site, Slot};
+use super::point::{AGAIN, Point, Points, Stand};
+use super::{Function, Projection, Site};
 use crate::ast::{Node, NodeId, Tree};
 use crate::error::Trouble;
 use crate::heap::{FUNCTION, Heap, PRIMITIVE, payload, sort};
@@ -76,18 +79,14 @@ impl Projection {
         let Some(program) = self.program(function.program).cloned() else { return Ok(()) };
         let mut compiler = Compiler::new(self, heap, program, &function);
         compiler.function(&function)?;
-        let Compiler { code, sites, mut slots, top, .. } = compiler;
+        let Compiler { code, sites, top, points, .. } = compiler;
         let base = self.code.len() as u32;
-        for slot in &mut slots {
-            slot.from = slot.from.saturating_add(base);
-            slot.to = slot.to.saturating_add(base);
-        }
         self.code.extend(code);
         self.sites.extend(sites);
         self.starts.push((base, id));
+        self.points.append(&points, base);
         if let Some(function) = self.functions.get_mut(id as usize) {
             function.registers = u16::from(top) + 1;
-            function.slots = slots;
         }
         if let Some(entry) = self.entries.get_mut(id as usize) {
             entry.pc = base;
@@ -108,7 +107,9 @@ struct Compiler<'p> {
     site: NodeId,
     /// Names in scope, innermost last.
     locals: Vec<(Symbol, u8)>,
-    slots: Vec<Slot>,
+    points: Points,
+    /// Where the operands are that waiting nodes have evaluated, outermost node first.
+    pending: Vec<u8>,
     /// The next free register.
     next: u8,
     /// The highest register that was ever taken.
@@ -136,7 +137,8 @@ impl<'p> Compiler<'p> {
             sites: Vec::new(),
             site: function.node,
             locals: Vec::new(),
-            slots: Vec::new(),
+            points: Points::default(),
+            pending: Vec::new(),
             next: 1,
             top: 0,
             target: None,
@@ -154,6 +156,7 @@ impl<'p> Compiler<'p> {
         let names: Vec<_> = function.params.iter().chain(&function.rest).cloned().collect();
         self.own(&names, &registers, function.body);
         self.target = Some(LoopTarget { start: 0, registers });
+        self.stand(function.body, Stand::Enter, 0, 0);
         if function.is_form {
             let register = self.fresh()?;
             self.emit(function.body, Want::Fresh(register))?;
@@ -167,6 +170,19 @@ impl<'p> Compiler<'p> {
 
     fn tree(&self) -> &Tree {
         self.program.tree()
+    }
+
+    /// Notes that code can stand still here, at a node.
+    fn stand(&mut self, node: NodeId, stand: Stand, at: u8, own: u8) {
+        let locals: Vec<u8> = self.locals.iter().map(|&(_, register)| register).collect();
+        let point = Point::new(self.code.len(), node, stand, at, own);
+        self.points.push(point, &locals, &self.pending);
+    }
+
+    /// An instruction that calls, or parks, with so many operands of its node, operator included.
+    fn push_call(&mut self, instruction: I, at: u8, own: usize) {
+        self.stand(self.site, Stand::Call, at, own as u8);
+        self.push(instruction);
     }
 
     fn push(&mut self, instruction: I) {
@@ -185,23 +201,12 @@ impl<'p> Compiler<'p> {
     }
 
     fn bind(&mut self, name: &Symbol, register: u8) {
-        let from = self.code.len() as u32;
-        self.slots.push(Slot { name: name.clone(), register, from, to: u32::MAX });
         self.locals.push((name.clone(), register));
     }
 
     /// Forgets all names beyond the first so many.
     fn unbind(&mut self, height: usize) {
-        let to = self.code.len() as u32;
-        for (name, register) in self.locals.drain(height..) {
-            let open =
-                self.slots.iter_mut().rev().find(|slot| {
-                    slot.to == u32::MAX && slot.register == register && slot.name == name
-                });
-            if let Some(slot) = open {
-                slot.to = to;
-            }
-        }
+        self.locals.truncate(height);
     }
 
     /// Jumps to here from an instruction that was pushed before.
@@ -236,19 +241,10 @@ impl<'p> Compiler<'p> {
 
     /// The built-in meaning of a name that is neither bound here nor defined by a program.
     fn builtin(&self, name: &Symbol) -> Option<Meaning> {
-        if self.local(name).is_some()
-            || self.program_id != PRELUDE && self.projection.has_global(name)
-        {
+        if self.local(name).is_some() {
             return None;
         }
-        // What begins with a percent sign is the prelude's own.
-        if self.program_id != PRELUDE && name.as_str().starts_with('%') {
-            return None;
-        }
-        let builtins = &self.projection.builtins;
-        // `yin/x` is the built-in `x`, whatever a program calls `x`.
-        let plain = || builtins.get(name.as_str().strip_prefix("yin/")?);
-        let word = *builtins.get(name).or_else(plain)?;
+        let word = self.projection.built_in(self.program_id, name)?;
         match sort(word) {
             PRIMITIVE => Some(Meaning::Primitive(payload(word) as u32)),
             FUNCTION => Some(Meaning::Function(payload(word) as u32)),
@@ -267,9 +263,10 @@ impl<'p> Compiler<'p> {
     /// A value where it is wanted.
     fn emit(&mut self, id: NodeId, want: Want) -> Result1<()> {
         let outer = std::mem::replace(&mut self.site, id);
-        let next = self.next;
+        let (next, pending) = (self.next, self.pending.len());
         let result = self.emit_inside(id, want);
         self.next = next;
+        self.pending.truncate(pending);
         self.site = outer;
         result
     }
@@ -332,13 +329,12 @@ impl<'p> Compiler<'p> {
             Node::Perform { operands, .. } => {
                 let at = self.next;
                 for &operand in operands {
-                    let register = self.fresh()?;
-                    self.emit(operand, Want::Fresh(register))?;
+                    self.next_operand(operand)?;
                 }
                 if operands.is_empty() {
                     self.fresh()?;
                 }
-                self.push(I::Perform { at, n: operands.len() as u8 });
+                self.push_call(I::Perform { at, n: operands.len() as u8 }, at, operands.len());
                 self.finish(at, want);
                 Ok(())
             }
@@ -356,6 +352,7 @@ impl<'p> Compiler<'p> {
         let start = self.code.len();
         let owned = self.owned.len();
         self.own(names, &registers, body);
+        self.stand(body, Stand::Enter, 0, 0);
         let outer = self.target.replace(LoopTarget { start, registers });
         self.emit(body, want)?;
         self.target = outer;
@@ -393,6 +390,21 @@ impl<'p> Compiler<'p> {
         Ok(register)
     }
 
+    /// The same for an operand whose node waits for more.
+    fn held_operand(&mut self, id: NodeId) -> Result1<u8> {
+        let register = self.operand(id)?;
+        self.pending.push(register);
+        Ok(register)
+    }
+
+    /// An operand in the next register, of a node that waits for more.
+    fn next_operand(&mut self, id: NodeId) -> Result1<u8> {
+        let register = self.fresh()?;
+        self.emit(id, Want::Fresh(register))?;
+        self.pending.push(register);
+        Ok(register)
+    }
+
     fn literal(&mut self, value: &Value, want: Want) -> Result1<()> {
         if let (Value::Int(int), Want::Return) = (value, want)
             && let Ok(value) = i32::try_from(*int)
@@ -407,12 +419,18 @@ impl<'p> Compiler<'p> {
             Value::Int(int) if i32::try_from(*int).is_ok() => {
                 self.push(I::Int { d, value: *int as i32 });
             }
-            _ => {
-                let word = self.heap.word(value)?;
-                let id = self.projection.constants.len() as u32;
-                self.projection.constants.push(word);
-                self.push(I::Constant { d, id });
-            }
+            _ => match self.heap.inline(value)? {
+                Some(word) => {
+                    let id = self.projection.constants.len() as u32;
+                    self.projection.constants.push(word);
+                    self.push(I::Constant { d, id });
+                }
+                None => {
+                    let id = self.projection.literals.len() as u32;
+                    self.projection.literals.push(value.clone());
+                    self.push(I::Literal { d, id });
+                }
+            },
         }
         self.finish(d, want);
         Ok(())
@@ -506,8 +524,12 @@ impl<'p> Compiler<'p> {
                 let fresh = self.fresh()?;
                 self.emit(operand, Want::Fresh(fresh))?;
                 moves.push((register, fresh));
-            } else if !self.update(operand, register)? {
-                self.emit(operand, Want::Into(register))?;
+                self.pending.push(fresh);
+            } else {
+                if !self.update(operand, register)? {
+                    self.emit(operand, Want::Into(register))?;
+                }
+                self.pending.push(register);
             }
         }
         for (d, a) in moves {

@@ -61,6 +61,11 @@ pub(crate) enum Instruction {
         d: u8,
         id: u32,
     },
+    /// A literal that is an object of the heap.
+    Literal {
+        d: u8,
+        id: u32,
+    },
     Int {
         d: u8,
         value: i32,

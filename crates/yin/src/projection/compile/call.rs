@@ -2,8 +2,8 @@
 
 use datom::{Symbol, Value};
 
-use super::super::{PRELUDE, free};
-use super::{Compiler, I, Meaning, Result1, Want};
+use super::super::free;
+use super::{AGAIN, Compiler, I, Meaning, Result1, Want};
 use crate::ast::{Node, NodeId};
 use crate::builtin;
 use crate::heap::UNBOUND;
@@ -16,6 +16,8 @@ impl Compiler<'_> {
         want: Want,
     ) -> Result1<()> {
         let program = self.program.clone();
+        let built_in = self.pending.len();
+        self.pending.push(AGAIN);
         match program.tree().node(operator) {
             Node::Literal(Value::Keyword(_)) if matches!(operands.len(), 1 | 2) => {
                 return self.keyword_call(operator, operands, want);
@@ -29,7 +31,10 @@ impl Compiler<'_> {
         }
         match self.primitive_of(operator) {
             Some(primitive) => self.primitive(primitive, operands, want),
-            None => self.call(operator, operands, want),
+            None => {
+                self.pending.truncate(built_in);
+                self.call(operator, operands, want)
+            }
         }
     }
 
@@ -41,13 +46,12 @@ impl Compiler<'_> {
         body: NodeId,
         want: Want,
     ) -> Result1<()> {
-        let height = self.locals.len();
+        let (height, pending) = (self.locals.len(), self.pending.len() - 1);
         let mut registers = Vec::with_capacity(params.len());
         for &operand in operands {
-            let register = self.fresh()?;
-            self.emit(operand, Want::Fresh(register))?;
-            registers.push(register);
+            registers.push(self.next_operand(operand)?);
         }
+        self.pending.truncate(pending);
         for (name, &register) in params.iter().zip(&registers) {
             self.bind(name, register);
         }
@@ -59,16 +63,19 @@ impl Compiler<'_> {
     /// `(:key map default)` is `(get map :key default)`.
     fn keyword_call(&mut self, keyword: NodeId, operands: &[NodeId], want: Want) -> Result1<()> {
         let at = self.next;
-        let mut order = operands.to_vec();
-        order.insert(1, keyword);
-        for (place, operand) in order.iter().enumerate() {
+        for (index, &operand) in operands.iter().enumerate() {
             let register = self.fresh()?;
-            match place {
-                0 => self.lend(*operand, register)?,
-                _ => self.emit(*operand, Want::Fresh(register))?,
+            match index {
+                0 => self.lend(operand, register)?,
+                _ => self.emit(operand, Want::Fresh(register))?,
+            }
+            self.pending.push(register);
+            if index == 0 {
+                let register = self.fresh()?;
+                self.emit(keyword, Want::Fresh(register))?;
             }
         }
-        self.push(I::Primitive { at, n: order.len() as u8, id: builtin::GET });
+        self.push(I::Primitive { at, n: operands.len() as u8 + 1, id: builtin::GET });
         self.finish(at, want);
         Ok(())
     }
@@ -88,17 +95,18 @@ impl Compiler<'_> {
         if global.is_none() {
             self.emit(operator, Want::Fresh(at))?;
         }
+        self.pending.push(if global.is_some() { AGAIN } else { at });
         for &operand in operands {
-            let register = self.fresh()?;
-            self.emit(operand, Want::Fresh(register))?;
+            self.next_operand(operand)?;
         }
         let n = operands.len() as u8;
-        match (global, want) {
-            (Some(id), Want::Return) => self.push(I::TailCallGlobal { at, n, id }),
-            (None, Want::Return) => self.push(I::TailCall { at, n }),
-            (Some(id), _) => self.push(I::CallGlobal { at, n, id }),
-            (None, _) => self.push(I::Call { at, n }),
-        }
+        let call = match (global, want) {
+            (Some(id), Want::Return) => I::TailCallGlobal { at, n, id },
+            (None, Want::Return) => I::TailCall { at, n },
+            (Some(id), _) => I::CallGlobal { at, n, id },
+            (None, _) => I::Call { at, n },
+        };
+        self.push_call(call, at, operands.len() + 1);
         if want != Want::Return {
             self.finish(at, want);
         }
@@ -109,9 +117,7 @@ impl Compiler<'_> {
     /// language's own functions is to be blamed on the place that called it.
     fn is_traced(&self, operator: NodeId) -> bool {
         let Node::Variable(name) = self.tree().node(operator) else { return false };
-        self.program_id != PRELUDE
-            && name.as_str() != "apply"
-            && matches!(self.builtin(name), Some(Meaning::Function(_)))
+        self.local(name).is_none() && self.projection.is_traced(self.program_id, name)
     }
 
     /// The global that a call may read after its operands: it is bound, so reading it first could

@@ -3,19 +3,19 @@
 use datom::Value;
 
 use super::super::instruction::Compare;
-use super::{Compiler, I, Result1, Want};
+use super::{AGAIN, Compiler, I, Result1, Want};
 use crate::ast::{Node, NodeId};
 use crate::builtin;
 
 /// Elements of a collection in the text are handed over in batches of this many.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 
 impl Compiler<'_> {
     pub(super) fn primitive(&mut self, id: u32, operands: &[NodeId], want: Want) -> Result1<()> {
         if let Some(compare) = builtin::compare(id)
             && let [a, b] = operands
         {
-            let (a, b) = (self.operand(*a)?, self.operand(*b)?);
+            let (a, b) = (self.held_operand(*a)?, self.operand(*b)?);
             let d = self.destination(want)?;
             self.push(I::Test { d, a, b, compare });
             self.finish(d, want);
@@ -39,10 +39,9 @@ impl Compiler<'_> {
             [_, _] if builtin::is_apply(id) => {
                 let at = self.next;
                 for &operand in operands {
-                    let register = self.fresh()?;
-                    self.emit(operand, Want::Fresh(register))?;
+                    self.next_operand(operand)?;
                 }
-                self.push(I::Apply { at, tail: want == Want::Return });
+                self.push_call(I::Apply { at, tail: want == Want::Return }, at, 3);
                 if want != Want::Return {
                     self.finish(at, want);
                 }
@@ -54,7 +53,9 @@ impl Compiler<'_> {
                 self.finish(d, want);
             }
             [a, b] if builtin::is_plain(id, 2) => {
-                let (a, b) = (self.looked_at(id, *a)?, self.operand(*b)?);
+                let a = self.looked_at(id, *a)?;
+                self.pending.push(a);
+                let b = self.operand(*b)?;
                 let d = self.destination(want)?;
                 self.push(I::Primitive2 { d, a, b, id });
                 self.finish(d, want);
@@ -74,22 +75,30 @@ impl Compiler<'_> {
         let more = builtin::adder(id);
         let size = if more.is_some() { BATCH } else { operands.len().max(1) };
         let (first, rest) = operands.split_at(size.min(operands.len()));
+        let pending = self.pending.len();
         for (place, &operand) in first.iter().enumerate() {
             let register = self.fresh()?;
             match place {
                 0 if builtin::is_look(id) => self.lend(operand, register)?,
                 _ => self.emit(operand, Want::Fresh(register))?,
             }
+            self.pending.push(register);
         }
         if operands.is_empty() {
             self.fresh()?;
         }
-        self.push(I::Primitive { at, n: first.len() as u8, id });
+        let call = I::Primitive { at, n: first.len() as u8, id };
+        match builtin::control(id) {
+            // Its call may wait in a continuation.
+            Some(_) => self.push_call(call, at, first.len() + 1),
+            None => self.push(call),
+        }
         for batch in rest.chunks(size) {
             self.next = at + 1;
+            self.pending.truncate(pending);
+            self.pending.push(at);
             for &operand in batch {
-                let register = self.fresh()?;
-                self.emit(operand, Want::Fresh(register))?;
+                self.next_operand(operand)?;
             }
             self.push(I::Primitive { at, n: batch.len() as u8 + 1, id: more.unwrap_or(id) });
         }
@@ -109,9 +118,10 @@ impl Compiler<'_> {
             return self.add_int(a, value, want);
         }
         if let Some(value) = self.small(a) {
+            self.pending.push(AGAIN);
             return self.add_int(b, value, want);
         }
-        let (a, b) = (self.operand(a)?, self.operand(b)?);
+        let (a, b) = (self.held_operand(a)?, self.operand(b)?);
         if want == Want::Return {
             self.push(I::ReturnAdd { a, b });
             return Ok(());
@@ -130,7 +140,7 @@ impl Compiler<'_> {
     }
 
     fn arithmetic(&mut self, id: u32, a: NodeId, b: NodeId, want: Want) -> Result1<()> {
-        let (a, b) = (self.operand(a)?, self.operand(b)?);
+        let (a, b) = (self.held_operand(a)?, self.operand(b)?);
         let d = self.destination(want)?;
         self.push_arithmetic(id, d, a, b);
         self.finish(d, want);
@@ -150,7 +160,7 @@ impl Compiler<'_> {
         let sum = self.fresh()?;
         let mut registers = Vec::with_capacity(more.len() + 2);
         for &operand in two.iter().chain(more) {
-            registers.push(self.operand(operand)?);
+            registers.push(self.held_operand(operand)?);
         }
         let mut left = registers.first().copied().unwrap_or(sum);
         for &right in registers.iter().skip(1) {
@@ -164,9 +174,10 @@ impl Compiler<'_> {
     /// Code that goes on here if a node is true; the places that jump if it is false.
     pub(super) fn branch(&mut self, id: NodeId) -> Result1<Vec<usize>> {
         let outer = std::mem::replace(&mut self.site, id);
-        let next = self.next;
+        let (next, pending) = (self.next, self.pending.len());
         let result = self.branch_inside(id);
         self.next = next;
+        self.pending.truncate(pending);
         self.site = outer;
         result
     }
@@ -208,21 +219,27 @@ impl Compiler<'_> {
     /// A comparison, or `not`, as one instruction that jumps.
     fn branch_on(&mut self, operator: NodeId, operands: &[NodeId]) -> Result1<Option<I>> {
         let Some(id) = self.primitive_of(operator) else { return Ok(None) };
+        let pending = self.pending.len();
+        self.pending.push(AGAIN);
         if let (builtin::NOT, [a]) = (id, operands) {
             let a = self.operand(*a)?;
             return Ok(Some(I::JumpIfTrue { a, by: 0 }));
         }
-        let (Some(compare), &[a, b]) = (builtin::compare(id), operands) else { return Ok(None) };
+        let (Some(compare), &[a, b]) = (builtin::compare(id), operands) else {
+            self.pending.truncate(pending);
+            return Ok(None);
+        };
         let tiny = |this: &Self, id| this.small(id).and_then(|int| i16::try_from(int).ok());
         if let Some(value) = tiny(self, b) {
             let a = self.operand(a)?;
             return Ok(Some(compare_int(compare, a, value)));
         }
         if let Some(value) = tiny(self, a) {
+            self.pending.push(AGAIN);
             let b = self.operand(b)?;
             return Ok(Some(compare_int(compare.swapped(), b, value)));
         }
-        let (a, b, by) = (self.operand(a)?, self.operand(b)?, 0);
+        let (a, b, by) = (self.held_operand(a)?, self.operand(b)?, 0);
         Ok(Some(match compare {
             Compare::Lt => I::Lt { a, b, by },
             Compare::Le => I::Le { a, b, by },

@@ -8,7 +8,7 @@
 use datom::Symbol;
 
 use super::super::free;
-use super::{Compiler, I, Meaning, Result1, Want};
+use super::{AGAIN, Compiler, I, Meaning, Result1, Want};
 use crate::ast::{Node, NodeId};
 use crate::builtin;
 
@@ -71,11 +71,12 @@ impl Compiler<'_> {
         }
         let rest = rest.to_vec();
         let outer = std::mem::replace(&mut self.site, id);
-        let next = self.next;
+        let (next, pending) = (self.next, self.pending.len());
+        self.pending.extend([AGAIN, register]);
         for &operand in &rest {
-            let fresh = self.fresh()?;
-            self.emit(operand, Want::Fresh(fresh))?;
+            self.next_operand(operand)?;
         }
+        self.pending.truncate(pending);
         self.push(I::Update { d: register, at: next, n: rest.len() as u8, id: primitive });
         self.next = next;
         self.site = outer;

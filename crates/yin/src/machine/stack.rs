@@ -1,0 +1,447 @@
+//! The continuation in terms of the AST: what both engines can make and take over.
+//!
+//! A frame is one waiting or running call: the node it stands at, and the values it holds there,
+//! in an order that follows from the AST alone: the closure, if the function is one; the values
+//! of the names in scope, outermost first; and the operands that waiting nodes have evaluated,
+//! outermost node first. Frames go from the outermost call to the innermost.
+//!
+//! 1. Every safepoint of either engine has exactly one such form.
+//! 2. [`AGAIN`] stands for an operand that is evaluated again where it is wanted: a literal or a
+//!    name that code had built in.
+
+use datom::Word;
+
+use super::{Engine, Frame, Machine, State};
+use crate::ast::{Node, NodeId};
+use crate::error::{Kind, Trouble};
+use crate::heap::{Continuation, again_word};
+use crate::program::immediate;
+use crate::projection::{AGAIN, BATCH, Instruction, Projection, Stand, WINDOW};
+use crate::stepper::{Activation, CALLED, Code, Control, Step, Wait};
+
+/// How a call stands at its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stance {
+    /// About to evaluate it for another turn.
+    Turn,
+    /// About to call, with all operands.
+    Call,
+    /// It has called, or asked, and waits.
+    Wait,
+}
+
+/// One waiting or running call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) program: u32,
+    pub(crate) node: NodeId,
+    pub(crate) stance: Stance,
+    /// How many words it holds.
+    pub(crate) count: u32,
+}
+
+/// Calls, outermost first, and what they hold, one after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Stack {
+    pub(crate) frames: Vec<Told>,
+    pub(crate) words: Vec<Word>,
+}
+
+/// A node that waits above the one a call stands at, and how many operands it holds.
+struct Above {
+    node: NodeId,
+    child: u16,
+    held: usize,
+}
+
+/// What the AST says of a call that stands at a node.
+struct Shape {
+    /// Whether it holds a closure.
+    closure: bool,
+    /// How many names are in scope.
+    height: usize,
+    above: Vec<Above>,
+    /// The nodes of the held operands; `None` for a batch of them.
+    held: Vec<Option<NodeId>>,
+}
+
+type Result1<T> = Result<T, Trouble>;
+
+fn damaged(what: &str) -> Trouble {
+    Trouble::new(Kind::State, format!("the state of a program is damaged: {what}"))
+        .help("take it anew from a machine that stands still")
+}
+
+impl Machine {
+    /// The calls of the program that stands still.
+    pub(crate) fn stack(&self) -> Result1<Stack> {
+        match self.engine {
+            Engine::Register => self.stack_of_registers(),
+            // The first link of the continuation says only that nobody waits below.
+            Engine::Stepper => self.stack_of_walk(1),
+        }
+    }
+
+    fn stack_of_registers(&self) -> Result1<Stack> {
+        let mut stack = Stack::default();
+        for frame in self.frames.get(1..).unwrap_or(&[]) {
+            let pc = frame.pc.saturating_sub(1);
+            self.tell(&mut stack, &self.registers, (pc, Stand::Call), frame.base, Stance::Wait)?;
+        }
+        let (pc, stance) = match self.projection.code.get(self.pc as usize) {
+            _ if matches!(self.state, State::Parked { .. }) => (self.pc, Stance::Wait),
+            Some(Instruction::Loop { by }) => {
+                (self.pc.wrapping_add(1).wrapping_add_signed(*by), Stance::Turn)
+            }
+            _ => match self.projection.points.at(self.pc, Stand::Call) {
+                Some(_) => (self.pc, Stance::Call),
+                None => (self.pc, Stance::Turn),
+            },
+        };
+        let stand = if stance == Stance::Turn { Stand::Enter } else { Stand::Call };
+        self.tell(&mut stack, &self.registers, (pc, stand), self.base, stance)?;
+        Ok(stack)
+    }
+
+    /// Tells of a call whose code stands at an address.
+    pub(crate) fn tell(
+        &self,
+        stack: &mut Stack,
+        registers: &[Word],
+        (pc, stand): (u32, Stand),
+        base: u32,
+        stance: Stance,
+    ) -> Result1<()> {
+        let point = self.projection.points.at(pc, stand);
+        let (Some(point), Some(function)) = (point, self.projection.function_at(pc)) else {
+            return Err(Trouble::new(Kind::State, "the program does not stand at a safepoint"));
+        };
+        let from = stack.words.len();
+        let register = |register: u8| match register {
+            AGAIN => again_word(),
+            _ => {
+                let at = base as usize + usize::from(register);
+                registers.get(at).copied().unwrap_or(Word::NIL)
+            }
+        };
+        if !function.captures.is_empty() {
+            stack.words.push(register(0));
+        }
+        let sources = self.projection.points.sources(point);
+        let own = if stance == Stance::Wait { usize::from(point.own) } else { 0 };
+        let sources = sources.get(..sources.len() - own).unwrap_or(&[]);
+        stack.words.extend(sources.iter().map(|&source| register(source)));
+        let count = (stack.words.len() - from) as u32;
+        stack.frames.push(Told { program: function.program, node: point.node, stance, count });
+        Ok(())
+    }
+
+    /// The calls of a continuation that register code took.
+    pub(crate) fn stack_of_continuation(&self, k: &Continuation) -> Result1<Stack> {
+        let mut stack = Stack::default();
+        let waiting = k.frames.iter().copied().chain([(k.pc, k.base)]);
+        for (pc, base) in waiting.filter(|&(pc, _)| pc > 0) {
+            let stand = (pc - 1, Stand::Call);
+            self.tell(&mut stack, &k.registers, stand, base, Stance::Wait)?;
+        }
+        Ok(stack)
+    }
+
+    /// The calls of the stepper from the n-th link of its continuation on.
+    pub(crate) fn stack_of_walk(&self, first: usize) -> Result1<Stack> {
+        let mut stack = Stack::default();
+        let walk = &self.walk;
+        let waits = walk.waits.get(first..).unwrap_or(&[]);
+        let links = waits.iter().filter_map(|wait| match wait {
+            Wait::Function(activation) => Some(*activation),
+            Wait::Step(_) => None,
+        });
+        let activations: Vec<Activation> = links.chain([walk.running]).collect();
+        let steps = waits.split(|wait| matches!(wait, Wait::Function(_)));
+        for (at, (activation, steps)) in activations.iter().zip(steps).enumerate() {
+            let last = steps.last().and_then(|wait| match wait {
+                Wait::Step(step) => Some(*step),
+                Wait::Function(_) => None,
+            });
+            let (node, stance) = match (walk.control, last) {
+                (Control::Turn(body), _) if at + 1 == activations.len() => (body, Stance::Turn),
+                (Control::Apply, Some(step)) if at + 1 == activations.len() => {
+                    (step.node, Stance::Call)
+                }
+                (_, Some(step)) if step.child == CALLED => (step.node, Stance::Wait),
+                _ => {
+                    let message = "the program does not stand at a safepoint";
+                    return Err(Trouble::new(Kind::State, message));
+                }
+            };
+            let next = activations.get(at + 1);
+            let locals = activation.locals as usize
+                ..next.map_or(walk.locals.len(), |next| next.locals as usize);
+            let from = match steps.first() {
+                Some(Wait::Step(step)) => step.done as usize,
+                _ => walk.done.len(),
+            };
+            let to = match (next, last) {
+                (Some(_), Some(step)) => step.done as usize,
+                _ => walk.done.len(),
+            };
+            let start = stack.words.len();
+            let captures = self.projection.function(activation.id);
+            if captures.is_some_and(|function| !function.captures.is_empty()) {
+                stack.words.push(activation.function);
+            }
+            stack.words.extend_from_slice(walk.locals.get(locals).unwrap_or(&[]));
+            stack.words.extend_from_slice(walk.done.get(from..to).unwrap_or(&[]));
+            let count = (stack.words.len() - start) as u32;
+            stack.frames.push(Told { program: activation.program, node, stance, count });
+        }
+        Ok(stack)
+    }
+
+    /// The function of a call: known by its place.
+    pub(crate) fn function_of(&mut self, code: &Code, node: NodeId) -> Result1<u32> {
+        let root = code.places.get(node).ok_or_else(|| damaged("it stands nowhere"))?.function;
+        match self.function_at_lambda(code, root) {
+            Some(id) => Ok(id),
+            None => Ok(self.projection.form(code.id, root, code.program.name())),
+        }
+    }
+
+    fn shape(&self, code: &Code, told: &Told) -> Result1<Shape> {
+        let place = code.places.get(told.node).ok_or_else(|| damaged("it stands nowhere"))?;
+        let tree = code.program.tree();
+        let closure = !code.places.captures(place.function).is_empty();
+        let mut shape = Shape {
+            closure,
+            height: usize::from(place.height),
+            above: Vec::new(),
+            held: Vec::new(),
+        };
+        let mut path = Vec::new();
+        let mut below = place;
+        while let Some(parent) = below.parent {
+            path.push((parent, below.child));
+            below = code.places.get(parent).ok_or_else(|| damaged("it stands nowhere"))?;
+        }
+        for &(node, child) in path.iter().rev() {
+            let held = self.hold_nodes(code, node, usize::from(child), &mut shape.held);
+            let waits = match tree.node(node) {
+                Node::If { .. } => child == 0,
+                Node::Do { operands } => usize::from(child) + 1 < operands.len(),
+                _ => true,
+            };
+            if waits {
+                shape.above.push(Above { node, child, held });
+            }
+        }
+        match (tree.node(told.node), told.stance) {
+            (_, Stance::Turn) => {}
+            (Node::Application { operands, .. }, stance) => {
+                let n = operands.len() + 1;
+                let own = match stance {
+                    Stance::Call => self.hold_nodes(code, told.node, n, &mut shape.held),
+                    _ => 0,
+                };
+                let child = if stance == Stance::Call { n as u16 } else { CALLED };
+                shape.above.push(Above { node: told.node, child, held: own });
+            }
+            (Node::Perform { .. }, Stance::Wait) => {
+                shape.above.push(Above { node: told.node, child: CALLED, held: 0 });
+            }
+            _ => return Err(damaged("it stands where no call can")),
+        }
+        Ok(shape)
+    }
+
+    /// The operands a node holds while it waits for its n-th part.
+    fn hold_nodes(
+        &self,
+        code: &Code,
+        node: NodeId,
+        child: usize,
+        held: &mut Vec<Option<NodeId>>,
+    ) -> usize {
+        let before = held.len();
+        match code.program.tree().node(node) {
+            Node::Application { operator, operands } => {
+                let is_body = child > operands.len()
+                    && immediate(code.program.tree(), *operator, operands).is_some();
+                if is_body {
+                    return 0;
+                }
+                held.extend((child > 0).then_some(Some(*operator)));
+                let done = child.saturating_sub(1);
+                let whole = match done >= BATCH && self.batched(code, node, BATCH).is_some() {
+                    true => done - done % BATCH,
+                    false => 0,
+                };
+                held.extend((whole > 0).then_some(None));
+                held.extend(operands.get(whole..done).unwrap_or(&[]).iter().map(|&id| Some(id)));
+            }
+            Node::Perform { operands, .. } | Node::Recur { operands } => {
+                held.extend(operands.iter().take(child).map(|&id| Some(id)));
+            }
+            _ => {}
+        }
+        held.len() - before
+    }
+
+    /// Puts calls on top of those that wait. In register code the first one's registers begin at
+    /// `base`. On failure the machine must be abandoned.
+    pub(crate) fn put_stack(&mut self, stack: &Stack, base: u32) -> Result1<()> {
+        let mut base = base;
+        let mut from = 0;
+        for (at, told) in stack.frames.iter().enumerate() {
+            let code = self.code(told.program).ok_or_else(|| damaged("a program is missing"))?;
+            let id = self.function_of(&code, told.node)?;
+            let shape = self.shape(&code, told)?;
+            let words = stack.words.get(from..from + told.count as usize);
+            let words = words.ok_or_else(|| damaged("it lacks values"))?;
+            from += told.count as usize;
+            if words.len() != usize::from(shape.closure) + shape.height + shape.held.len() {
+                return Err(damaged("it has too many values, or too few"));
+            }
+            let (function, words) = match words.split_first() {
+                Some((&closure, rest)) if shape.closure => {
+                    if self.heap.function(closure) != Some(id) {
+                        return Err(damaged("a call of another function"));
+                    }
+                    (closure, rest)
+                }
+                _ => (Projection::plain(id), words),
+            };
+            let is_top = at + 1 == stack.frames.len();
+            match self.engine {
+                Engine::Register => {
+                    base = self.put_registers(
+                        &code,
+                        (function, id),
+                        &shape,
+                        told,
+                        words,
+                        base,
+                        is_top,
+                    )?;
+                }
+                Engine::Stepper => {
+                    self.put_walk(&code, (function, id), &shape, told, words, is_top)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one call")]
+    fn put_registers(
+        &mut self,
+        code: &Code,
+        (function, id): (Word, u32),
+        shape: &Shape,
+        told: &Told,
+        words: &[Word],
+        base: u32,
+        is_top: bool,
+    ) -> Result1<u32> {
+        if self.projection.entries.get(id as usize).is_none_or(|entry| entry.pc == 0) {
+            self.compile(id)?;
+        }
+        let (from, to) = self.projection.extent(id);
+        let stand = if told.stance == Stance::Turn { Stand::Enter } else { Stand::Call };
+        let point = self.projection.points.of(from, to, told.node, stand).copied();
+        let point = point.ok_or_else(|| damaged("its code does not stop there"))?;
+        while self.registers.len() < base as usize + 2 * WINDOW {
+            self.grow()?;
+        }
+        let mut sources = self.projection.points.sources(&point).to_vec();
+        if told.stance == Stance::Wait {
+            sources.truncate(sources.len() - usize::from(point.own));
+        }
+        if sources.len() != words.len() {
+            return Err(damaged("its code holds other values there"));
+        }
+        self.base = base;
+        self.set(0, function);
+        for (at, (&source, &word)) in sources.iter().zip(words).enumerate() {
+            if source == AGAIN {
+                continue;
+            }
+            let node = at.checked_sub(shape.height).and_then(|at| *shape.held.get(at)?);
+            let word = match node {
+                Some(node) if word == again_word() => self.again(code, node)?,
+                _ => word,
+            };
+            self.set(source, word);
+        }
+        self.pc = point.pc;
+        if is_top {
+            if let State::Parked { at, .. } = &mut self.state {
+                *at = point.at;
+            }
+            return Ok(base);
+        }
+        let next = base + u32::from(point.at);
+        // A call in the last place has nothing to go on with: its caller waits for the value.
+        let is_last = matches!(
+            self.projection.code.get(point.pc as usize),
+            Some(
+                Instruction::TailCall { .. }
+                    | Instruction::TailCallGlobal { .. }
+                    | Instruction::Apply { tail: true, .. }
+            )
+        );
+        if is_last {
+            return Ok(base);
+        }
+        if self.frames.len() >= self.limits.calls {
+            return Err(self.too_deep());
+        }
+        self.frames.push(Frame { pc: point.pc + 1, base });
+        Ok(next)
+    }
+
+    fn put_walk(
+        &mut self,
+        code: &Code,
+        (function, id): (Word, u32),
+        shape: &Shape,
+        told: &Told,
+        words: &[Word],
+        is_top: bool,
+    ) -> Result1<()> {
+        let locals = self.walk.locals.len() as u32;
+        self.walk.running = Activation { function, id, program: code.id, locals };
+        let (names, held) = words.split_at(shape.height.min(words.len()));
+        self.walk.locals.extend_from_slice(names);
+        let mut held = held.iter().zip(&shape.held);
+        for above in &shape.above {
+            let height = code.places.get(above.node).map_or(0, |place| place.height);
+            let step = Step {
+                node: above.node,
+                child: above.child,
+                done: self.walk.done.len() as u32,
+                height: locals + u32::from(height),
+            };
+            self.walk.waits.push(Wait::Step(step));
+            for (&word, node) in held.by_ref().take(above.held) {
+                let word = match node {
+                    Some(node) if word == again_word() => self.again(code, *node)?,
+                    _ => word,
+                };
+                self.walk.done.push(word);
+            }
+        }
+        self.walk.control = match told.stance {
+            Stance::Turn => Control::Turn(told.node),
+            Stance::Call => Control::Apply,
+            Stance::Wait => Control::Await,
+        };
+        if !is_top {
+            if self.walk.depth >= self.limits.calls {
+                return Err(self.too_deep());
+            }
+            self.walk.waits.push(Wait::Function(self.walk.running));
+            self.walk.depth += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! The state of a program that stands still, apart from any machine.
+//!
+//! A [`State`] is what [`Machine::capture`](crate::Machine::capture) takes and
+//! [`Machine::restore`](crate::Machine::restore) goes on with: in the same process or another, by
+//! either engine, whether or not there is code for its functions. Its calls name places of
+//! programs, never addresses of code; its values name functions by their places and primitives,
+//! keywords and symbols by their names.
+//!
+//! 1. Everything a state refers to is in it, except its programs, which it names by hash.
+//! 2. An object refers only to objects in front of it, so what is read back has no cycles and is
+//!    checked in one pass.
+//! 3. Collections are kept as their elements, so the format knows nothing of how the heap holds
+//!    them.
+
+mod pack;
+mod unpack;
+
+use rkyv::rancor;
+
+use crate::error::{Error, Kind};
+
+/// The first bytes of an archive, with the number of its format.
+const MAGIC: [u8; 8] = *b"yin st 1";
+/// Hash of the content behind the magic.
+const HASH_BYTES: usize = 32;
+/// The archive itself lies aligned in its buffer.
+const ALIGNMENT: usize = 16;
+
+/// How a program stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub(crate) enum Standing {
+    /// Between two of its forms.
+    Between,
+    /// About to take another turn.
+    Turn,
+    /// About to call.
+    Call,
+    /// Waiting for an answer.
+    Parked,
+}
+
+/// One call: a place of a program, and how many words it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub(crate) struct Frame {
+    pub(crate) place: u32,
+    pub(crate) program: u16,
+    pub(crate) count: u16,
+}
+
+/// A function: a lambda of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub(crate) struct Lambda {
+    pub(crate) program: u32,
+    pub(crate) place: u32,
+}
+
+/// A name that the program defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub(crate) struct Global {
+    pub(crate) name: u32,
+    pub(crate) word: u64,
+}
+
+/// The state of a program that stands still.
+///
+/// ```
+/// use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program, State};
+///
+/// let program = Program::read("p", r#"(+ 1 (perform :ask))"#).unwrap();
+/// let mut machine = Machine::new(NoFacts, Limits::default());
+/// machine.start(&program).unwrap();
+/// let Outcome::Perform { id, .. } = machine.run(100) else { panic!() };
+/// let bytes = machine.capture().unwrap().to_bytes();
+///
+/// // Another machine, another engine, maybe another process.
+/// let state = State::from_bytes(&bytes).unwrap();
+/// let mut other = Machine::new(NoFacts, Limits::default()).with_engine(Engine::Stepper);
+/// other.restore(&state, |hash| (*hash == program.hash()).then(|| program.clone())).unwrap();
+/// other.resume(id, Ok(41.into())).unwrap();
+/// assert_eq!(other.run(100), Outcome::Done(42.into()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct State {
+    pub(crate) programs: Vec<[u8; 32]>,
+    pub(crate) names: Vec<String>,
+    pub(crate) lambdas: Vec<Lambda>,
+    /// Objects, each behind those it refers to.
+    pub(crate) cells: Vec<u64>,
+    /// Calls, outermost first.
+    pub(crate) frames: Vec<Frame>,
+    /// What the calls hold, one after the other.
+    pub(crate) words: Vec<u64>,
+    pub(crate) globals: Vec<Global>,
+    /// The namespaces that are loaded, by name.
+    pub(crate) namespaces: Vec<u32>,
+    pub(crate) standing: Standing,
+    /// The program whose forms are run, and which form is next.
+    pub(crate) program: u32,
+    pub(crate) next_form: u32,
+    /// The value of the last form.
+    pub(crate) value: u64,
+    pub(crate) requests: u64,
+    pub(crate) gensym: u64,
+}
+
+impl State {
+    /// The programs it runs, by hash: where [`Machine::restore`](crate::Machine::restore) will ask
+    /// for those that its machine does not know.
+    pub fn programs(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.programs.iter()
+    }
+
+    /// How many calls run and wait.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The request it waits for, if it does.
+    #[must_use]
+    pub fn request(&self) -> Option<u64> {
+        (self.standing == Standing::Parked).then_some(self.requests)
+    }
+
+    /// As bytes: an rkyv archive behind a header with its hash. Cost: linear in the state.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        // Writing to memory does not fail; an empty archive would be refused by its reader.
+        let archive = rkyv::to_bytes::<rancor::Failure>(self).unwrap_or_default();
+        bytes.extend_from_slice(blake3::hash(&archive).as_bytes());
+        bytes.extend_from_slice(&archive);
+        bytes
+    }
+
+    /// Reads what [`State::to_bytes`] wrote. What the bytes hold is checked here as far as they
+    /// can be checked alone, and the rest by [`Machine::restore`](crate::Machine::restore).
+    ///
+    /// # Errors
+    /// [`Kind::Code`] if the bytes are no state, of another format, or damaged.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let damaged = |what: &str| Error::new(Kind::Code, format!("no state of a program: {what}"));
+        let body = bytes.strip_prefix(&MAGIC).ok_or_else(|| damaged("it begins otherwise"))?;
+        let (hash, archive) =
+            body.split_at_checked(HASH_BYTES).ok_or_else(|| damaged("it ends early"))?;
+        if blake3::hash(archive).as_bytes() != hash {
+            return Err(damaged("its hash is another"));
+        }
+        let mut aligned = rkyv::util::AlignedVec::<ALIGNMENT>::with_capacity(archive.len());
+        aligned.extend_from_slice(archive);
+        rkyv::from_bytes::<Self, rancor::Failure>(&aligned)
+            .map_err(|_| damaged("its archive is broken"))
+    }
+
+    /// The BLAKE3 hash of the state: equal for programs that stand alike.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        let archive = rkyv::to_bytes::<rancor::Failure>(self).unwrap_or_default();
+        *blake3::hash(&archive).as_bytes()
+    }
+}
