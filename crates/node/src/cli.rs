@@ -1,8 +1,10 @@
 //! The command line: what can be asked, and how.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use datom::{Value, edn};
 
 /// Facts, programs and effects in one folder.
 #[derive(Debug, Parser)]
@@ -37,8 +39,20 @@ pub enum Command {
     Pull(Pull),
     /// List the transactions: number, time, counts, and who and why.
     Log(Log),
-    /// Show the facts added and removed between two moments.
+    /// Show the facts added and removed between two moments, or by a fork.
     Diff(Diff),
+    /// Print what each commit changes of a query's answer, as it happens.
+    Watch(Watch),
+    /// Make a named branch that shares everything before, or list the branches.
+    Fork(Fork),
+    /// Bring what a fork changed into the world.
+    Merge(Merge),
+    /// Show who said what about an entity, when, and why.
+    Blame(Blame),
+    /// Write the facts as EDN, JSON Lines or CSV.
+    Export(Export),
+    /// Take in facts from EDN, JSON Lines or CSV, or a git history.
+    Import(Import),
     /// Evaluate expressions and queries as you type them.
     Repl(World),
     /// Check everything: memory, indexes, log, hash chain.
@@ -118,17 +132,43 @@ pub struct Run {
 }
 
 /// Which moments of the database a command sees.
-#[derive(Debug, Args, Clone, Copy)]
+#[derive(Debug, Args, Clone)]
 pub struct View {
-    /// As the database was after transaction T.
+    /// As the database was after transaction T, or at a time such as 2026-01-31T12:00:00Z.
     #[arg(long, value_name = "T")]
-    pub as_of: Option<u64>,
-    /// Only what was stated after transaction T.
+    pub as_of: Option<Moment>,
+    /// Only what was stated after transaction T, or after a time.
     #[arg(long, value_name = "T")]
-    pub since: Option<u64>,
+    pub since: Option<Moment>,
+    /// Of a fork instead of the world.
+    #[arg(long, value_name = "NAME")]
+    pub fork: Option<String>,
     /// Every assertion and retraction, not only what holds now.
     #[arg(long)]
     pub history: bool,
+}
+
+/// A transaction, or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The transaction of this number.
+    Transaction(u64),
+    /// Microseconds since 1970 UTC.
+    Instant(i64),
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(t) = text.parse() {
+            return Ok(Moment::Transaction(t));
+        }
+        match edn::read(&format!("#inst {}", Value::text(text))) {
+            Ok(Value::Instant(instant)) => Ok(Moment::Instant(instant)),
+            _ => Err("a number of a transaction, or a time such as 2026-01-31T12:00:00Z".into()),
+        }
+    }
 }
 
 /// `datom q`
@@ -173,6 +213,9 @@ pub struct Transact {
     /// EDN file, or - for standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// In a fork instead of the world.
+    #[arg(long, value_name = "NAME")]
+    pub fork: Option<String>,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -219,12 +262,191 @@ pub struct Diff {
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// The earlier transaction.
-    pub from: u64,
+    #[arg(required_unless_present = "fork", requires = "to")]
+    pub from: Option<u64>,
     /// The later transaction.
-    pub to: u64,
+    pub to: Option<u64>,
+    /// What this fork changed since its base.
+    #[arg(long, value_name = "NAME", conflicts_with = "from")]
+    pub fork: Option<String>,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// `datom watch`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The first line holds the rows as they are, each further line what one commit, by any process, adds \
+and removes. Whoever stops at t goes on with --since t and misses nothing.
+
+Example:
+  datom watch world '[:find ?n ?v :where [?p :package/name ?n] [?p :package/version ?v]]'")]
+pub struct Watch {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The query, as EDN.
+    #[arg(value_name = "QUERY")]
+    pub query: String,
+    /// An input, as EDN, in the order of `:in` after `$`. May be given several times.
+    #[arg(long = "in", value_name = "EDN")]
+    pub inputs: Vec<String>,
+    /// Only what changed after transaction T.
+    #[arg(long, value_name = "T")]
+    pub since: Option<u64>,
+    /// End after so many changes.
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+}
+
+/// `datom fork`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  datom fork world draft
+  datom transact world changes.edn --fork draft
+  datom q world '[:find ?n :where [_ :package/name ?n]]' --fork draft
+  datom diff world --fork draft
+  datom merge world draft")]
+pub struct Fork {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The new fork's name. Without one, forks are listed.
+    pub name: Option<String>,
+    /// Fork the world as it was after transaction T.
+    #[arg(long, value_name = "T", requires = "name")]
+    pub at: Option<u64>,
+    /// Retract the fork of this name instead. Its commits stay in the world's history.
+    #[arg(long, requires = "name", conflicts_with = "at")]
+    pub retract: bool,
+    /// How to print the list.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `datom merge`
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The fork.
+    pub name: String,
+    /// Who wins where both changed the same. Without this, conflicts are printed and nothing is
+    /// merged.
+    #[arg(long, value_enum)]
+    pub resolve: Option<Resolve>,
+    /// How to print conflicts.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Who wins where both changed the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Resolve {
+    /// The world.
+    Ours,
+    /// The fork.
+    Theirs,
+}
+
+/// `datom blame`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  datom blame world '[:package/name+version [\"serde\" \"1.0.229\"]]' :package/checksum")]
+pub struct Blame {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The entity: a number, an ident, or a lookup ref.
+    #[arg(value_name = "ENTITY", allow_hyphen_values = true)]
+    pub entity: String,
+    /// Only this attribute.
+    #[arg(value_name = "ATTRIBUTE")]
+    pub attribute: Option<String>,
+    /// Which moments to see.
+    #[command(flatten)]
+    pub view: View,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `datom export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  datom export world facts.edn
+  datom export world --as-of 12 facts.csv
+  datom export world --format json | grep package/name")]
+pub struct Export {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Where to; standard output, if not given or -.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Which moments to see.
+    #[command(flatten)]
+    pub view: View,
+    /// The form; if not given, what the file's name ends in, else EDN.
+    #[arg(long, value_enum)]
+    pub format: Option<Transfer>,
+}
+
+/// `datom import`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A number under db/id names an entity within the file; the world gives it a number of its own, or takes \
+the entity that has the unique identity it states. CSV is either facts (entity,attribute,value) or an \
+entity a row, under columns that are attributes.
+
+Examples:
+  datom import world facts.edn
+  datom import world people.csv
+  datom import world git ~/src/project")]
+pub struct Import {
+    /// Folder of the world; made if absent.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The file, - for standard input, or the word git.
+    #[arg(value_name = "FILE|git")]
+    pub source: PathBuf,
+    /// The folder of a git repository: each of its commits becomes a transaction with its real time.
+    #[arg(value_name = "REPO")]
+    pub repository: Option<PathBuf>,
+    /// The form; if not given, what the file's name ends in, else EDN.
+    #[arg(long, value_enum)]
+    pub format: Option<Transfer>,
+}
+
+/// The form of exported facts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Transfer {
+    /// A map a line.
+    #[default]
+    Edn,
+    /// JSON Lines: an object a line.
+    #[value(alias = "jsonl")]
+    Json,
+    /// A row a fact.
+    Csv,
+}
+
+impl Transfer {
+    /// The form that a file's name says.
+    #[must_use]
+    pub fn of(file: &Path) -> Option<Self> {
+        match file.extension()?.to_str()? {
+            "edn" => Some(Transfer::Edn),
+            "json" | "jsonl" | "ndjson" => Some(Transfer::Json),
+            "csv" => Some(Transfer::Csv),
+            _ => None,
+        }
+    }
 }
 
 /// `datom token`

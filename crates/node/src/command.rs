@@ -1,7 +1,11 @@
 //! What each command does.
 
+mod blame;
 mod completions;
 mod diff;
+mod export;
+pub(crate) mod fork;
+mod import;
 mod init;
 mod log;
 mod lyquid;
@@ -13,6 +17,7 @@ mod run;
 pub(crate) mod token;
 mod transact;
 mod verify;
+mod watch;
 
 use crate::cli::Command;
 use crate::fault::Fault;
@@ -33,6 +38,12 @@ pub fn run(command: Command) -> Outcome {
         Command::Pull(arguments) => pull::pull(&arguments),
         Command::Log(arguments) => log::log(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Watch(arguments) => watch::watch(&arguments),
+        Command::Fork(arguments) => fork::fork(&arguments),
+        Command::Merge(arguments) => fork::merge(&arguments),
+        Command::Blame(arguments) => blame::blame(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Repl(arguments) => repl::repl(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Token(arguments) => token::token(&arguments),

@@ -17,6 +17,8 @@ pub struct Fault {
     place: Option<Place>,
     /// The call itself was wrong (exit status 2), not the work (1).
     pub usage: bool,
+    /// Whoever read the output went away.
+    broken_pipe: bool,
 }
 
 #[derive(Debug)]
@@ -28,7 +30,19 @@ struct Place {
 impl Fault {
     /// The work failed.
     pub fn new(message: impl Display) -> Self {
-        Self { message: message.to_string(), help: None, place: None, usage: false }
+        Self {
+            message: message.to_string(),
+            help: None,
+            place: None,
+            usage: false,
+            broken_pipe: false,
+        }
+    }
+
+    /// Whether the output has no reader any more, which is no failure of ours.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        self.broken_pipe
     }
 
     /// The call was wrong.
@@ -149,7 +163,17 @@ impl From<yin::Error> for Box<Fault> {
 
 impl From<std::io::Error> for Box<Fault> {
     fn from(error: std::io::Error) -> Self {
-        Box::new(Fault::new(error))
+        let broken_pipe = error.kind() == std::io::ErrorKind::BrokenPipe;
+        Box::new(Fault { broken_pipe, ..Fault::new(error) })
+    }
+}
+
+impl From<csv::Error> for Box<Fault> {
+    fn from(error: csv::Error) -> Self {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => error.into(),
+            other => Fault::new(format!("the CSV cannot be read: {other:?}")).into(),
+        }
     }
 }
 

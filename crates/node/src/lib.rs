@@ -19,6 +19,8 @@ mod clock;
 pub mod command;
 mod facts;
 mod fault;
+mod git;
+mod history;
 mod ledger;
 mod program;
 mod progress;
@@ -27,6 +29,7 @@ mod reporter;
 mod runner;
 mod schema;
 mod sight;
+mod transfer;
 mod world;
 
 pub use fault::Fault;

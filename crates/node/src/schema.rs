@@ -36,6 +36,14 @@ pub(crate) fn schema() -> [Vec<Value>; 2] {
 /// The tempid of the transaction that it stands in.
 const TRANSACTION: &str = "datomic.tx";
 
+/// What is added to a transaction to say when it is made.
+pub(crate) fn at(instant: i64) -> Value {
+    Value::map([
+        (Value::keyword("db/id"), Value::text(TRANSACTION)),
+        (Value::keyword("db/txInstant"), Value::Instant(instant)),
+    ])
+}
+
 /// What is added to a transaction to say who made it and why.
 pub(crate) fn reason(by: &str, why: &str) -> Value {
     signature(&[], by, why, None, &[])

@@ -3,15 +3,29 @@
 use daodb::{Answer, Db};
 use datom::Value;
 
-use crate::cli::View;
+use crate::cli::{Moment, View};
+use crate::command::fork;
 use crate::fault::Fault;
 use crate::render::Output;
+use crate::world::World;
 
-/// The database at the moments that the command line names.
-pub(crate) fn look(db: &Db, view: View) -> Db {
-    let db = view.as_of.map_or_else(|| db.clone(), |t| db.as_of(t));
-    let db = view.since.map_or_else(|| db.clone(), |t| db.since(t));
-    if view.history { db.history() } else { db }
+/// The database, or a fork of it, at the moments that the command line names.
+pub(crate) fn look(world: &World, view: &View) -> Result<Db, Box<Fault>> {
+    let mut db = match &view.fork {
+        Some(name) => fork::open(world, name)?.db()?,
+        None => world.database().db()?,
+    };
+    db = match view.as_of {
+        Some(Moment::Transaction(t)) => db.as_of(t),
+        Some(Moment::Instant(instant)) => db.as_of_instant(instant)?,
+        None => db,
+    };
+    db = match view.since {
+        Some(Moment::Transaction(t)) => db.since(t),
+        Some(Moment::Instant(instant)) => db.since_instant(instant)?,
+        None => db,
+    };
+    Ok(if view.history { db.history() } else { db })
 }
 
 /// An entity by its ident where it has one, else by its number.

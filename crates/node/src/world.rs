@@ -69,12 +69,21 @@ impl World {
     /// # Errors
     /// The folder cannot be written, or the world is damaged beyond what opening repairs.
     pub fn open_or_create(dir: &Path) -> Result<Self, Box<Fault>> {
+        Self::open_or_create_at(dir, None)
+    }
+
+    /// Opens a world, or makes one whose time begins at `instant` (microseconds since 1970 UTC), so
+    /// that a history from elsewhere can follow with its own times.
+    ///
+    /// # Errors
+    /// As [`World::open_or_create`].
+    pub(crate) fn open_or_create_at(dir: &Path, instant: Option<i64>) -> Result<Self, Box<Fault>> {
         fs::create_dir_all(dir).map_err(|error| cannot("make the folder", dir, &error))?;
         if !exists(dir) {
             refuse_strangers(dir)?;
         }
         let world = Self::attach(dir, Options::new())?;
-        world.state_schema()?;
+        world.state_schema(instant)?;
         Ok(world)
     }
 
@@ -112,8 +121,8 @@ impl World {
 
     /// States the schema, unless it is there: stating it again would add no datom but a
     /// transaction.
-    pub(crate) fn state_schema(&self) -> Result<(), Box<Fault>> {
-        for transaction in schema::schema() {
+    pub(crate) fn state_schema(&self, instant: Option<i64>) -> Result<(), Box<Fault>> {
+        for mut transaction in schema::schema() {
             let db = self.database.db()?;
             let mut missing = false;
             for attribute in &transaction {
@@ -121,9 +130,13 @@ impl World {
                     missing |= db.ident(ident)?.is_none();
                 }
             }
-            if missing {
-                self.database.transact(&transaction)?;
+            if !missing {
+                continue;
             }
+            if let Some(instant) = instant.filter(|&instant| instant >= db.instant()) {
+                transaction.push(schema::at(instant));
+            }
+            self.database.transact(&transaction)?;
         }
         Ok(())
     }

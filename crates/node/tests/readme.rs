@@ -11,7 +11,7 @@ use std::process::Command;
 
 use regex::Regex;
 
-const DOCUMENTS: [&str; 1] = ["README.md"];
+const DOCUMENTS: [&str; 2] = ["README.md", "crates/daodb/README.md"];
 
 #[test]
 fn documents_show_what_the_commands_print() {

@@ -3,7 +3,7 @@
 use daodb::Db;
 use datom::{Datom, Value};
 
-use super::Outcome;
+use super::{Outcome, fork};
 use crate::cli;
 use crate::fault::Fault;
 use crate::render::Output;
@@ -14,19 +14,27 @@ const COLUMNS: [&str; 4] = ["change", "entity", "attribute", "value"];
 
 pub(super) fn diff(arguments: &cli::Diff) -> Outcome {
     let world = World::open(&arguments.dir)?;
+    if let Some(name) = &arguments.fork {
+        let fork = fork::open(&world, name)?;
+        return show(arguments, &fork.db()?, &fork.diff()?);
+    }
     let db = world.database().db()?;
-    for t in [arguments.from, arguments.to] {
+    let (from, to) = (arguments.from.unwrap_or(0), arguments.to.unwrap_or(db.basis()));
+    for t in [from, to] {
         if t > db.basis() {
             return Err(Fault::new(format!("there is no transaction {t} yet"))
                 .help(format!("transactions run from 1 to {}", db.basis()))
                 .into());
         }
     }
-    let difference = world.database().diff(arguments.from, arguments.to)?;
+    show(arguments, &db, &world.database().diff(from, to)?)
+}
+
+fn show(arguments: &cli::Diff, db: &Db, difference: &daodb::Diff) -> Outcome {
     let mut rows = Vec::new();
     for (change, datoms) in [("removed", &difference.removed), ("added", &difference.added)] {
         for datom in datoms {
-            rows.push(row(&db, change, datom)?);
+            rows.push(row(db, change, datom)?);
         }
     }
     let columns = COLUMNS.map(str::to_owned).to_vec();

@@ -15,7 +15,7 @@ pub(super) fn pull(arguments: &cli::Pull) -> Outcome {
     let entity = edn::read(&arguments.entity)
         .map_err(|error| Fault::in_edn(&error, "entity", &arguments.entity))?;
     let world = World::open(&arguments.dir)?;
-    let db = sight::look(&world.database().db()?, arguments.view);
+    let db = sight::look(&world, &arguments.view)?;
     if db.entity_id(&entity)?.is_none() {
         return Err(Fault::new(format!("no entity is {entity}"))
             .help("name an entity by its number, its ident, or a unique attribute and its value")

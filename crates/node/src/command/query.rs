@@ -16,7 +16,7 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
     let query = daodb::Query::parse(&arguments.query).map_err(|error| refused(error.into()))?;
     let inputs = inputs(&arguments.inputs)?;
     let world = World::open(&arguments.dir)?;
-    let db = sight::look(&world.database().db()?, arguments.view);
+    let db = sight::look(&world, &arguments.view)?;
     let output = if arguments.explain {
         of_plan(&db.explain(&query, &inputs, &Limits::default()).map_err(refused)?)
     } else {
@@ -43,7 +43,7 @@ fn of_plan(plan: &Explanation) -> Output {
 /// The mistake that a shell invites.
 const QUOTES: &str = "an input is EDN: a text stands in double quotes, as in --in '\"serde\"'";
 
-fn inputs(texts: &[String]) -> Result<Vec<Input>, Box<Fault>> {
+pub(super) fn inputs(texts: &[String]) -> Result<Vec<Input>, Box<Fault>> {
     let read = |(number, text): (usize, &String)| {
         let value = edn::read(text).map_err(|error| {
             Fault::in_edn(&error, &format!("input {}", number + 1), text).help(QUOTES)

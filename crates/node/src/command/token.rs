@@ -18,7 +18,7 @@ pub(super) fn token(arguments: &cli::Token) -> Outcome {
     match arguments {
         cli::Token::Mint { dir, operation, folder, expires_in } => {
             let world = World::open(dir)?;
-            world.state_schema()?;
+            world.state_schema(None)?;
             let now = clock::micros();
             let expires = match expires_in {
                 None => Expiry::Never,

@@ -8,7 +8,7 @@ use std::path::Path;
 use datom::edn::{Form, Node};
 use datom::{Value, edn};
 
-use super::Outcome;
+use super::{Outcome, fork};
 use crate::cli;
 use crate::fault::Fault;
 use crate::render::Output;
@@ -20,11 +20,16 @@ pub(super) fn transact(arguments: &cli::Transact) -> Outcome {
     let (name, text) = read(&arguments.file)?;
     let forms = edn::read_forms(&text).map_err(|error| Fault::in_edn(&error, &name, &text))?;
     let world = World::open_or_create(&arguments.dir)?;
+    let fork = arguments.fork.as_ref().map(|name| fork::open(&world, name)).transpose()?;
     let (mut last_t, mut datoms, mut tempids) = (Value::Nil, 0, BTreeMap::new());
     for transaction in transactions(&forms) {
         let mut data: Vec<Value> = transaction.iter().map(Form::to_value).collect();
         data.push(schema::signature(&data, "datom transact", &name, None, &[]));
-        let report = world.database().transact(&data).map_err(|error| {
+        let made = match &fork {
+            Some(fork) => fork.transact(&data),
+            None => world.database().transact(&data),
+        };
+        let report = made.map_err(|error| {
             let place = error.rejection().and_then(|rejection| transaction.get(rejection.position));
             let fault = Fault::of_database(&error);
             match place {
