@@ -4,22 +4,20 @@
 //!    slot's byte, which is held until the attachment ends or its process dies.
 //! 2. Only the holder of a slot's lock writes the slot, its pins and the lanes it owns. Whoever gets
 //!    the lock of a slot that names somebody knows that this somebody is dead, and buries it.
-//! 3. In this process a pin is taken, shared and given back by its count: 0 free, [`BUSY`] while
-//!    its word changes hands, otherwise how many share it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blocks::Blocks;
 use crate::class::CLASSES;
-use crate::epoch::{self, EPOCH_MASK, RootWord, Scan};
+use crate::epoch::{EPOCH_MASK, RootWord, Scan};
 use crate::lane::{self, Lane};
 use crate::layout::{self, LANES, PINS, SLOTS, cell, cell_at, page, pin_at, slot, slot_at};
 use crate::lease::Lease;
+use crate::pins::Pins;
 use crate::ring::identity::Identity;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error, Region};
 
-const BUSY: u32 = u32::MAX;
 /// After how many such pins a process looks again which transactions have ended.
 const SETTLE_EVERY: u64 = if cfg!(any(test, loom, miri)) { 2 } else { 64 };
 
@@ -27,12 +25,7 @@ const SETTLE_EVERY: u64 = if cfg!(any(test, loom, miri)) { 2 } else { 64 };
 pub(crate) struct Attachment {
     pub(crate) blocks: Blocks,
     slot: usize,
-    /// How many views share each pin of the slot.
-    shares: Box<[AtomicU32]>,
-    /// Where to look for a free pin first.
-    free_pin: AtomicUsize,
-    /// The pin that was taken last: the next snapshot is probably of the same epoch.
-    last_pin: AtomicUsize,
+    pub(crate) pins: Pins,
     /// Pins of versions that were not settled.
     unsettled_pins: AtomicU64,
     /// Lanes of this attachment that no transaction uses at the moment; boxed, since a lane is a
@@ -81,6 +74,9 @@ impl Attachment {
             }
         }
         let slot = mine.ok_or(Error::SlotsFull { slots: SLOTS })?;
+        // Before any pin's fence, so whoever scans a pin also sees how many slots there are.
+        let used = blocks.region().word(page::SLOTS_USED);
+        used.fetch_max(slot as u64 + 1, Ordering::AcqRel);
         let identity = blocks.region().word(slot_at(slot) + slot::IDENTITY);
         let me = Identity::current().raw();
         if identity.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_err() {
@@ -89,9 +85,7 @@ impl Attachment {
         let attachment = Attachment {
             blocks,
             slot,
-            shares: (0..PINS).map(|_| AtomicU32::new(0)).collect(),
-            free_pin: AtomicUsize::new(0),
-            last_pin: AtomicUsize::new(0),
+            pins: Pins::new(slot),
             unsettled_pins: AtomicU64::new(0),
             idle: Mutex::new(Vec::new()),
             payloads: Mutex::new(None),
@@ -111,24 +105,19 @@ impl Attachment {
 
     #[inline]
     pub(crate) fn root_word(&self) -> &AtomicU64 {
-        self.region().word(page::ROOT)
+        // SAFETY: page 0 is always there.
+        unsafe { self.region().word_unchecked(page::ROOT) }
     }
 
-    /// Pins the newest epoch. Give the pin back with [`Attachment::release`].
+    /// Pins the newest epoch. The view is given back by [`Pins::leaving`] and what follows it.
     #[inline]
     pub(crate) fn pin(&self) -> Result<(usize, RootWord, Addr), Error> {
-        if let Some(shared) = self.share_last() {
-            self.settle_now_and_then(shared.1.epoch());
-            return Ok(shared);
-        }
-        let pin = self.take_pin()?;
         let region = self.region();
-        let cell_root = |cell: u8| region.word(cell_at(cell) + cell::ROOT);
-        let (word, root) = epoch::pin(self.root_word(), cell_root, self.pin_word(pin));
-        self.shares[pin].store(1, Ordering::Release);
-        self.last_pin.store(pin, Ordering::Relaxed);
-        self.settle_now_and_then(word.epoch());
-        Ok((pin, word, root))
+        // SAFETY: there are lanes, which lie before every chunk, for all numbers of cells.
+        let cell_root = |cell: u8| unsafe { region.word_unchecked(cell_at(cell) + cell::ROOT) };
+        let pinned = self.pins.pin(region, self.root_word(), cell_root)?;
+        self.settle_now_and_then(pinned.1.epoch());
+        Ok(pinned)
     }
 
     /// Finds out which transactions have ended, so that reading needs not: for every so many pins of
@@ -148,94 +137,12 @@ impl Attachment {
         self.blocks.settle(self.scan().oldest());
     }
 
-    /// Joins the pin that was taken last, if it is still held and of the newest epoch.
-    #[inline]
-    fn share_last(&self) -> Option<(usize, RootWord, Addr)> {
-        let pin = self.last_pin.load(Ordering::Relaxed);
-        if !self.join(pin) {
-            return None;
-        }
-        // While it is shared its word stands still. Equal to the newest epoch, it holds that.
-        let word = self.root();
-        let root = self.region().word(cell_at(word.cell()) + cell::ROOT).load(Ordering::Acquire);
-        let pinned = self.pin_word(pin).load(Ordering::Relaxed);
-        if pinned == word.pinned() && self.root() == word {
-            return Some((pin, word, Addr::from_raw(root)));
-        }
-        self.release(pin);
-        None
-    }
-
-    /// One more view shares a pin; false if nobody holds it.
-    #[inline]
-    pub(crate) fn join(&self, pin: usize) -> bool {
-        let shares = &self.shares[pin];
-        let mut count = shares.load(Ordering::Relaxed);
-        while count != 0 && count < BUSY - 1 {
-            // Acquire: pairs with the release of whoever took the pin.
-            match shares.compare_exchange_weak(
-                count,
-                count + 1,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return true,
-                Err(now) => count = now,
-            }
-        }
-        false
-    }
-
-    /// One view less shares a pin; the last one ends it.
-    #[inline]
-    pub(crate) fn release(&self, pin: usize) {
-        let shares = &self.shares[pin];
-        let mut count = shares.load(Ordering::Relaxed);
-        loop {
-            let left = if count == 1 { BUSY } else { count - 1 };
-            // Acquire and release: the last view ends after every read of all of them.
-            match shares.compare_exchange_weak(count, left, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => break,
-                Err(now) => count = now,
-            }
-        }
-        if count == 1 {
-            epoch::unpin(self.pin_word(pin));
-            shares.store(0, Ordering::Release);
-            self.free_pin.store(pin, Ordering::Relaxed);
-        }
-    }
-
-    #[inline]
-    fn take_pin(&self) -> Result<usize, Error> {
-        let first = self.free_pin.load(Ordering::Relaxed);
-        for step in 0..PINS {
-            let pin = (first + step) % PINS;
-            let shares = &self.shares[pin];
-            if shares.load(Ordering::Relaxed) == 0
-                && shares.compare_exchange(0, BUSY, Ordering::Acquire, Ordering::Relaxed).is_ok()
-            {
-                let used = self.region().word(slot_at(self.slot) + slot::PINS_USED);
-                if used.load(Ordering::Relaxed) <= pin as u64 {
-                    // Before the pin's fence, so whoever scans the pin also sees how many there are.
-                    used.fetch_max(pin as u64 + 1, Ordering::Relaxed);
-                }
-                return Ok(pin);
-            }
-        }
-        Err(Error::PinsFull { pins: PINS })
-    }
-
-    #[inline]
-    fn pin_word(&self, pin: usize) -> &AtomicU64 {
-        self.region().word(pin_at(self.slot, pin))
-    }
-
     /// Every pinned epoch of every attachment, and of the checkpoints.
     pub(crate) fn scan(&self) -> Scan {
         let region = self.region();
         let mut scan = Scan::begin(self.root_word());
-        for slot in 0..SLOTS {
+        let slots = region.word(page::SLOTS_USED).load(Ordering::Acquire);
+        for slot in 0..SLOTS.min(slots as usize) {
             if region.word(slot_at(slot) + slot::IDENTITY).load(Ordering::Acquire) == 0 {
                 continue;
             }
@@ -267,7 +174,9 @@ impl Attachment {
                 && owner.load(Ordering::Relaxed) == 0
                 && owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
             {
-                self.reclaim(&mut Lane::adopt(&self.blocks, number));
+                let mut lane = Lane::adopt(&self.blocks, number);
+                self.reclaim(&mut lane);
+                lane.free_spare(&self.blocks);
                 owner.store(0, Ordering::Release);
             }
         }
@@ -382,6 +291,7 @@ impl Attachment {
     pub(crate) fn leave(&self) {
         for mut lane in lock(&self.idle).drain(..).chain(lock(&self.payloads).take()) {
             self.reclaim(&mut lane);
+            lane.free_spare(&self.blocks);
             let owner = layout::lane_at(lane.number()) + layout::lane::OWNER;
             self.region().word(owner).store(0, Ordering::Release);
         }

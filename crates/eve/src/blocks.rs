@@ -41,7 +41,22 @@ pub(crate) struct Place {
     birth: u64,
     pub(crate) words: u32,
     /// `None` for a run of chunks.
-    class: Option<Class>,
+    pub(crate) class: Option<Class>,
+}
+
+impl Place {
+    /// Block `index` of a small chunk.
+    #[inline]
+    pub(crate) fn small(chunk: ChunkId, class: Class, index: u32) -> Place {
+        let geometry = class.geometry();
+        Place {
+            at: chunk.start() + u64::from(geometry.offset_of(index)),
+            chunk,
+            birth: chunk.start() + chunk::BIRTHS + u64::from(index) * 8,
+            words: geometry.bytes / 8,
+            class: Some(class),
+        }
+    }
 }
 
 /// The blocks of a region.
@@ -79,14 +94,28 @@ impl Blocks {
     /// knows that its transaction has ended, which holds for all but the newest blocks: an address is
     /// checked by a handful of loads that are in the caches, and by its birth.
     ///
+    /// So may whoever has written it, the transaction whose blocks have the birth `own`.
+    ///
     /// # Safety
-    /// A pin of epoch `newest`, held since before this call, outlives the slice.
+    /// A pin of epoch `newest`, held since before this call, outlives the slice, and the transaction
+    /// writes none of its blocks as long.
     #[inline]
-    pub(crate) unsafe fn visible(&self, at: Addr, newest: u64) -> Option<&[u64]> {
+    pub(crate) unsafe fn visible(
+        &self,
+        at: Addr,
+        newest: u64,
+        own: Option<Birth>,
+    ) -> Option<&[u64]> {
         let place = self.place_small(at)?;
         // Before the birth, as in `published`.
         let settled = self.settled.load(Ordering::Acquire);
-        if !self.birth(&place).is_of_version_to(newest.min(settled)) {
+        let birth = self.birth(&place);
+        let ended = birth.is_of_version_to(newest.min(settled))
+            || own.is_some_and(|own| {
+                // Of this lane's transactions all that came before have ended (lane, 2).
+                own == birth || own.lane() == birth.lane() && birth.is_of_version_to(newest)
+            });
+        if !ended {
             return None;
         }
         // SAFETY: a published block is written by nobody (4), and not used again while the pin
@@ -106,7 +135,7 @@ impl Blocks {
 
     /// The same, if it is a block of a small chunk.
     #[inline]
-    fn place_small(&self, at: Addr) -> Option<Place> {
+    pub(crate) fn place_small(&self, at: Addr) -> Option<Place> {
         let raw = at.raw();
         if raw >= self.region.allocated() {
             return None;
@@ -117,8 +146,7 @@ impl Blocks {
         let class = Entry(entry.load(Ordering::Acquire)).class()?;
         let geometry = class.geometry();
         let index = geometry.block_at((raw % CHUNK) as u32)?;
-        let birth = chunk.start() + chunk::BIRTHS + u64::from(index) * 8;
-        Some(Place { at: raw, chunk, birth, words: geometry.bytes / 8, class: Some(class) })
+        Some(Place { at: raw, ..Place::small(chunk, class, index) })
     }
 
     #[cold]
@@ -268,6 +296,16 @@ impl Blocks {
         freed
     }
 
+    /// Makes a block that `birth` is the birth of one that a lane keeps for itself. False if it is not,
+    /// or is large.
+    pub(crate) fn keep_spare(&self, place: &Place, birth: Birth, lane: u8) -> bool {
+        let spare = Birth::spare(lane).0;
+        let word = self.birth_word(place);
+        // Release: as in `free`; whoever buries the lane frees the block for others.
+        place.class.is_some()
+            && word.compare_exchange(birth.0, spare, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
     /// Makes a block one that nobody gets any more, if `birth` is its birth.
     pub(crate) fn mark_dying(&self, place: &Place, birth: Birth) {
         let word = self.birth_word(place);
@@ -305,7 +343,7 @@ impl Blocks {
             if let Some(class) = entry.class() {
                 for (index, word) in self.births(chunk, class).iter().enumerate() {
                     let birth = Birth(word.load(Ordering::Acquire));
-                    if !birth.is_free() {
+                    if !birth.is_free() && !birth.is_spare() {
                         see(Blocks::address(chunk, class, index as u32), birth);
                     }
                 }

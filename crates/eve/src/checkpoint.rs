@@ -46,7 +46,8 @@ pub(crate) fn write(inner: &Inner) -> Result<u64, Error> {
     locked.map_err(|source| Error::Io { path: path.to_owned(), doing: "lock the file", source })?;
     let written = attachment.pin().and_then(|(pin, word, root)| {
         let written = write_pinned(&attachment.blocks, word.epoch(), root);
-        attachment.release(pin);
+        // Whoever borrows the attachment has it kept, and other views have their own pins' counts.
+        attachment.pins.leave_kept(region, pin);
         if written.is_err() {
             inner.sync_failed.store(true, StdOrdering::Relaxed);
         }

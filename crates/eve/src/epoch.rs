@@ -7,10 +7,10 @@
 //! 1. The root word only ever changes by compare-and-swap to a greater epoch.
 //! 2. A cell does not change while the root word names it, nor between two loads of the root word
 //!    that found the same value: epochs do not repeat.
-//! 3. **A pin holds.** [`pin`] stores the epoch, passes a SeqCst fence and loads the root word again.
-//!    If it is unchanged, every reclaimer that could free what this epoch sees passes its own fence
-//!    after this one and finds the pin: either the second load sees the newer root, or the
-//!    reclaimer's scan sees the pin.
+//! 3. **A pin holds.** [`pin`] stores the epoch, by an exchange that is a full barrier, and loads the
+//!    root word again. If it is unchanged, every reclaimer that could free what this epoch sees
+//!    passes its own fence after that and finds the pin: either the second load sees the newer root,
+//!    or the reclaimer's scan sees the pin.
 //! 4. **A made-up address harms nobody.** What is to be used again is first marked, so that no reader
 //!    gets it any more; a scan that begins after that finds every reader who may have got it before,
 //!    and knows an epoch (`newest`) that none of these is beyond.
@@ -19,15 +19,27 @@
 
 use crate::header::check;
 use crate::layout::{cell, cell_at};
-use crate::sync::{AtomicU64, Ordering, at, fence_at};
+use crate::pins::Released;
+use crate::sync::{AtomicU64, Ordering, at, exchange_fenced, fence_at};
 use crate::{Addr, Region};
 
 /// Bits of a root word, and of a birth, that hold the epoch.
 pub(crate) const EPOCH_BITS: u32 = 56;
 pub(crate) const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
 
-/// In a pin, beside the epoch: so that 0, the epoch of the empty version, is a pin as well.
-const PINNED: u64 = 1 << EPOCH_BITS;
+/// In a pin, above the epoch: one of the views that share it. So 0, the epoch of the empty version,
+/// is a pin as well.
+pub(crate) const VIEW: u64 = 1 << EPOCH_BITS;
+/// As many views as a pin can count.
+pub(crate) const VIEWS_MAX: u64 = (1 << 7) - 1;
+/// In a pin: every handle of its attachment is gone.
+pub(crate) const ORPHANED: u64 = 1 << 63;
+
+/// How many views share a pin.
+#[inline]
+pub(crate) const fn views(pin: u64) -> u64 {
+    pin >> EPOCH_BITS & VIEWS_MAX
+}
 
 /// The root word: which commit is the newest, and where its cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +56,17 @@ impl RootWord {
         self.0 & EPOCH_MASK
     }
 
-    /// What a pin of this epoch says.
+    /// What a pin of this epoch says that `pin` becomes by one more view; `None` if it is of another
+    /// epoch, or is shared by so many that it should rather be left alone.
     #[inline]
-    pub(crate) fn pinned(self) -> u64 {
-        PINNED | self.epoch()
+    fn joined(self, pin: u64) -> Option<u64> {
+        match pin {
+            0 => Some(VIEW | self.epoch()),
+            _ if pin & EPOCH_MASK == self.epoch() && views(pin) <= VIEWS_MAX / 2 => {
+                Some(pin + VIEW)
+            }
+            _ => None,
+        }
     }
 
     #[inline]
@@ -60,33 +79,59 @@ impl RootWord {
     }
 }
 
-/// Pins the newest epoch in `pin`, a word that the caller alone writes. Returns the root word and
-/// the root address of that epoch.
+/// Pins the newest epoch in `pin`, if that is free or held at this very epoch. Returns the root word
+/// and the root address of that epoch.
 #[inline]
 pub(crate) fn pin<'w>(
     root: &AtomicU64,
     cell_root: impl Fn(u8) -> &'w AtomicU64,
     pin: &AtomicU64,
-) -> (RootWord, Addr) {
-    let mut word = RootWord(root.load(at("pin: root", Ordering::Acquire)));
+) -> Option<(RootWord, Addr)> {
+    let mut held = pin.load(Ordering::Relaxed);
     loop {
-        let address = cell_root(word.cell()).load(at("pin: cell", Ordering::Acquire));
-        // Pairs with the scan of `pinned_by`: see invariant 3.
-        pin.store(word.pinned(), Ordering::Release);
-        fence_at("pin: fence", Ordering::SeqCst);
-        let again = RootWord(root.load(Ordering::Acquire));
-        if again == word {
-            return (word, Addr::from_raw(address));
+        let word = RootWord(root.load(at("pin: root", Ordering::Acquire)));
+        let next = word.joined(held)?;
+        // Pairs with the fence of `Scan::begin`: see invariant 3.
+        if let Err(now) = exchange_fenced("pin: fence", pin, held, next) {
+            held = now;
+            continue;
         }
-        word = again;
+        let address = cell_root(word.cell()).load(at("pin: cell", Ordering::Acquire));
+        if RootWord(root.load(Ordering::SeqCst)) == word {
+            return Some((word, Addr::from_raw(address)));
+        }
+        unpin_one(pin);
+        held = pin.load(Ordering::Relaxed);
     }
 }
 
-/// Gives a pin back. Pairs with the acquire load of [`Scan::see`]: whoever sees it gone also sees
-/// that every read under it is over.
+/// Gives back a view of a pin that probably is `now`. Pairs with the acquire load of [`Scan::see`]:
+/// whoever sees it gone also sees that every read under it is over, by whichever view.
 #[inline]
-pub(crate) fn unpin(pin: &AtomicU64) {
-    pin.store(0, at("unpin", Ordering::Release));
+pub(crate) fn unpin(pin: &AtomicU64, mut now: u64) -> Released {
+    loop {
+        let left = match views(now) {
+            VIEWS_MAX => return Released::Rare,
+            1 => 0,
+            _ => now - VIEW,
+        };
+        let order = at("unpin", Ordering::Release);
+        match pin.compare_exchange_weak(now, left, order, Ordering::Relaxed) {
+            Ok(_) if left == 0 && now & ORPHANED != 0 => return Released::Orphan,
+            Ok(_) => return Released::Done,
+            Err(other) => now = other,
+        }
+    }
+}
+
+/// The same, for whoever knows that no view is counted elsewhere.
+pub(crate) fn unpin_one(pin: &AtomicU64) -> Released {
+    let one_less = |now: u64| Some(if views(now) == 1 { 0 } else { now.saturating_sub(VIEW) });
+    let order = at("unpin", Ordering::Release);
+    match pin.fetch_update(order, Ordering::Relaxed, one_less) {
+        Ok(now) if views(now) == 1 && now & ORPHANED != 0 => Released::Orphan,
+        _ => Released::Done,
+    }
 }
 
 /// The epochs that were pinned when it was begun, or later.

@@ -12,13 +12,15 @@
 //!    no blocks.
 //! 3. An active chunk is named by the lane after it became active and forgotten before it is let
 //!    loose. A death in between leaves a chunk unused, never used twice.
+//! 4. Of the blocks that its commits freed, a lane keeps some for its next transactions. Their births
+//!    say so; nobody else takes them, and who buries the lane gives them back.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::blocks::{Birth, Blocks, Taken, chunks_for};
+use crate::blocks::{Birth, Blocks, Place, Taken, chunks_for};
 use crate::class::{CLASSES, Class};
 use crate::epoch::{self, RootWord};
-use crate::layout::{ChunkId, lane, lane_at, page};
+use crate::layout::{CHUNK, ChunkId, lane, lane_at, page};
 use crate::reclaim::Waiting;
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error};
@@ -41,10 +43,16 @@ impl Active {
     }
 }
 
+/// Bytes of free blocks of a class that a lane keeps for itself.
+const SPARE_BYTES_MAX: usize = if cfg!(any(test, loom, miri)) { 512 } else { CHUNK as usize };
+
 /// The right to a lane, and what this process remembers about it.
 pub(crate) struct Lane {
     number: u8,
     active: [Active; CLASSES],
+    /// Free blocks that the lane keeps for itself (4). The last one freed comes first: it is in the
+    /// caches.
+    spare: [Vec<Place>; CLASSES],
     /// Blocks of the running transaction; may name one twice if it was freed and taken again.
     born: Vec<Addr>,
     /// What the running transaction makes unreachable.
@@ -72,6 +80,7 @@ impl Lane {
         let mut lane = Lane {
             number,
             active,
+            spare: [const { Vec::new() }; CLASSES],
             born: Vec::new(),
             retired: Vec::new(),
             fresh: VecDeque::new(),
@@ -107,9 +116,16 @@ impl Lane {
 
     /// Ends a transaction that did not happen: its blocks are free again.
     pub(crate) fn return_all(&mut self, blocks: &Blocks, birth: Birth) {
-        for at in self.born.drain(..) {
-            let _ = blocks.free_if(at, birth) || blocks.free_if(at, birth.record());
+        let mut born = std::mem::take(&mut self.born);
+        for at in born.drain(..) {
+            let Ok(place) = blocks.locate(at) else { continue };
+            let there = blocks.birth(&place);
+            // Otherwise it was freed before, and may be spare.
+            if there == birth || there == birth.record() {
+                self.free(blocks, place, there);
+            }
         }
+        self.born = born;
         self.retired.clear();
         self.word(blocks, lane::RUNNING).store(0, Ordering::Release);
     }
@@ -128,7 +144,8 @@ impl Lane {
         bytes: u64,
         birth: Birth,
     ) -> Result<Addr, Error> {
-        let at = self.take(blocks, bytes, birth)?;
+        let place = self.take(blocks, bytes, birth)?;
+        let at = Addr::from_raw(place.at);
         self.born.push(at);
         Ok(at)
     }
@@ -140,21 +157,24 @@ impl Lane {
         blocks: &Blocks,
         bytes: u64,
         birth: Birth,
-    ) -> Result<Addr, Error> {
-        let at = match Class::holding(bytes) {
+    ) -> Result<Place, Error> {
+        let place = match Class::holding(bytes) {
             Some(class) => self.take_small(blocks, class, birth)?,
             None => self.take_large(blocks, bytes, birth)?,
         };
-        let place = blocks.locate(at)?;
-        // SAFETY: the block's birth went from 0 to `birth` by this call, so it is this lane's; the
-        // address has not been given to anybody, and whoever read the block's last life is gone
-        // since it was freed.
+        // SAFETY: the block's birth went from 0, or from a spare one of this lane, to `birth` by this
+        // call, so it is this lane's; the address has not been given to anybody, and whoever read
+        // the block's last life is gone since it was freed.
         unsafe { blocks.content_mut(&place) }.fill(0);
-        Ok(at)
+        Ok(place)
     }
 
     #[inline]
-    fn take_small(&mut self, blocks: &Blocks, class: Class, birth: Birth) -> Result<Addr, Error> {
+    fn take_small(&mut self, blocks: &Blocks, class: Class, birth: Birth) -> Result<Place, Error> {
+        if let Some(place) = self.spare[class.index()].pop() {
+            blocks.birth_word(&place).store(birth.0, Ordering::Release);
+            return Ok(place);
+        }
         loop {
             let active = &mut self.active[class.index()];
             let chunk = active.pass.chunk;
@@ -167,11 +187,34 @@ impl Lane {
                     if word.load(Ordering::Acquire) == 0 {
                         word.store(birth.0, Ordering::Release);
                         active.taken += 1;
-                        return Ok(Blocks::address(chunk, class, index));
+                        return Ok(Place::small(chunk, class, index));
                     }
                 }
             }
             self.refill(blocks, class)?;
+        }
+    }
+
+    /// Frees a block whose birth is `birth`, to this lane if it has not enough of its kind. Of several
+    /// who try, one does.
+    pub(crate) fn free(&mut self, blocks: &Blocks, place: Place, birth: Birth) {
+        let room = |class: Class| {
+            self.spare[class.index()].len() * (class.geometry().bytes as usize) < SPARE_BYTES_MAX
+        };
+        match place.class {
+            Some(class) if room(class) => {
+                if blocks.keep_spare(&place, birth, self.number) {
+                    self.spare[class.index()].push(place);
+                }
+            }
+            _ => drop(blocks.free_exactly(&place, birth)),
+        }
+    }
+
+    /// Gives back what the lane keeps for itself: it is not to be used for now.
+    pub(crate) fn free_spare(&mut self, blocks: &Blocks) {
+        for place in self.spare.iter_mut().flat_map(|spare| spare.drain(..)) {
+            blocks.free(&place);
         }
     }
 
@@ -199,10 +242,10 @@ impl Lane {
         Ok(())
     }
 
-    fn take_large(&mut self, blocks: &Blocks, bytes: u64, birth: Birth) -> Result<Addr, Error> {
+    fn take_large(&mut self, blocks: &Blocks, bytes: u64, birth: Birth) -> Result<Place, Error> {
         let count = chunks_for(bytes)?;
         let start = blocks.claim(count, self.number)?;
-        Ok(Addr::from_raw(blocks.make_large(start, count, bytes, birth).at))
+        Ok(blocks.make_large(start, count, bytes, birth))
     }
 }
 

@@ -14,7 +14,7 @@
 /// `eve slab`, as the file's first eight bytes.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"eve slab");
 /// Changed whenever a byte below means something else.
-pub(crate) const LAYOUT_VERSION: u32 = 1;
+pub(crate) const LAYOUT_VERSION: u32 = 2;
 
 pub(crate) const GRANULE: u64 = 16;
 pub(crate) const CHUNK_SHIFT: u32 = 16;
@@ -40,6 +40,7 @@ pub(crate) mod page {
     pub(crate) const ALLOCATED: u64 = 384;
     pub(crate) const HIGH_WATER: u64 = 392;
     pub(crate) const FREE_CHUNKS: u64 = 400;
+    pub(crate) const SLOTS_USED: u64 = 408;
     pub(crate) const BOOT: u64 = 512;
     pub(crate) const CLEAN: u64 = 520;
     pub(crate) const USER: u64 = 640;

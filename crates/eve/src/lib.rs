@@ -47,6 +47,7 @@ mod layout;
 mod lease;
 mod memory;
 mod payload;
+mod pins;
 mod reclaim;
 mod region;
 pub mod ring;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::attachment::lock;
 use crate::blocks::{Birth, Place};
 use crate::ring::Words;
-use crate::slab::Inner;
+use crate::slab::Handle;
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error, Slab};
 
@@ -37,7 +37,7 @@ use crate::{Addr, Error, Slab};
 ///
 /// [releases]: Slab::release
 pub struct Payload {
-    inner: Arc<Inner>,
+    inner: Arc<Handle>,
     place: Place,
     bytes: usize,
     sent: bool,
@@ -121,8 +121,7 @@ impl Slab {
             Some(lane) => lane,
             None => payloads.insert(self.inner.attachment.take_lane()?),
         };
-        let at = lane.take(blocks, bytes, birth)?;
-        blocks.locate(at)
+        lane.take(blocks, bytes, birth)
     }
 }
 
@@ -176,7 +175,7 @@ impl fmt::Debug for Payload {
 /// Words of the region that any number of processes use at once. Clones are the same words.
 #[derive(Clone)]
 pub struct Shared {
-    inner: Arc<Inner>,
+    inner: Arc<Handle>,
     at: u64,
     words: usize,
 }

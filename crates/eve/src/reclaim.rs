@@ -93,9 +93,10 @@ impl Waiting {
         Waiting { marked, ..self }
     }
 
-    /// Frees the marked blocks that nobody can have got, and moves what is left to the record's
-    /// front. Returns how many entries are gone and the youngest pin that marked ones wait for.
-    fn free(&self, blocks: &Blocks, scan: &Scan) -> (u64, Option<u64>) {
+    /// Frees the marked blocks that nobody can have got, by way of `lane`, and moves what is left to
+    /// the record's front. Returns how many entries are gone and the youngest pin that marked ones
+    /// wait for.
+    fn free(&self, blocks: &Blocks, lane: &mut Lane, scan: &Scan) -> (u64, Option<u64>) {
         let Some(record) = Record::of(blocks, self.record) else { return (0, None) };
         let (mut kept, mut youngest) = (0, None);
         for index in 0..record.count() {
@@ -107,7 +108,7 @@ impl Waiting {
                     let holder = scan.holder(first, newest + 1);
                     if holder.is_none() {
                         // Unless another lane did: a block that was retired twice.
-                        blocks.free_exactly(&place, entry.birth.dying());
+                        lane.free(blocks, place, entry.birth.dying());
                     }
                     youngest = youngest.max(holder);
                     holder.is_some()
@@ -144,7 +145,8 @@ enum State {
 
 impl Entry {
     fn state(&self, blocks: &Blocks) -> State {
-        let Ok(place) = blocks.locate(self.at) else { return State::Gone };
+        let place = blocks.place_small(self.at).or_else(|| blocks.locate(self.at).ok());
+        let Some(place) = place else { return State::Gone };
         match blocks.birth(&place) {
             _ if self.birth.epoch().is_none() => State::Gone, // damaged
             birth if birth == self.birth => State::Whole(place),
@@ -288,7 +290,7 @@ impl Lane {
         let mut freed = 0;
         for (waiting, holder) in marked.into_iter().zip(holders) {
             let waiting = waiting.sealed(&after);
-            let (count, other) = waiting.free(blocks, &after);
+            let (count, other) = waiting.free(blocks, self, &after);
             freed += count;
             match holder.max(other) {
                 Some(pin) => self.held.entry(pin).or_default().push(waiting),
@@ -315,7 +317,8 @@ impl Lane {
         if next != 0 && checked(blocks, Addr::from_raw(next)).is_some() {
             region.word(next + PREVIOUS).store(previous, Ordering::Relaxed);
         }
-        blocks.free(&place);
+        let birth = blocks.birth(&place);
+        self.free(blocks, place, birth);
     }
 }
 

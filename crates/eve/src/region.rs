@@ -107,6 +107,9 @@ impl Region {
         let mut map =
             memmap2::MmapOptions::new().len(len).no_reserve_swap().map_anon().map_err(refused)?;
         let start = NonNull::new(map.as_mut_ptr()).ok_or(Error::Memory { bytes: limit })?;
+        // Half of what a random access costs is the walk through the page tables. A file has no say:
+        // a huge page of it would be written to the disk whole.
+        let _ = map.advise(memmap2::Advice::HugePage);
         let region = Region { start, limit, backing: Backing::Anonymous { _map: map.into() } };
         header::format(&region, limit);
         Ok(region)

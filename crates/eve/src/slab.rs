@@ -1,8 +1,9 @@
 //! The slab: blocks, transactions and snapshots on a region.
 
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::attachment::Attachment;
@@ -59,7 +60,33 @@ pub enum Recovery {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Slab {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) inner: Arc<Handle>,
+}
+
+/// What all clones of a handle, and the payloads of it, share. When they are gone the snapshots that
+/// are left keep the attachment.
+#[derive(Debug)]
+pub(crate) struct Handle(Arc<Inner>);
+
+impl Deref for Handle {
+    type Target = Arc<Inner>;
+
+    #[inline]
+    fn deref(&self) -> &Arc<Inner> {
+        &self.0
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let inner = &self.0;
+        let keep = || std::mem::forget(Arc::clone(inner));
+        // SAFETY: takes back a count of `keep` that was not handed over.
+        let release = || unsafe { Arc::decrement_strong_count(Arc::as_ptr(inner)) };
+        if inner.process == std::process::id() {
+            inner.attachment.pins.orphan(inner.attachment.region(), keep, release);
+        }
+    }
 }
 
 pub(crate) struct Inner {
@@ -70,7 +97,7 @@ pub(crate) struct Inner {
     ready: AtomicBool,
     /// Who attached: a child made by `fork` has a copy of this value, but no place in the region.
     process: u32,
-    recovery: Recovery,
+    recovery: OnceLock<Recovery>,
 }
 
 /// A commit that happened.
@@ -132,27 +159,25 @@ impl Slab {
         let (attachment, arrival) = Attachment::new(region)?;
         check_root(&attachment)?;
         check_directory(&attachment.blocks)?;
-        let mut inner = Inner {
+        let inner = Inner {
             attachment,
             sync_failed: AtomicBool::new(false),
             checkpointing: Mutex::new(()),
             ready: AtomicBool::new(false),
             process: std::process::id(),
-            recovery,
+            recovery: OnceLock::new(),
         };
+        let slab = Slab { inner: Arc::new(Handle(Arc::new(inner))) };
         if arrival.alone && !clean {
-            let slab = Slab { inner: Arc::new(inner) };
             let blocks = slab.rebuild(trace)?;
-            // Only snapshots of the trace could share it, and those borrowed it.
-            inner = Arc::into_inner(slab.inner)
-                .ok_or(Error::corrupt("a snapshot that outlived its trace", Addr::NONE))?;
             if recovery == Recovery::None {
-                inner.recovery = Recovery::Processes { blocks };
+                recovery = Recovery::Processes { blocks };
             }
         }
-        inner.ready = AtomicBool::new(true);
-        Lease::Gate.give_back(inner.attachment.region());
-        Ok(Slab { inner: Arc::new(inner) })
+        let _ = slab.inner.recovery.set(recovery);
+        slab.inner.ready.store(true, std::sync::atomic::Ordering::Relaxed);
+        Lease::Gate.give_back(slab.region());
+        Ok(slab)
     }
 
     fn rebuild<F>(&self, trace: Option<F>) -> Result<u64, Error>
@@ -182,7 +207,7 @@ impl Slab {
     /// What opening this handle found and did.
     #[must_use]
     pub fn recovery(&self) -> Recovery {
-        self.inner.recovery
+        self.inner.recovery.get().copied().unwrap_or(Recovery::None)
     }
 
     /// The newest version, held as long as the snapshot or a clone of it lives.

@@ -1,9 +1,11 @@
 //! A version, pinned.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use crate::epoch::RootWord;
+use crate::epoch::{self, RootWord};
+use crate::pins::Released;
 use crate::slab::Inner;
 use crate::{Addr, Error, Read};
 
@@ -12,7 +14,8 @@ use crate::{Addr, Error, Read};
 /// It owns its pin, so anything borrowed from it is safe from reuse, whatever is committed
 /// meanwhile. Clones share the pin and cost an increment.
 pub struct Snapshot {
-    pub(crate) inner: Arc<Inner>,
+    /// Kept by the pin, which this value has a view of (pins, 2).
+    inner: ManuallyDrop<Arc<Inner>>,
     pin: usize,
     pub(crate) word: RootWord,
     root: Addr,
@@ -22,7 +25,12 @@ impl Snapshot {
     #[inline]
     pub(crate) fn new(inner: &Arc<Inner>) -> Result<Snapshot, Error> {
         let (pin, word, root) = inner.attachment.pin()?;
-        Ok(Snapshot { inner: Arc::clone(inner), pin, word, root })
+        Ok(Snapshot { inner: uncounted(inner), pin, word, root })
+    }
+
+    #[inline]
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
     }
 
     /// The root that the version's commit gave; [`Addr::NONE`] before the first.
@@ -41,7 +49,7 @@ impl Snapshot {
 
     /// A block that is large, or so new that whoever made it may still be at it, or none at all.
     #[cold]
-    fn words_of_rare(&self, at: Addr) -> Result<&[u64], Error> {
+    pub(crate) fn words_of_rare(&self, at: Addr) -> Result<&[u64], Error> {
         let blocks = self.inner.blocks();
         let place = blocks.locate(at)?;
         if blocks.published(&place, self.epoch()).is_none() {
@@ -56,7 +64,7 @@ impl Read for Snapshot {
     #[inline]
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
         // SAFETY: the slice borrows the snapshot, and that owns its pin.
-        match unsafe { self.inner.blocks().visible(at, self.epoch()) } {
+        match unsafe { self.inner.blocks().visible(at, self.epoch(), None) } {
             Some(words) => Ok(words),
             None => self.words_of_rare(at),
         }
@@ -67,19 +75,47 @@ impl Read for Snapshot {
     }
 }
 
+/// The same attachment, without counting it.
+#[inline]
+fn uncounted(inner: &Arc<Inner>) -> ManuallyDrop<Arc<Inner>> {
+    // SAFETY: a copy that is never dropped unless a count was made for it (pins, 2), so that the
+    // counts are those of the values that are dropped.
+    ManuallyDrop::new(unsafe { std::ptr::read(inner) })
+}
+
 impl Clone for Snapshot {
     #[inline]
     fn clone(&self) -> Snapshot {
-        let joined = self.inner.attachment.join(self.pin);
-        assert!(joined, "a pin is shared by fewer than four billion views");
-        Snapshot { inner: Arc::clone(&self.inner), ..*self }
+        let attachment = &self.inner.attachment;
+        attachment.pins.join(attachment.region(), self.pin);
+        Snapshot { inner: uncounted(&self.inner), ..*self }
     }
 }
 
 impl Drop for Snapshot {
     #[inline]
     fn drop(&mut self) {
-        self.inner.attachment.release(self.pin);
+        let attachment = &self.inner.attachment;
+        let (word, now) = attachment.pins.leaving(attachment.region(), self.pin);
+        match epoch::unpin(word, now) {
+            Released::Done => {}
+            rest => self.drop_rare(rest),
+        }
+    }
+}
+
+impl Snapshot {
+    #[cold]
+    fn drop_rare(&mut self, mut released: Released) {
+        if released == Released::Rare {
+            let kept = Arc::clone(&self.inner);
+            released = kept.attachment.pins.leave_rare(kept.attachment.region(), self.pin);
+        }
+        if released == Released::Orphan {
+            // SAFETY: once, in the value's own drop: the count that was made when the pin was
+            // orphaned is now this value's.
+            unsafe { ManuallyDrop::drop(&mut self.inner) };
+        }
     }
 }
 

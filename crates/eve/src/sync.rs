@@ -44,6 +44,32 @@ pub(crate) fn fence_at(_place: &'static str, order: Ordering) {
     fence(order);
 }
 
+/// Replaces `old` by `new`, and is a full barrier towards SeqCst loads that follow: on every machine
+/// cheaper than a fence of its own.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) fn exchange_fenced(
+    _place: &'static str,
+    word: &AtomicU64,
+    old: u64,
+    new: u64,
+) -> Result<u64, u64> {
+    word.compare_exchange(old, new, Ordering::SeqCst, Ordering::Relaxed)
+}
+
+/// Loom takes SeqCst accesses for less than they are: here it is the fence that the barrier stands for.
+#[cfg(loom)]
+pub(crate) fn exchange_fenced(
+    place: &'static str,
+    word: &AtomicU64,
+    old: u64,
+    new: u64,
+) -> Result<u64, u64> {
+    let done = word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)?;
+    fence_at(place, Ordering::SeqCst);
+    Ok(done)
+}
+
 /// A slot that only one side may touch at this moment. Loom proves it; at run time it is nothing.
 #[cfg(not(loom))]
 #[inline(always)]

@@ -80,7 +80,7 @@ impl Txn {
         if !root.is_none() {
             self.words(root)?;
         }
-        let inner = Arc::clone(&self.base.inner);
+        let inner = Arc::clone(self.base.inner());
         let blocks = inner.blocks();
         let (base, epoch) = (self.base.word, self.epoch());
         let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
@@ -107,10 +107,19 @@ impl Txn {
         Ok(Commit { epoch })
     }
 
+    #[cold]
+    fn words_of_rare(&self, at: Addr) -> Result<&[u64], Error> {
+        match self.locate_own(at) {
+            // SAFETY: as in `words`.
+            Some(place) => Ok(unsafe { self.base.inner().blocks().content(&place) }),
+            None => self.base.words_of_rare(at),
+        }
+    }
+
     #[inline]
     fn locate_own(&self, at: Addr) -> Option<Place> {
-        let blocks = self.base.inner.blocks();
-        let place = blocks.locate(at).ok()?;
+        let blocks = self.base.inner().blocks();
+        let place = blocks.place_small(at).or_else(|| blocks.locate(at).ok())?;
         (blocks.birth(&place) == self.birth).then_some(place)
     }
 }
@@ -126,12 +135,12 @@ fn reclaim(inner: &Inner, lane: &mut Lane) {
 impl Read for Txn {
     #[inline]
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
-        let blocks = self.base.inner.blocks();
-        match self.locate_own(at) {
-            // SAFETY: the transaction's own blocks are written through `&mut self` only, which this
-            // borrow of `self` excludes.
-            Some(place) => Ok(unsafe { blocks.content(&place) }),
-            None => self.base.words(at),
+        let blocks = self.base.inner().blocks();
+        // SAFETY: the base owns its pin and lives as long as the slice's borrow of `self`, and the
+        // transaction's own blocks are written through `&mut self` only, which that excludes.
+        match unsafe { blocks.visible(at, self.base.epoch(), Some(self.birth)) } {
+            Some(words) => Ok(words),
+            None => self.words_of_rare(at),
         }
     }
 
@@ -144,7 +153,7 @@ impl Write for Txn {
     #[inline]
     fn alloc(&mut self, bytes: usize) -> Result<Addr, Error> {
         let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
-        lane.alloc(self.base.inner.blocks(), bytes as u64, self.birth)
+        lane.alloc(self.base.inner().blocks(), bytes as u64, self.birth)
     }
 
     #[inline]
@@ -152,19 +161,18 @@ impl Write for Txn {
         let place = self.locate_own(at)?;
         // SAFETY: the block is of this transaction and of no other (lane, invariant 2), so this
         // `&mut self` is the only way to it.
-        Some(unsafe { self.base.inner.blocks().content_mut(&place) })
+        Some(unsafe { self.base.inner().blocks().content_mut(&place) })
     }
 
     #[inline]
     fn retire(&mut self, at: Addr) {
-        let blocks = self.base.inner.blocks();
+        let blocks = self.base.inner().blocks();
         // An address that is no block has nothing to give back; whoever read it was told.
         let Ok(place) = blocks.locate(at) else { return };
+        let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
         if blocks.birth(&place) == self.birth {
-            blocks.free(&place);
-        } else if let Some(birth) = blocks.published(&place, self.base.epoch())
-            && let Some(lane) = self.lane.as_mut()
-        {
+            lane.free(blocks, place, self.birth);
+        } else if let Some(birth) = blocks.published(&place, self.base.epoch()) {
             lane.retired.push((at, birth));
         }
     }
@@ -193,7 +201,7 @@ impl Write for Txn {
         };
         // SAFETY: the target is this transaction's own block, reached through `&mut self`, and
         // another one than the source: `locate` finds blocks by their beginning, which differ.
-        let target = unsafe { self.base.inner.blocks().content_mut(&place) };
+        let target = unsafe { self.base.inner().blocks().content_mut(&place) };
         match target.get_mut(to_word..end) {
             Some(target) => target.copy_from_slice(source),
             None => return Err(refused()),
@@ -205,8 +213,8 @@ impl Write for Txn {
 impl Drop for Txn {
     fn drop(&mut self) {
         if let Some(mut lane) = self.lane.take() {
-            lane.return_all(self.base.inner.blocks(), self.birth);
-            self.base.inner.attachment.return_lane(lane);
+            lane.return_all(self.base.inner().blocks(), self.birth);
+            self.base.inner().attachment.return_lane(lane);
         }
     }
 }

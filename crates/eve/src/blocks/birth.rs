@@ -39,6 +39,11 @@ impl Birth {
         Birth(self.0 | DYING)
     }
 
+    /// A free block that a lane keeps for itself. No record is ever dying.
+    pub(crate) const fn spare(lane: u8) -> Birth {
+        Birth((lane as u64) << EPOCH_BITS | RECORD | DYING)
+    }
+
     pub(crate) const fn held(bytes: u64) -> Birth {
         Birth(HELD << EPOCH_BITS | bytes)
     }
@@ -65,9 +70,14 @@ impl Birth {
         self.0 == 0
     }
 
+    /// Whether a lane keeps it for itself.
+    pub(crate) const fn is_spare(self) -> bool {
+        self.kind() < LANES as u64 && self.number() == RECORD | DYING
+    }
+
     /// Whether a transaction made it: a block of a version, one that is dying, or a record.
     pub(crate) const fn is_of_transaction(self) -> bool {
-        self.kind() < LANES as u64 && self.number() != 0
+        self.kind() < LANES as u64 && self.number() != 0 && !self.is_spare()
     }
 
     /// Whether it is a retire record.

@@ -54,7 +54,9 @@ impl Blocks {
         for (index, word) in self.births(chunk, class).iter().enumerate() {
             let birth = Birth(word.load(Ordering::Relaxed));
             let at = Blocks::address(chunk, class, index as u32);
-            if !birth.is_free() && !keeps(at, birth) {
+            if birth.is_spare() {
+                word.store(0, Ordering::Relaxed);
+            } else if !birth.is_free() && !keeps(at, birth) {
                 word.store(0, Ordering::Relaxed);
                 freed += 1;
             }

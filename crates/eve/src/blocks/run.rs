@@ -1,6 +1,7 @@
 //! Runs of chunks: claimed, given back.
 
 use super::{Birth, Blocks, Entry, Place};
+use crate::class::Class;
 use crate::layout::{ChunkId, chunk, page};
 use crate::sync::Ordering;
 use crate::{Addr, Error};
@@ -129,24 +130,32 @@ impl Blocks {
             if headless {
                 self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
                 self.count_free_chunks(|free| free + 1);
-            } else if let Some(birth) = unpublished {
-                blocks += self.roll_back_chunk(chunk, entry, birth);
+            } else if let Some(class) = entry.class() {
+                blocks += self.roll_back_small(chunk, class, lane, unpublished);
+            } else if let (Some(birth), Some(_)) = (unpublished, self.run_of(chunk, entry)) {
+                let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
+                blocks += u64::from(self.free_if(at, birth) || self.free_if(at, birth.record()));
             }
         }
         blocks
     }
 
-    fn roll_back_chunk(&self, chunk: ChunkId, entry: Entry, birth: Birth) -> u64 {
-        let free = |at| self.free_if(at, birth) || self.free_if(at, birth.record());
-        if self.run_of(chunk, entry).is_some() {
-            return u64::from(free(Addr::from_raw(chunk.start() + chunk::LARGE_DATA)));
-        }
-        let Some(class) = entry.class() else { return 0 };
-        let births = self.births(chunk, class).iter().enumerate();
-        let found = births.filter(|(_, word)| {
+    fn roll_back_small(
+        &self,
+        chunk: ChunkId,
+        class: Class,
+        lane: u8,
+        unpublished: Option<Birth>,
+    ) -> u64 {
+        let mut blocks = 0;
+        for (index, word) in self.births(chunk, class).iter().enumerate() {
             let found = Birth(word.load(Ordering::Acquire));
-            found == birth || found == birth.record()
-        });
-        found.map(|(index, _)| u64::from(free(Blocks::address(chunk, class, index as u32)))).sum()
+            let lost = unpublished.is_some_and(|birth| found == birth || found == birth.record());
+            if lost || found == Birth::spare(lane) {
+                let freed = self.free_if(Blocks::address(chunk, class, index as u32), found);
+                blocks += u64::from(freed && lost);
+            }
+        }
+        blocks
     }
 }

@@ -25,8 +25,13 @@ impl Words {
         })
     }
 
+    /// A pin that is the caller's alone, or shared at one epoch: it is always to be had.
     fn pin(&self, index: usize) -> (RootWord, Addr) {
-        pin(&self.root, |cell| &self.cells[usize::from(cell)], &self.pins[index])
+        pin(&self.root, |cell| &self.cells[usize::from(cell)], &self.pins[index]).unwrap()
+    }
+
+    fn unpin(&self, index: usize) {
+        unpin(&self.pins[index], self.pins[index].load(Ordering::Relaxed));
     }
 
     /// One attempt of `lane` to follow `base` with this root.
@@ -46,7 +51,7 @@ fn two_writers() {
         let (base, count) = words.pin(usize::from(lane));
         assert_eq!(count.raw(), base.epoch(), "a version is whole");
         let done = words.commit(lane, base, count.raw() + 1);
-        unpin(&words.pins[usize::from(lane)]);
+        words.unpin(usize::from(lane));
         if done {
             break;
         }
@@ -70,9 +75,37 @@ fn pin_against_reclaim() {
         if seen.epoch() == 1 {
             witness(0, Access::Read);
         }
-        unpin(&other.pins[0]);
+        other.unpin(0);
     });
     assert!(words.commit(1, RootWord::new(0, 1), 16));
+    let mut scan = Scan::begin(&words.root);
+    scan.see(&words.pins[0]);
+    scan.finish();
+    if scan.holder(1, 2).is_none() {
+        witness(0, Access::Write);
+    }
+    reader.join().unwrap();
+}
+
+/// Two views of one pin, of which either may be the last, while the owner of one of them replaces the
+/// version and uses the block again.
+fn shared_pin_against_reclaim() {
+    witness_slots(1);
+    let words = Words::new(RootWord::new(0, 1));
+    words.pin(0);
+    let other = Arc::clone(&words);
+    let reader = thread::spawn(move || {
+        // Held at another epoch, it is not to be had.
+        let pinned = pin(&other.root, |cell| &other.cells[usize::from(cell)], &other.pins[0]);
+        if let Some((seen, _)) = pinned {
+            if seen.epoch() == 1 {
+                witness(0, Access::Read);
+            }
+            other.unpin(0);
+        }
+    });
+    assert!(words.commit(1, RootWord::new(0, 1), 16));
+    words.unpin(0);
     let mut scan = Scan::begin(&words.root);
     scan.see(&words.pins[0]);
     scan.finish();
@@ -96,7 +129,7 @@ fn stale_address_against_reuse() {
         if stale.load(Ordering::Acquire) == BIRTH {
             witness(0, Access::Read);
         }
-        unpin(&other.pins[0]);
+        other.unpin(0);
     });
     birth.store(DYING, Ordering::Release);
     let mut scan = Scan::begin(&words.root);
@@ -124,7 +157,7 @@ fn settling_against_a_loser() {
             witness(0, Access::Write);
             own.store(0, Ordering::Release);
         }
-        unpin(&other.pins[0]);
+        other.unpin(0);
     });
     assert!(words.commit(1, RootWord::new(0, 2), 16));
     let mut scan = Scan::begin(&words.root);
@@ -185,6 +218,21 @@ fn loom_unpin_needs_its_release() {
 #[test]
 fn loom_scan_needs_its_acquire() {
     assert!(!holds_without(&["scan: pin"], pin_against_reclaim));
+}
+
+#[test]
+fn loom_shared_pin_against_reclaim() {
+    loom::model(shared_pin_against_reclaim);
+}
+
+#[test]
+fn loom_a_shared_pin_needs_its_fence() {
+    assert!(!holds_without(&["pin: fence"], shared_pin_against_reclaim));
+}
+
+#[test]
+fn loom_every_view_of_a_shared_pin_needs_its_release() {
+    assert!(!holds_without(&["unpin"], shared_pin_against_reclaim));
 }
 
 #[test]

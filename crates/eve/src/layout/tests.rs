@@ -78,6 +78,7 @@ fn page_0_is_as_the_document_says() {
         ("boot", page::BOOT),
         ("clean", page::CLEAN),
         ("user words", page::USER),
+        ("slots used", page::SLOTS_USED),
         ("checkpoint pins", page::CHECKPOINT_PINS),
         ("checkpoint A", page::CHECKPOINT_A),
         ("checkpoint B", page::CHECKPOINT_B),
@@ -132,6 +133,8 @@ fn the_flags_of_a_birth_are_those_of_the_document() {
     assert_eq!(plain.0, 5 << 56 | 7);
     assert_eq!(plain.record().0, plain.0 | 1 << 54);
     assert_eq!(plain.dying().0, plain.0 | 1 << 55);
+    assert_eq!(Birth::spare(5).0, 5 << 56 | 1 << 55 | 1 << 54);
+    assert!(says("54 and 55").starts_with("free, and kept by the lane"));
     assert!(says("54").starts_with("a retire record"));
     assert!(says("55").starts_with("one that no version sees any more"));
     assert_eq!(plain.epoch(), Some(7));
@@ -160,7 +163,7 @@ fn a_new_region_has_the_bytes_of_the_document() {
     let word =
         |at: u64| u64::from_le_bytes(image[at as usize..at as usize + 8].try_into().unwrap());
     assert_eq!(&image[..8], b"eve slab");
-    let geometry = [1 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
+    let geometry = [2 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
     assert_eq!([8, 16, 24, 32].map(word), geometry);
     let check = (0..7).map(|index| word(index * 8)).fold(0x9e37_79b9_7f4a_7c15, |check, word| {
         let mixed = (check ^ word as u128) * 0xff51_afd7_ed55_8ccd % (1 << 64);

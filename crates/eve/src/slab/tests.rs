@@ -324,6 +324,30 @@ fn more_snapshots_than_pins_are_refused_and_work_again_when_some_are_gone() {
     assert_eq!(held[499].epoch(), 499);
 }
 
+/// The last snapshot leaves the region, whichever thread drops it.
+#[test]
+fn snapshots_outlive_every_handle() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    let slab = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    set(&slab, &[(1, 1)]);
+    let first = slab.snapshot().unwrap();
+    set(&slab, &[(1, 2)]);
+    let second = slab.snapshot().unwrap();
+    let letter = slab.allocate(10).unwrap();
+    drop(slab);
+    drop(letter);
+    assert_eq!(content(&second.clone()), BTreeMap::from([(1, 2)]));
+    std::thread::scope(|scope| drop(scope.spawn(|| drop(second))));
+    let many: Vec<Snapshot> = (0..1000).map(|_| first.clone()).collect();
+    drop(first);
+    let other = Slab::open(Region::open(&path).unwrap()).unwrap();
+    assert_eq!(other.stats().attachments.len(), 2);
+    assert!(many.iter().all(|snapshot| content(snapshot) == BTreeMap::from([(1, 1)])));
+    drop(many);
+    assert_eq!(other.stats().attachments.len(), 1, "it left with its last snapshot");
+}
+
 #[test]
 fn snapshots_of_one_epoch_share_a_pin() {
     let slab = memory();
