@@ -37,7 +37,10 @@
 //! 3. Geometry (layout, capacity) is read once, checked against the memory at hand, and kept.
 //! 4. The cursors are the whole state. A side that dies between two stores has done nothing since
 //!    its last publication or release; whoever replaces it goes on from there. Hence delivery is
-//!    exactly once while a consumer lives, and at least once across its death.
+//!    exactly once while both sides live. Across the death of a producer nothing is lost or doubled.
+//!    Across the death of a consumer it is at most once for [`Consumer::try_pop`] and
+//!    [`Consumer::pop`], which release a record as they hand it out, and at least once for
+//!    [`Consumer::peek`], of which the same records come again until they are released.
 //! 5. A side is one identity word, claimed by one compare-and-swap, and only from nobody or from
 //!    a process that no longer lives. A stopped or slow process is never robbed. A child made by
 //!    `fork` has a copy of its parent's side, and no side: dropping the copy does nothing, and using
@@ -49,11 +52,14 @@
 //! [`Layout::Packed`] keeps records of 40 bytes end to end and publishes them by one shared
 //! cursor: with [`Producer::stage`] and [`Producer::flush`], one store makes a whole batch visible.
 //! It is for streams. [`Layout::Sequenced`] gives each record a slot of 64 bytes whose first word
-//! says what the slot holds, so that a message costs one cache line and nobody reads the other's
-//! cursor: `c` free for record `c`, `c + 1` holds record `c`, `c + capacity` free for the next
-//! lap. It is for calls. Each side still notes its cursor on its own line, after the slot's
-//! word, for whoever replaces it; a replacement therefore looks whether the slot at the cursor
-//! has already moved on.
+//! says what the slot holds (`c + 1`: record `c`), so that a message costs one cache line and the
+//! consumer never reads the producer's cursor. It is for calls. The producer still notes its cursor
+//! on its own line, after the slot's word, for whoever replaces it; its successor therefore looks
+//! whether the slot at the cursor has already moved on.
+//!
+//! In neither layout does the consumer write a slot. It says what is free by `released`, on a line
+//! that the producer reads once a lap, so a record crosses between the caches once and in one
+//! direction.
 
 mod consumer;
 mod error;
@@ -62,6 +68,7 @@ pub(crate) mod identity;
 mod link;
 mod memory;
 mod producer;
+mod rests;
 mod wait;
 
 pub use consumer::{Consumer, View};

@@ -103,6 +103,32 @@ pub(crate) unsafe fn shared_words<'a>(_start: *const u64, _count: usize) -> &'a 
     &[]
 }
 
+/// Asks for the line of a word that will be read soon. A hint: it changes nothing but time.
+#[inline(always)]
+pub(crate) fn prefetch_read(word: *const AtomicU64) {
+    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch accesses nothing, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(word.cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+    let _ = word;
+}
+
+/// Asks for the line of a word that will be written soon, for this core alone.
+#[inline(always)]
+pub(crate) fn prefetch_write(word: *const AtomicU64) {
+    #[cfg(all(target_arch = "x86_64", not(loom), not(miri)))]
+    // SAFETY: a prefetch accesses nothing, whatever the address; a processor that does not know
+    // this one does nothing.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) word, options(nostack, preserves_flags));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(loom), not(miri))))]
+    let _ = word;
+}
+
 pub(crate) use bell::{LightBarrier, futex_wait, futex_wake, heavy_barrier};
 
 #[cfg(not(loom))]

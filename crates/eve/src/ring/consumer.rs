@@ -4,9 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::header::{WORD_PUBLISHED, WORD_RELEASED};
+use super::rests::Rests;
 use super::wait::{Waits, until_ready};
 use super::{Error, Layout, Record, Side, Words, link::Link};
 use crate::sync::{self, Ordering};
+
+/// How many records before it is read a slot is asked for.
+const AHEAD: u64 = 16;
 
 /// The reading end of a ring. Dropping it gives the side back; what was not released stays for the
 /// next consumer.
@@ -16,17 +20,17 @@ pub struct Consumer<W: Words> {
     released: u64,
     /// Records from `released` up to here are known to be there.
     limit: u64,
+    rests: Rests,
 }
 
 impl<W: Words> Consumer<W> {
     pub(super) fn attach(link: Link<W>) -> Result<Self, Error> {
         link.check_open()?;
         let released = link.word::<WORD_RELEASED>().load(Ordering::Relaxed);
-        let mut consumer = Consumer { link, released, limit: released };
-        match consumer.link.geometry().layout() {
-            Layout::Packed => consumer.limit = consumer.published()?,
-            Layout::Sequenced => consumer.catch_up()?,
-        }
+        let mut consumer =
+            Consumer { link, released, limit: released, rests: Rests::new(released) };
+        consumer.check_note()?;
+        consumer.observe(1)?;
         Ok(consumer)
     }
 
@@ -35,7 +39,7 @@ impl<W: Words> Consumer<W> {
     /// # Errors
     /// [`Error::Closed`] when the producer closed the ring and everything was read,
     /// [`Error::Poisoned`].
-    #[inline]
+    #[inline(always)]
     pub fn try_pop(&mut self) -> Result<Option<Record>, Error> {
         if self.released == self.limit && !self.refill(1)? {
             return Ok(None);
@@ -99,46 +103,66 @@ impl<W: Words> Consumer<W> {
         self.released
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, count: u64) {
         if count == 0 {
             return;
         }
-        let end = self.released + count;
+        self.released += count;
         let order = sync::at("ring.release", Ordering::Release);
-        if self.link.geometry().layout() == Layout::Sequenced {
-            let capacity = self.link.geometry().capacity();
-            for cursor in self.released..end {
-                // Pairs with the load in `Producer::look`.
-                self.link.sequence(cursor).store(cursor + capacity, order);
-            }
-        }
-        // Packed: pairs with the load in `Producer::released_limit`. Sequenced: a note for whoever
-        // replaces us; the producer never reads it.
-        self.link.word::<WORD_RELEASED>().store(end, order);
-        self.released = end;
+        // Pairs with the load in `Producer::look`.
+        self.link.word::<WORD_RELEASED>().store(self.released, order);
         self.link.notify(Side::Producer);
     }
 
     /// Looks how many records came, until `wanted` are known; true if any is.
-    #[inline]
+    #[inline(always)]
     fn refill(&mut self, wanted: u64) -> Result<bool, Error> {
+        if self.has_record(wanted)? {
+            return Ok(true);
+        }
+        self.rest(wanted)
+    }
+
+    /// The ring is empty. Gives the producer a moment, if that is known to pay, and looks again.
+    #[cold]
+    fn rest(&mut self, wanted: u64) -> Result<bool, Error> {
+        let pauses = self.rests.pauses(self.released, self.link.geometry().capacity());
+        if pauses == 0 {
+            return Ok(false);
+        }
+        for _ in 0..pauses {
+            sync::spin_loop();
+        }
+        self.has_record(wanted)
+    }
+
+    /// As [`Consumer::refill`], at once.
+    #[inline(always)]
+    fn has_record(&mut self, wanted: u64) -> Result<bool, Error> {
         self.link.check_open()?;
         self.observe(wanted)?;
         if self.limit != self.released {
             return Ok(true);
         }
         if self.link.is_closed_by_producer() {
-            // What was published before the close is visible now, whatever we saw before.
-            self.observe(wanted)?;
-            if self.limit == self.released {
-                return Err(Error::Closed);
-            }
+            return self.refill_last(wanted);
         }
-        Ok(self.limit != self.released)
+        Ok(false)
     }
 
-    #[inline]
+    /// The producer closed the ring: what it published before is visible now, whatever we saw
+    /// before.
+    #[cold]
+    fn refill_last(&mut self, wanted: u64) -> Result<bool, Error> {
+        self.observe(wanted)?;
+        if self.limit == self.released {
+            return Err(Error::Closed);
+        }
+        Ok(true)
+    }
+
+    #[inline(always)]
     fn observe(&mut self, wanted: u64) -> Result<(), Error> {
         match self.link.geometry().layout() {
             Layout::Packed => self.limit = self.published()?,
@@ -148,7 +172,7 @@ impl<W: Words> Consumer<W> {
     }
 
     /// Packed: records are there up to the producer's cursor.
-    #[inline]
+    #[inline(always)]
     fn published(&self) -> Result<u64, Error> {
         let order = sync::at("ring.observe", Ordering::Acquire);
         let published = self.link.word::<WORD_PUBLISHED>().load(order); // pairs with `publish`
@@ -161,42 +185,38 @@ impl<W: Words> Consumer<W> {
         Err(self.link.poison("the producer's cursor is out of bounds"))
     }
 
+    /// Sequenced: the producer's note may be behind its slots by a lap, never more.
+    fn check_note(&self) -> Result<(), Error> {
+        let noted = self.link.word::<WORD_PUBLISHED>().load(Ordering::Relaxed);
+        let capacity = self.link.geometry().capacity();
+        if self.released.saturating_sub(noted) <= capacity
+            && noted.saturating_sub(self.released) <= capacity
+        {
+            return Ok(());
+        }
+        Err(self.link.poison("the cursors are out of bounds"))
+    }
+
     /// Sequenced: records are there as far as each slot says so.
-    #[inline]
+    #[inline(always)]
     fn look(&mut self, wanted: u64) -> Result<(), Error> {
-        let wanted = wanted.min(self.link.geometry().capacity());
+        let capacity = self.link.geometry().capacity();
+        let wanted = wanted.min(capacity);
         let order = sync::at("ring.observe", Ordering::Acquire);
         while self.limit - self.released < wanted {
-            let cursor = self.limit;
-            let found = self.link.sequence(cursor).load(order); // pairs with `publish`
-            if found == cursor + 1 {
-                self.limit += 1;
-            } else if found == cursor {
-                break;
+            let Some(holds) = self.limit.checked_add(1) else {
+                return Err(self.link.poison("the consumer's cursor is out of bounds"));
+            };
+            let found = self.link.sequence(self.limit).load(order); // pairs with `publish`
+            if found == holds {
+                self.limit = holds;
+            } else if found == holds.saturating_sub(capacity) {
+                break; // still the record of the lap before, or none at all
             } else {
                 return Err(self.link.poison("a slot's sequence is out of bounds"));
             }
         }
         Ok(())
-    }
-
-    /// Sequenced: goes past the records that our predecessor released without noting it.
-    fn catch_up(&mut self) -> Result<(), Error> {
-        let capacity = self.link.geometry().capacity();
-        for _ in 0..capacity {
-            let cursor = self.released;
-            if cursor > u64::MAX - 4 * capacity {
-                return Err(self.link.poison("the consumer's cursor is out of bounds"));
-            }
-            let found = self.link.sequence(cursor).load(Ordering::Relaxed);
-            if found != cursor + capacity && found != cursor + capacity + 1 {
-                break;
-            }
-            self.released += 1;
-        }
-        self.limit = self.released;
-        self.link.word::<WORD_RELEASED>().store(self.released, Ordering::Relaxed);
-        self.look(1)
     }
 }
 
@@ -211,7 +231,7 @@ impl<W: Words> Waits for Consumer<W> {
         if self.limit != self.released {
             return Ok(true);
         }
-        self.refill(1)
+        self.has_record(1)
     }
 }
 
@@ -251,8 +271,13 @@ impl<W: Words> View<'_, W> {
 
     /// The records in order.
     pub fn iter(&self) -> impl Iterator<Item = Record> + '_ {
-        let first = self.consumer.released;
-        (first..first + self.count).map(|cursor| self.consumer.link.read(cursor))
+        let Consumer { link, released: first, limit, .. } = &*self.consumer;
+        let last = limit.saturating_sub(1);
+        (*first..first + self.count).map(move |cursor| {
+            // Never a slot that the producer may be writing: that would take it away from there.
+            link.prefetch_read(cursor.wrapping_add(AHEAD).min(last));
+            link.read(cursor)
+        })
     }
 
     /// Gives the slots of the first `count` records back to the producer; all, if there are fewer.

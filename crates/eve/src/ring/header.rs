@@ -22,7 +22,7 @@ use super::Error;
 use crate::sync::{AtomicU64, Ordering};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"EVE RING");
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 pub(super) const WORD_MAGIC: usize = 0;
 pub(super) const WORD_FORMAT: usize = 1;
@@ -163,7 +163,7 @@ pub(super) fn create(
     if layout == Layout::Sequenced {
         for cursor in 0..capacity {
             let slot = WORD_SLOTS + geometry.slot(cursor) * SEQUENCED_SLOT_WORDS;
-            words[slot].store(cursor, Ordering::Relaxed);
+            words[slot].store(0, Ordering::Relaxed); // holds nothing yet
         }
     }
     words[WORD_MAGIC].store(MAGIC, Ordering::Release); // pairs with the load in `open`

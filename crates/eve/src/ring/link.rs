@@ -88,6 +88,29 @@ impl<W: Words> Link<W> {
         unsafe { self.first.add(start).cast().as_ref() }
     }
 
+    /// Asks for the slot of a record that will be written soon. Sequenced slots are whole lines,
+    /// which the processor asks for by itself.
+    #[inline(always)]
+    pub(super) fn prefetch_write(&self, cursor: u64) {
+        if self.geometry.layout() == Layout::Packed {
+            sync::prefetch_write(self.slot(cursor));
+        }
+    }
+
+    /// Asks for the slot of a record that will be read soon.
+    #[inline(always)]
+    pub(super) fn prefetch_read(&self, cursor: u64) {
+        if self.geometry.layout() == Layout::Packed {
+            sync::prefetch_read(self.slot(cursor));
+        }
+    }
+
+    #[inline(always)]
+    fn slot(&self, cursor: u64) -> *const AtomicU64 {
+        let start = self.geometry.slot(cursor) * self.geometry.slot_words();
+        self.first.as_ptr().wrapping_add(WORD_SLOTS + start)
+    }
+
     /// Writes a slot that is ours: plain stores, published later by a release store.
     #[inline(always)]
     pub(super) fn write(&self, cursor: u64, record: &Record) {

@@ -11,6 +11,13 @@ use crate::sync::{self, Ordering};
 /// Records that [`Producer::stage`] gathers before it publishes them together.
 const BATCH: u64 = 32;
 
+/// How many records before it is written a slot is asked for.
+const AHEAD: u64 = 32;
+
+/// A pause is 10 to 60 ns, in which a consumer that has nothing else to do takes some ten records.
+const CAPACITY_PER_PAUSE: u64 = 64;
+const PAUSES_MAX: u64 = 64;
+
 /// The writing end of a ring. Dropping it publishes what was staged and gives the side back; the
 /// ring stays open for another producer until [`Producer::close`].
 pub struct Producer<W: Words> {
@@ -21,19 +28,20 @@ pub struct Producer<W: Words> {
     next: u64,
     /// Slots from `next` up to here are known to be ours.
     limit: u64,
+    /// The record that found the ring full last.
+    full_at: u64,
 }
 
 impl<W: Words> Producer<W> {
     pub(super) fn attach(link: Link<W>) -> Result<Self, Error> {
         link.check_open()?;
         let published = link.word::<WORD_PUBLISHED>().load(Ordering::Relaxed);
-        let mut producer = Producer { link, published, next: published, limit: published };
-        match producer.link.geometry().layout() {
-            Layout::Packed => {
-                producer.limit = producer.released_limit(published)?;
-            }
-            Layout::Sequenced => producer.catch_up()?,
+        let mut producer =
+            Producer { link, published, next: published, limit: published, full_at: published };
+        if producer.link.geometry().layout() == Layout::Sequenced {
+            producer.catch_up()?;
         }
+        producer.look()?;
         Ok(producer)
     }
 
@@ -41,10 +49,10 @@ impl<W: Words> Producer<W> {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Poisoned`].
-    #[inline]
+    #[inline(always)]
     pub fn try_push(&mut self, record: Record) -> Result<bool, Error> {
         self.link.check_open()?;
-        if self.next == self.limit && !self.make_room(1)? {
+        if self.next == self.limit && !self.make_room()? {
             return Ok(false);
         }
         self.link.write(self.next, &record);
@@ -70,14 +78,15 @@ impl<W: Words> Producer<W> {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Poisoned`].
-    #[inline]
+    #[inline(always)]
     pub fn stage(&mut self, record: Record) -> Result<bool, Error> {
         if self.next == self.limit {
             self.link.check_open()?;
-            if !self.make_room(1)? {
+            if !self.make_room()? {
                 return Ok(false);
             }
         }
+        self.link.prefetch_write(self.next.wrapping_add(AHEAD));
         self.link.write(self.next, &record);
         self.next += 1;
         if self.next - self.published >= BATCH {
@@ -107,7 +116,7 @@ impl<W: Words> Producer<W> {
         self.link.check_open()?;
         let wanted = u64::try_from(max).unwrap_or(u64::MAX);
         if self.limit - self.next < wanted {
-            self.make_room(wanted)?;
+            self.make_room()?;
         }
         let room = wanted.min(self.limit - self.next);
         Ok(Reservation { end: self.next + room, at: self.next, producer: self })
@@ -140,7 +149,7 @@ impl<W: Words> Producer<W> {
         self.published
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish(&mut self) {
         if self.next == self.published {
             return;
@@ -159,73 +168,74 @@ impl<W: Words> Producer<W> {
         self.link.notify(Side::Consumer);
     }
 
-    /// Looks how many slots came back, until `wanted` are ours; true if any is. What is staged is
-    /// published if there is none, for else a consumer could wait for us and we for it.
-    #[inline]
-    fn make_room(&mut self, wanted: u64) -> Result<bool, Error> {
-        match self.link.geometry().layout() {
-            Layout::Packed => self.limit = self.released_limit(self.limit)?,
-            Layout::Sequenced => self.look(wanted)?,
+    /// Looks how many slots came back; true if any is ours.
+    fn make_room(&mut self) -> Result<bool, Error> {
+        if !self.has_room()? {
+            self.rest()?;
         }
+        Ok(self.limit != self.next)
+    }
+
+    /// As [`Producer::make_room`], at once. What is staged is published if there is no room, for
+    /// else a consumer could wait for us and we for it.
+    fn has_room(&mut self) -> Result<bool, Error> {
+        self.look()?;
         if self.limit == self.next {
             self.publish();
         }
         Ok(self.limit != self.next)
     }
 
-    /// Packed: slots are ours up to what the consumer released plus the capacity. `least` is what
-    /// we knew before: less would be a cursor that runs backwards.
-    fn released_limit(&self, least: u64) -> Result<u64, Error> {
-        let order = sync::at("ring.reuse", Ordering::Acquire);
-        let released = self.link.word::<WORD_RELEASED>().load(order); // pairs with `Consumer::release`
+    /// The ring is full, and was a moment ago. Were the producer to look again at once, it would
+    /// take the line of `released` from the consumer for each slot that comes back, and both would
+    /// go at the pace of that line. So it lets the consumer, which has a whole ring before it, get
+    /// ahead first: for less than it needs for a quarter of the ring.
+    #[cold]
+    fn rest(&mut self) -> Result<(), Error> {
         let capacity = self.link.geometry().capacity();
-        let limit = released.checked_add(capacity).filter(|limit| {
-            *limit >= least && released <= self.published // invariant 1
-        });
-        limit.ok_or_else(|| self.link.poison("the consumer's cursor is out of bounds"))
-    }
-
-    /// Sequenced: slots are ours as far as each says so.
-    fn look(&mut self, wanted: u64) -> Result<(), Error> {
-        let capacity = self.link.geometry().capacity();
-        let order = sync::at("ring.reuse", Ordering::Acquire);
-        while self.limit - self.next < wanted.min(capacity - (self.next - self.published)) {
-            let cursor = self.limit;
-            let found = self.link.sequence(cursor).load(order); // pairs with `Consumer::release`
-            if found == cursor {
-                self.limit += 1;
-            } else if found == last_lap(cursor, capacity) {
-                break;
-            } else {
-                return Err(self.link.poison("a slot's sequence is out of bounds"));
+        let since = self.next - self.full_at;
+        self.full_at = self.next;
+        if since < capacity / 8 {
+            for _ in 0..(capacity / CAPACITY_PER_PAUSE).min(PAUSES_MAX) {
+                sync::spin_loop();
             }
+            self.look()?;
         }
         Ok(())
     }
 
-    /// Sequenced: goes past the records that our predecessor published without noting it.
+    /// Slots are ours up to what the consumer released plus the capacity. Less than we knew before
+    /// would be a cursor that runs backwards.
+    #[inline]
+    fn look(&mut self) -> Result<(), Error> {
+        let order = sync::at("ring.reuse", Ordering::Acquire);
+        let released = self.link.word::<WORD_RELEASED>().load(order); // pairs with `Consumer::release`
+        let capacity = self.link.geometry().capacity();
+        let limit = released.checked_add(capacity).filter(|limit| {
+            *limit >= self.limit && released <= self.published // invariant 1
+        });
+        let unsound = || self.link.poison("the consumer's cursor is out of bounds");
+        self.limit = limit.ok_or_else(unsound)?;
+        Ok(())
+    }
+
+    /// Sequenced: goes past the records that our predecessor published without noting it. It can
+    /// have been a whole lap at most.
     fn catch_up(&mut self) -> Result<(), Error> {
         let capacity = self.link.geometry().capacity();
         for _ in 0..capacity {
-            let cursor = self.next;
-            if cursor > u64::MAX - 2 * capacity {
+            let Some(after) = self.next.checked_add(1) else {
                 return Err(self.link.poison("the producer's cursor is out of bounds"));
-            }
-            let found = self.link.sequence(cursor).load(Ordering::Relaxed);
-            if found != cursor + 1 && found != cursor + capacity {
+            };
+            if self.link.sequence(self.next).load(Ordering::Relaxed) != after {
                 break;
             }
-            self.next += 1;
+            self.next = after;
         }
         (self.published, self.limit) = (self.next, self.next);
         self.link.word::<WORD_PUBLISHED>().store(self.next, Ordering::Relaxed);
-        self.look(1)
+        Ok(())
     }
-}
-
-/// What the slot of record `cursor` says while it still holds the record of the lap before.
-fn last_lap(cursor: u64, capacity: u64) -> u64 {
-    (cursor + 1).wrapping_sub(capacity)
 }
 
 impl<W: Words> Waits for Producer<W> {
@@ -237,7 +247,7 @@ impl<W: Words> Waits for Producer<W> {
 
     fn is_ready(&mut self) -> Result<bool, Error> {
         self.link.check_open()?;
-        self.make_room(1)
+        self.has_room()
     }
 }
 
@@ -280,6 +290,7 @@ impl<W: Words> Reservation<'_, W> {
         if self.at == self.end {
             return false;
         }
+        self.producer.link.prefetch_write(self.at.wrapping_add(AHEAD));
         self.producer.link.write(self.at, &record);
         self.at += 1;
         true
