@@ -50,7 +50,6 @@ pub(crate) fn fill<W: Words>(
     while number < count {
         let mut room = producer.reserve(BATCH.min((count - number) as usize)).unwrap();
         if room.room() == 0 {
-            drop(room);
             idle(producer);
             continue;
         }
@@ -72,7 +71,6 @@ pub(crate) fn view_all<W: Words>(
         let view = consumer.peek(BATCH).unwrap();
         let length = view.len();
         if length == 0 {
-            drop(view);
             idle(consumer);
             continue;
         }

@@ -60,9 +60,16 @@
 //! In neither layout does the consumer write a slot. It says what is free by `released`, on a line
 //! that the producer reads once a lap, so a record crosses between the caches once and in one
 //! direction.
+//!
+//! # Many producers
+//!
+//! A [`Fan`] is many rings, its lanes, with one consumer. Each producer has a lane to itself, so that
+//! producers never wait for each other, and one that is killed at whatever instant leaves nothing
+//! half done in anybody's way.
 
 mod consumer;
 mod error;
+mod fan;
 mod header;
 pub(crate) mod identity;
 mod link;
@@ -73,12 +80,13 @@ mod wait;
 
 pub use consumer::{Consumer, View};
 pub use error::{Error, Side};
+pub use fan::{Fan, FanConsumer};
 pub use header::{Layout, bytes};
 pub use memory::{Heap, Mapped, Words};
 pub use producer::{Producer, Reservation};
 
 use header::Geometry;
-use link::Link;
+use link::{Link, Place};
 
 /// What a ring moves: the five words of a datom.
 pub type Record = [u64; 5];
@@ -107,7 +115,7 @@ impl<W: Words + Clone> Ring<W> {
     /// [`Error::Capacity`] unless `capacity` is a power of two of at least 2;
     /// [`Error::TooSmall`] if it does not fit.
     pub fn create(words: W, layout: Layout, capacity: u64) -> Result<Self, Error> {
-        let geometry = header::create(words.words(), layout, capacity)?;
+        let geometry = header::create(words.words(), header::MAGIC, layout, capacity)?;
         Ok(Ring { words, geometry })
     }
 
@@ -117,7 +125,8 @@ impl<W: Words + Clone> Ring<W> {
     /// [`Error::NotARing`], [`Error::Version`], [`Error::Damaged`] or [`Error::TooSmall`] when
     /// there is none that this program could use.
     pub fn open(words: W) -> Result<Self, Error> {
-        let geometry = header::open(words.words())?;
+        let geometry = header::open(words.words(), header::MAGIC)?;
+        geometry.fits(words.words())?;
         Ok(Ring { words, geometry })
     }
 
@@ -127,7 +136,8 @@ impl<W: Words + Clone> Ring<W> {
     /// [`Error::Occupied`] while another live producer has it, [`Error::Closed`] when either side
     /// closed the ring, [`Error::Poisoned`] when the cursors contradict each other.
     pub fn producer(&self) -> Result<Producer<W>, Error> {
-        Producer::attach(Link::claim(self.words.clone(), self.geometry, Side::Producer)?)
+        let words = self.words.clone();
+        Producer::attach(Link::claim(words, self.geometry, Place::ALONE, Side::Producer)?)
     }
 
     /// Claims the consumer's side, also of a ring that its producer closed: what is in it can
@@ -137,7 +147,8 @@ impl<W: Words + Clone> Ring<W> {
     /// [`Error::Occupied`] while another live consumer has it, [`Error::Closed`] when a consumer
     /// closed the ring, [`Error::Poisoned`] when the cursors contradict each other.
     pub fn consumer(&self) -> Result<Consumer<W>, Error> {
-        Consumer::attach(Link::claim(self.words.clone(), self.geometry, Side::Consumer)?)
+        let words = self.words.clone();
+        Consumer::attach(Link::claim(words, self.geometry, Place::ALONE, Side::Consumer)?)
     }
 
     /// How many records fit.

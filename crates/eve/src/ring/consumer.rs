@@ -44,9 +44,7 @@ impl<W: Words> Consumer<W> {
         if self.released == self.limit && !self.refill(1)? {
             return Ok(None);
         }
-        let record = self.link.read(self.released);
-        self.release(1);
-        Ok(Some(record))
+        Ok(Some(self.take()))
     }
 
     /// The next record, waiting for it. Without a timeout it waits for ever, also for a producer
@@ -78,6 +76,15 @@ impl<W: Words> Consumer<W> {
         Ok(View { consumer: self, count })
     }
 
+    /// The next record that is known to be there.
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> Record {
+        debug_assert_ne!(self.released, self.limit);
+        let record = self.link.read(self.released);
+        self.release(1);
+        record
+    }
+
     /// Waits until there is a record.
     ///
     /// # Errors
@@ -88,6 +95,10 @@ impl<W: Words> Consumer<W> {
 
     /// Says that nothing more will be taken: the producer sees [`Error::Closed`].
     pub fn close(self) {
+        self.end();
+    }
+
+    pub(super) fn end(&self) {
         self.link.close();
     }
 
@@ -139,7 +150,7 @@ impl<W: Words> Consumer<W> {
 
     /// As [`Consumer::refill`], at once.
     #[inline(always)]
-    fn has_record(&mut self, wanted: u64) -> Result<bool, Error> {
+    pub(super) fn has_record(&mut self, wanted: u64) -> Result<bool, Error> {
         self.link.check_open()?;
         self.observe(wanted)?;
         if self.limit != self.released {

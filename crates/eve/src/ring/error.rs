@@ -77,6 +77,20 @@ pub enum Error {
         /// Who has it.
         pid: u32,
     },
+    /// No such number of lanes can be made.
+    #[error("{lanes} lanes: choose from 1 to {max}")]
+    Lanes {
+        /// What was asked for.
+        lanes: usize,
+        /// The most a fan can have.
+        max: usize,
+    },
+    /// Every lane of a fan belongs to a live producer, or was closed.
+    #[error("all {lanes} lanes are taken; let a producer detach first, or make a wider fan")]
+    NoLane {
+        /// How many there are.
+        lanes: usize,
+    },
     /// One side closed the ring: nothing more will come, or nothing more will be taken.
     #[error("the ring is closed")]
     Closed,

@@ -15,6 +15,9 @@
 //! | 48 | 3 | `released`, written by the consumer |
 //! | 64 … | 4 … | slots |
 //!
+//! A [fan](super::Fan) begins with such a header, too, with another magic and the number of its lanes
+//! in word 5, of which words 0 to 3, 5 and 19 are used; its lanes follow.
+//!
 //! A line is 128 bytes: processors fetch cache lines in pairs. Line 0 and 1 are hardly ever
 //! written, so both sides keep them in their caches.
 
@@ -22,6 +25,10 @@ use super::Error;
 use crate::sync::{AtomicU64, Ordering};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"EVE RING");
+/// Of many rings that one consumer reads.
+pub(super) const FAN_MAGIC: u64 = u64::from_le_bytes(*b"EVE FAN ");
+/// Of a ring that is a lane of such: alone it would not wake its consumer.
+pub(super) const LANE_MAGIC: u64 = u64::from_le_bytes(*b"EVE LANE");
 pub(super) const VERSION: u32 = 3;
 
 pub(super) const WORD_MAGIC: usize = 0;
@@ -29,6 +36,7 @@ pub(super) const WORD_FORMAT: usize = 1;
 pub(super) const WORD_CAPACITY: usize = 2;
 pub(super) const WORD_RECORD: usize = 3;
 pub(super) const WORD_STATE: usize = 4;
+pub(super) const WORD_LANES: usize = 5;
 pub(super) const WORD_PRODUCER: usize = 16;
 pub(super) const WORD_CONSUMER: usize = 17;
 pub(super) const WORD_PRODUCER_SLEEPS: usize = 18;
@@ -89,7 +97,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    fn new(layout: Layout, capacity: u64) -> Option<Geometry> {
+    pub(super) fn new(layout: Layout, capacity: u64) -> Option<Geometry> {
         let fits = (CAPACITY_MIN..=CAPACITY_MAX).contains(&capacity);
         (fits && capacity.is_power_of_two()).then(|| Geometry {
             layout,
@@ -120,16 +128,15 @@ impl Geometry {
     }
 
     /// Rounded up to whole lines.
-    const fn words(self) -> u64 {
+    pub(super) const fn words(self) -> u64 {
         let slots = self.capacity * self.slot_words as u64;
         (WORD_SLOTS as u64 + slots).next_multiple_of(LINE_WORDS as u64)
     }
 
-    pub(super) fn fits(self, words: &[AtomicU64]) -> Result<Geometry, Error> {
-        if words.len() as u64 >= self.words() {
-            return Ok(self);
-        }
-        Err(Error::TooSmall {
+    /// The words of this geometry's ring, of those that begin with it.
+    pub(super) fn fits(self, words: &[AtomicU64]) -> Result<&[AtomicU64], Error> {
+        let needed = usize::try_from(self.words()).ok();
+        needed.and_then(|needed| words.get(..needed)).ok_or(Error::TooSmall {
             needed_bytes: self.words() * WORD_BYTES,
             found_bytes: words.len() as u64 * WORD_BYTES,
         })
@@ -148,36 +155,42 @@ pub fn bytes(layout: Layout, capacity: u64) -> Result<u64, Error> {
 /// Writes a header, the magic last: whoever sees the magic sees the rest.
 pub(super) fn create(
     words: &[AtomicU64],
+    magic: u64,
     layout: Layout,
     capacity: u64,
 ) -> Result<Geometry, Error> {
     let geometry = Geometry::new(layout, capacity).ok_or(Error::Capacity { capacity })?;
-    geometry.fits(words)?;
+    let words = geometry.fits(words)?;
     for word in &words[..WORD_SLOTS] {
         word.store(0, Ordering::Relaxed);
     }
-    let format = ((layout as u64) << 32) | u64::from(VERSION);
-    words[WORD_FORMAT].store(format, Ordering::Relaxed);
-    words[WORD_CAPACITY].store(capacity, Ordering::Relaxed);
-    words[WORD_RECORD].store(layout.record_word(), Ordering::Relaxed);
     if layout == Layout::Sequenced {
-        for cursor in 0..capacity {
-            let slot = WORD_SLOTS + geometry.slot(cursor) * SEQUENCED_SLOT_WORDS;
-            words[slot].store(0, Ordering::Relaxed); // holds nothing yet
+        for slot in words[WORD_SLOTS..].chunks(SEQUENCED_SLOT_WORDS) {
+            slot[0].store(0, Ordering::Relaxed); // holds nothing yet
         }
     }
-    words[WORD_MAGIC].store(MAGIC, Ordering::Release); // pairs with the load in `open`
+    describe(words, geometry);
+    words[WORD_MAGIC].store(magic, Ordering::Release); // pairs with the load in `open`
     Ok(geometry)
 }
 
+/// Writes what a header says of the slots.
+pub(super) fn describe(words: &[AtomicU64], geometry: Geometry) {
+    let layout = geometry.layout;
+    let format = ((layout as u64) << 32) | u64::from(VERSION);
+    words[WORD_FORMAT].store(format, Ordering::Relaxed);
+    words[WORD_CAPACITY].store(geometry.capacity, Ordering::Relaxed);
+    words[WORD_RECORD].store(layout.record_word(), Ordering::Relaxed);
+}
+
 /// Reads and checks a header. What it says is copied; the shared words are not asked again.
-pub(super) fn open(words: &[AtomicU64]) -> Result<Geometry, Error> {
+pub(super) fn open(words: &[AtomicU64], magic: u64) -> Result<Geometry, Error> {
     let Some(header) = words.get(..WORD_SLOTS) else {
         let needed_bytes = WORD_SLOTS as u64 * WORD_BYTES;
         return Err(Error::TooSmall { needed_bytes, found_bytes: words.len() as u64 * WORD_BYTES });
     };
     let found = header[WORD_MAGIC].load(Ordering::Acquire); // pairs with the store in `create`
-    if found != MAGIC {
+    if found != magic {
         return Err(Error::NotARing { found });
     }
     let format = header[WORD_FORMAT].load(Ordering::Relaxed);
@@ -191,9 +204,9 @@ pub(super) fn open(words: &[AtomicU64]) -> Result<Geometry, Error> {
         return Err(Error::Damaged { what: "the slot size does not belong to the layout" });
     }
     let capacity = header[WORD_CAPACITY].load(Ordering::Relaxed);
-    Geometry::new(layout, capacity)
-        .ok_or(Error::Damaged { what: "the capacity is no power of two from 2 to 2^40" })?
-        .fits(words)
+    let geometry = Geometry::new(layout, capacity)
+        .ok_or(Error::Damaged { what: "the capacity is no power of two from 2 to 2^40" })?;
+    Ok(geometry)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -11,11 +11,33 @@ use super::identity::Identity;
 use super::{Error, Layout, Record, Side, Words};
 use crate::sync::{self, Access, AtomicU64, LightBarrier, Ordering};
 
+/// Where in some words a ring lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The index of its first word.
+    pub(super) first_word: usize,
+    /// The index of the word by which its consumer says that it sleeps.
+    pub(super) consumer_sleeps: usize,
+    /// The number of its first slot, where several rings lie in the words.
+    pub(super) first_slot: usize,
+}
+
+impl Place {
+    /// A ring that has the words for itself.
+    pub(super) const ALONE: Place =
+        Place { first_word: 0, consumer_sleeps: WORD_CONSUMER_SLEEPS, first_slot: 0 };
+}
+
 /// One claimed side of a ring. Gives the side back when dropped.
 #[derive(Debug)]
 pub(super) struct Link<W: Words> {
-    /// Where the words begin; they stay there while `_words` lives.
+    /// Where the ring begins; its words stay there while `_words` lives.
     first: NonNull<AtomicU64>,
+    /// The word by which the consumer says that it sleeps: the ring's own, or that of the fan whose
+    /// lane the ring is.
+    consumer_sleeps: NonNull<AtomicU64>,
+    /// The number of the ring's first slot among those of its fan.
+    first_slot: usize,
     geometry: Geometry,
     /// A sequenced slot's record follows its sequence.
     record_offset: usize,
@@ -30,13 +52,26 @@ pub(super) struct Link<W: Words> {
 unsafe impl<W: Words + Send> Send for Link<W> {}
 
 impl<W: Words> Link<W> {
-    /// Claims a side of the ring that `geometry` describes and `words` hold, for this process.
-    pub(super) fn claim(words: W, geometry: Geometry, side: Side) -> Result<Self, Error> {
-        let geometry = geometry.fits(words.words())?;
+    /// Claims a side of the ring that `geometry` describes and `words` hold at `place`, for this
+    /// process.
+    pub(super) fn claim(
+        words: W,
+        geometry: Geometry,
+        place: Place,
+        side: Side,
+    ) -> Result<Self, Error> {
+        let all = words.words();
+        let mine = geometry.fits(all.get(place.first_word..).unwrap_or_default())?;
+        let bell = all.get(place.consumer_sleeps).ok_or(Error::TooSmall {
+            needed_bytes: place.consumer_sleeps as u64 * 8 + 8,
+            found_bytes: all.len() as u64 * 8,
+        })?;
         let identity = Identity::current();
-        claim_word(&words.words()[owner_word(side)], side, identity)?;
+        claim_word(&mine[owner_word(side)], side, identity)?;
         Ok(Link {
-            first: NonNull::from(words.words()).cast(),
+            first: NonNull::from(mine).cast(),
+            consumer_sleeps: NonNull::from(bell),
+            first_slot: place.first_slot,
             geometry,
             record_offset: match geometry.layout() {
                 Layout::Packed => WORD_SLOTS,
@@ -114,7 +149,7 @@ impl<W: Words> Link<W> {
     /// Writes a slot that is ours: plain stores, published later by a release store.
     #[inline(always)]
     pub(super) fn write(&self, cursor: u64, record: &Record) {
-        sync::witness(self.geometry.slot(cursor), Access::Write);
+        sync::witness(self.first_slot + self.geometry.slot(cursor), Access::Write);
         for (word, value) in self.record(cursor).iter().zip(record) {
             word.store(*value, Ordering::Relaxed);
         }
@@ -124,7 +159,7 @@ impl<W: Words> Link<W> {
     /// whoever checks the record checks this copy.
     #[inline(always)]
     pub(super) fn read(&self, cursor: u64) -> Record {
-        sync::witness(self.geometry.slot(cursor), Access::Read);
+        sync::witness(self.first_slot + self.geometry.slot(cursor), Access::Read);
         let mut record = [0; RECORD_WORDS];
         for (value, word) in record.iter_mut().zip(self.record(cursor)) {
             *value = word.load(Ordering::Relaxed);
@@ -209,7 +244,8 @@ impl<W: Words> Link<W> {
     fn sleeps_of(&self, side: Side) -> &AtomicU64 {
         match side {
             Side::Producer => self.word::<WORD_PRODUCER_SLEEPS>(),
-            Side::Consumer => self.word::<WORD_CONSUMER_SLEEPS>(),
+            // SAFETY: `claim` found it in the words, which stay while `_words` lives.
+            Side::Consumer => unsafe { self.consumer_sleeps.as_ref() },
         }
     }
 

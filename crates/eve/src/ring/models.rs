@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::header::{WORD_CONSUMER, WORD_PRODUCER};
 use super::identity::Identity;
-use super::{Error, Heap, Layout, Record, Ring, Words};
+use super::{Error, Fan, Heap, Layout, Record, Ring, Words};
 use crate::sync::{self, Ordering};
 
 const CAPACITY: u64 = 2;
@@ -194,6 +194,39 @@ fn consumer_dies(layout: Layout) {
     writer.join().unwrap();
 }
 
+/// Two producers, a lane each, of which one writes now: the consumer gets what both wrote.
+fn merge(layout: Layout) {
+    sync::witness_slots(2 * CAPACITY as usize);
+    let fan = Fan::heap(layout, CAPACITY, 2).unwrap();
+    let mut consumer = fan.consumer().unwrap();
+    let mut first = fan.producer().unwrap();
+    let mut second = fan.producer().unwrap();
+    assert!(first.try_push(record(1)).unwrap());
+    let writer = thread::spawn(move || assert!(second.try_push(record(2)).unwrap()));
+    for _ in 0..2 {
+        loop {
+            match consumer.try_pop().unwrap() {
+                Some(found) => break assert_eq!(found, record(found[0])),
+                None => sync::yield_now(),
+            }
+        }
+    }
+    assert_eq!(consumer.try_pop().unwrap(), None);
+    writer.join().unwrap();
+}
+
+/// The consumer sleeps on one word for all lanes, and whichever producer comes wakes it.
+fn merge_sleep(layout: Layout) {
+    sync::witness_slots(2 * CAPACITY as usize);
+    let fan = Fan::heap(layout, CAPACITY, 2).unwrap();
+    let mut consumer = fan.consumer().unwrap();
+    let _first = fan.producer().unwrap();
+    let mut second = fan.producer().unwrap();
+    let writer = thread::spawn(move || assert!(second.try_push(record(1)).unwrap()));
+    assert_eq!(consumer.pop(None).unwrap(), record(1));
+    writer.join().unwrap();
+}
+
 /// Makes the holder of a side one that the system knows to be dead.
 fn bury(ring: &Ring<Heap>, owner_word: usize) {
     ring.words.words()[owner_word].store(Identity::nobody_alive().raw(), Ordering::Relaxed);
@@ -229,6 +262,8 @@ models! {
     sleeps: check sleep, twins [&["ring.notify"], &["ring.sleep"]];
     replaces_a_producer: check_awake producer_replaced,
         twins [&["ring.detach", "ring.notify"], &["ring.attach", "ring.notify"]];
+    merges: check_awake merge, twins PUBLICATION;
+    merges_asleep: check merge_sleep, twins [&["ring.notify"], &["ring.sleep"]];
     outlives_a_producer: check_awake producer_dies, twins PUBLICATION;
     outlives_a_consumer: check_awake consumer_dies, twins BOTH_WAYS;
 }

@@ -98,7 +98,7 @@ fn a_sequenced_slot_is_what_the_document_says() {
     assert_eq!(offset(2, "record"), 8);
     assert_eq!(offset(2, "unused"), (1 + RECORD_WORDS) * 8);
     let words: Vec<AtomicU64> = (0..96).map(|_| AtomicU64::new(0)).collect();
-    create(&words, Layout::Sequenced, 4).unwrap();
+    create(&words, MAGIC, Layout::Sequenced, 4).unwrap();
     let sequences = words[WORD_SLOTS..].iter().step_by(8).take(4);
     let sequences: Vec<u64> = sequences.map(|word| word.load(Ordering::Relaxed)).collect();
     assert_eq!(sequences, [0; 4]);
