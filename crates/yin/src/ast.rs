@@ -9,6 +9,7 @@
 
 mod check;
 mod hash;
+mod print;
 
 use datom::edn::Span;
 use datom::{Keyword, Symbol, Value};

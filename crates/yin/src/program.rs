@@ -126,6 +126,20 @@ impl Program {
         self.docs.get(name).map(|text| &**text)
     }
 
+    /// Source that reads to the same AST: core forms, formatted.
+    ///
+    /// ```
+    /// let program = yin::Program::read("t", "(defn f [x] (when x 1))").unwrap();
+    /// assert_eq!(program.print(), "(def f (fn [x] (if x 1 nil)))\n");
+    /// ```
+    #[must_use]
+    pub fn print(&self) -> String {
+        let forms: Vec<String> =
+            self.forms.iter().map(|&form| self.tree.form(form).to_string()).collect();
+        let text = forms.join("\n\n");
+        crate::format::format(&self.name, &text).unwrap_or(text)
+    }
+
     /// What error messages and the database call it.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -22,6 +22,7 @@ use datom::edn::{self, Form, Node as Edn, Span};
 use datom::{Symbol, Value};
 
 use crate::ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree, check};
+use crate::builtin;
 use crate::error::{Error, Kind, Position};
 use crate::library::Library;
 
@@ -71,6 +72,9 @@ pub(crate) const SPECIAL: &[&str] = &[
     "cond->",
     "yin/expansion",
 ];
+
+/// What a collection in the text becomes; these take any number of operands.
+const MAKERS: [&str; 3] = ["yin/vector", "yin/map", "yin/set"];
 
 /// Names that a newcomer from a sister language will try, and what to write instead.
 const UNKNOWN: &[(&str, &str)] = &[
@@ -248,7 +252,8 @@ impl Reader<'_> {
                 return Err(self.error(head.span, message).help(*help));
             }
         }
-        if rest.len() > OPERANDS_MAX {
+        let is_maker = head.as_symbol().is_some_and(|name| MAKERS.contains(&name.as_str()));
+        if rest.len() > OPERANDS_MAX && !is_maker {
             let message =
                 format!("a call with {} operands; at most {OPERANDS_MAX} are possible", rest.len());
             return Err(self.error(form.span, message).help("pass them as one vector"));
@@ -353,6 +358,23 @@ impl Reader<'_> {
         let operands = self.forms(operands)?;
         self.add(Node::Perform { op: name.clone(), operands }, span)
     }
+}
+
+/// Whether a name can stand for a value where it is written.
+pub(crate) fn is_plain(name: &Symbol) -> bool {
+    !SPECIAL.contains(&name.as_str()) && name.as_str() != "&" && !control::is_dynamic(name)
+}
+
+/// Whether a name can be local. Those in the namespace `yin` are the reader's, and a program that
+/// was printed may bind them again, but not the language's own functions.
+pub(crate) fn is_bindable(name: &Symbol) -> bool {
+    let is_ours = || name.namespace() == Some("yin") && !builtin::is_own(name);
+    is_plain(name) && (name.namespace().is_none() || is_ours())
+}
+
+/// Whether a name can be defined.
+pub(crate) fn is_definable(name: &Symbol) -> bool {
+    (is_plain(name) || control::is_dynamic(name)) && name.namespace() != Some("yin")
 }
 
 /// Whether a form means the value that is written.

@@ -6,6 +6,7 @@
 use datom::Symbol;
 
 use super::{Node, NodeId, OPERANDS_MAX, Tree};
+use crate::reader;
 
 /// What is wrong with a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +63,19 @@ fn visit(tree: &Tree, id: NodeId, target: Target) -> Result<(), Flaw> {
             }
             operands.iter().try_for_each(|&child| visit(tree, child, behind))
         }
-        Node::Lambda { params, rest, body, .. } => {
+        Node::Variable(name) => match reader::is_plain(name) {
+            true => Ok(()),
+            false => flaw(format!("`{name}` cannot be the name of a variable"), None),
+        },
+        Node::Definition { name, value } => {
+            if !reader::is_definable(name) {
+                return flaw(format!("`{name}` cannot be defined"), None);
+            }
+            visit(tree, *value, behind)
+        }
+        Node::Lambda { own, params, rest, body } => {
             let names: Vec<&Symbol> = params.iter().chain(rest).collect();
+            bindable(id, names.iter().copied().chain(own))?;
             count(id, names.len(), "parameters")?;
             distinct(id, &names)?;
             visit(tree, *body, Target::Names(names.len()))
@@ -86,6 +98,9 @@ fn visit(tree: &Tree, id: NodeId, target: Target) -> Result<(), Flaw> {
             visit(tree, *alternate, target)
         }
         Node::Do { operands } => match operands.split_last() {
+            _ if operands.len() < 2 => {
+                flaw("a `do` has at least two operands; one alone stands for itself".into(), None)
+            }
             Some((last, before)) => {
                 before.iter().try_for_each(|&child| visit(tree, child, behind))?;
                 visit(tree, *last, target)
@@ -101,7 +116,18 @@ fn bindings(id: NodeId, names: &[Symbol], values: &[NodeId]) -> Result<(), Flaw>
         let message = format!("{} names are bound to {} values", names.len(), values.len());
         return Err(Flaw { node: id, message, help: None });
     }
+    bindable(id, names.iter())?;
     count(id, names.len(), "names in one form")
+}
+
+fn bindable<'n>(id: NodeId, mut names: impl Iterator<Item = &'n Symbol>) -> Result<(), Flaw> {
+    match names.find(|name| !reader::is_bindable(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("`{name}` cannot be bound");
+            Err(Flaw { node: id, message, help: Some("local names are plain, such as `path`") })
+        }
+    }
 }
 
 fn count(id: NodeId, found: usize, what: &str) -> Result<(), Flaw> {
