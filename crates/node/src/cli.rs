@@ -55,6 +55,8 @@ pub enum Command {
     Import(Import),
     /// Evaluate expressions and queries as you type them.
     Repl(World),
+    /// Lay out the source text of programs; comments stay.
+    Fmt(Fmt),
     /// Check everything: memory, indexes, log, hash chain.
     Verify(Verify),
     /// Make and inspect capability tokens.
@@ -90,6 +92,17 @@ pub struct Verify {
     /// cannot be read is put aside, never deleted.
     #[arg(long)]
     pub repair: bool,
+}
+
+/// `datom fmt`
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// The files; `-` is standard input, laid out on standard output.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; fail if a file is laid out differently.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `datom run`

@@ -4,6 +4,7 @@ mod blame;
 mod completions;
 mod diff;
 mod export;
+mod fmt;
 pub(crate) mod fork;
 mod import;
 mod init;
@@ -45,6 +46,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Export(arguments) => export::export(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Repl(arguments) => repl::repl(&arguments),
+        Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Token(arguments) => token::token(&arguments),
         Command::Lyquid(arguments) => lyquid::lyquid(&arguments),

@@ -27,7 +27,7 @@ pub fn store(
     name: &str,
     text: &str,
 ) -> Result<Stored, Box<Fault>> {
-    let program = Program::read(name, text)?;
+    let program = read(database, name, text)?;
     let known = database.db()?.entity_id(&program.entity())?;
     if known.is_none() {
         let mut data = program.transaction();
@@ -44,6 +44,14 @@ pub fn store(
         .entity_id(&program.entity())?
         .ok_or_else(|| Fault::new(format!("{name}: the program was not stored")))?;
     Ok(Stored { program: Program::load(&db, &Value::Ref(entity))?, entity })
+}
+
+/// Reads a text: Python if its name says so, else Yin, whose macros may come from the database.
+fn read(database: &Database, name: &str, text: &str) -> Result<Program, Box<Fault>> {
+    if std::path::Path::new(name).extension().is_some_and(|extension| extension == "py") {
+        return Ok(Program::read_python(name, text)?);
+    }
+    Ok(Program::read_with(name, text, &database.db()?)?)
 }
 
 /// The operations that a program names in its `perform` forms.

@@ -283,3 +283,6 @@ impl Tree {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -233,6 +233,8 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("rem", 2, 2, arithmetic::rem),
     plain("mod", 2, 2, arithmetic::modulo),
     plain("abs", 1, 1, arithmetic::abs),
+    plain("pow", 2, 2, arithmetic::pow),
+    plain("yin/floor-div", 2, 2, arithmetic::floor_div),
     plain("min", 1, ANY, arithmetic::min),
     plain("max", 1, ANY, arithmetic::max),
     plain("==", 1, ANY, arithmetic::numerically_equal),
@@ -364,6 +366,9 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain(WRONG_ARITY, 2, 2, form::wrong_arity),
     plain(CHECK, 3, 3, types::check),
     plain("is?", 2, 2, types::is_of),
+    plain("yin/truthy?", 1, 1, predicate::is_truthy),
+    plain("yin/in?", 2, 2, collection::is_in),
+    plain("yin/item", 2, 2, collection::item),
     plain("yin/kind", 1, 1, predicate::kind),
     plain("yin/content", 1, 1, predicate::content),
 ];

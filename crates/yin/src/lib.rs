@@ -31,6 +31,8 @@ mod machine;
 mod names;
 mod program;
 mod projection;
+#[cfg(feature = "python")]
+mod python;
 mod reader;
 mod state;
 mod stepper;

@@ -50,7 +50,9 @@ impl Code for Borrowed<'_> {
 
 /// The newest program of a namespace: of the database, else of the library, which is then stored.
 pub(crate) fn find(facts: &mut dyn Facts, name: &Symbol) -> Result<Program, Error> {
-    if let Some(entity) = newest(facts, name) {
+    let query = datom::edn::read(QUERY).unwrap_or(Value::Nil);
+    let answer = facts.q(&query, &[Value::Symbol(name.clone())]).unwrap_or(Value::Nil);
+    if let Some(entity) = newest(&answer) {
         return Program::load(&Borrowed(facts.into()), &entity);
     }
     match Embedded.namespace(name) {
@@ -65,17 +67,32 @@ pub(crate) fn find(facts: &mut dyn Facts, name: &Symbol) -> Result<Program, Erro
     }
 }
 
+/// Every program of a namespace, with the transaction that stored it.
+const QUERY: &str = "[:find ?p ?t :in $ ?n :where [?p :yin.program/namespace ?n ?t]]";
+
 /// The entity of the program that last took a namespace.
-fn newest(facts: &mut dyn Facts, name: &Symbol) -> Option<Value> {
-    const QUERY: &str = "[:find ?p ?t :in $ ?n :where [?p :yin.program/namespace ?n ?t]]";
-    let query = datom::edn::read(QUERY).ok()?;
-    let answer = facts.q(&query, &[Value::Symbol(name.clone())]).ok()?;
-    let rows: Vec<Value> = match answer {
-        Value::Set(rows) => rows.into_iter().collect(),
-        Value::Vector(rows) | Value::List(rows) => rows,
+fn newest(answer: &Value) -> Option<Value> {
+    let rows: Vec<&Value> = match answer {
+        Value::Set(rows) => rows.iter().collect(),
+        Value::Vector(rows) | Value::List(rows) => rows.iter().collect(),
         _ => return None,
     };
-    let rows =
-        rows.iter().filter_map(|row| Some((row.as_slice()?.get(1)?, row.as_slice()?.first()?)));
-    rows.max().map(|(_, entity)| entity.clone())
+    let parts = |row: &&Value| {
+        let row = row.as_slice()?;
+        Some((row.get(1)?.clone(), row.first()?.clone()))
+    };
+    rows.iter().filter_map(parts).max().map(|(_, entity)| entity)
+}
+
+/// A database at one moment, with the library behind it.
+impl Library for daodb::Db {
+    fn namespace(&self, name: &Symbol) -> Result<Option<Program>, String> {
+        let answer = self.q(QUERY, &[Value::Symbol(name.clone())]).unwrap_or(Value::Nil);
+        match newest(&answer) {
+            Some(entity) => {
+                Program::load(self, &entity).map(Some).map_err(|error| error.to_string())
+            }
+            None => Embedded.namespace(name),
+        }
+    }
 }

@@ -64,8 +64,20 @@ impl Program {
     /// As [`Program::read`].
     pub fn read_with(name: &str, source: &str, library: &dyn Library) -> Result<Self, Error> {
         let (name, source): (Arc<str>, Arc<str>) = (name.into(), source.into());
-        let reader::Reading { tree, forms, docs } = reader::read(&name, &source, library)?;
-        Ok(Self { name, source, tree, forms, docs, hash: OnceLock::new() })
+        let reading = reader::read(&name, &source, library)?;
+        Ok(Self::of_reading(&name, &source, reading))
+    }
+
+    pub(crate) fn of_reading(name: &Arc<str>, source: &Arc<str>, reading: reader::Reading) -> Self {
+        let reader::Reading { tree, forms, docs } = reading;
+        Self {
+            name: name.clone(),
+            source: source.clone(),
+            tree,
+            forms,
+            docs,
+            hash: OnceLock::new(),
+        }
     }
 
     /// Some nodes of a tree as a program of their own.

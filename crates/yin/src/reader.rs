@@ -26,6 +26,8 @@ use crate::builtin;
 use crate::error::{Error, Kind, Position};
 use crate::library::Library;
 
+#[cfg(feature = "python")]
+pub(crate) use build::Build;
 use macros::Macros;
 use scope::Scope;
 
@@ -101,6 +103,16 @@ pub(crate) fn read(
 ) -> Result<Reading, Error> {
     let forms =
         edn::read_program(source).map_err(|error| Error::from_edn(program, source, error))?;
+    read_forms(program, source, &forms, library)
+}
+
+/// Reads forms that were made of a text, by whatever front end.
+pub(crate) fn read_forms(
+    program: &Arc<str>,
+    source: &Arc<str>,
+    forms: &[Form],
+    library: &dyn Library,
+) -> Result<Reading, Error> {
     let mut reader = Reader {
         program,
         source,
@@ -112,9 +124,9 @@ pub(crate) fn read(
         docs: BTreeMap::new(),
         has_leftovers: false,
     };
-    reader.scope.note_definitions(&forms);
+    reader.scope.note_definitions(forms);
     let mut roots = Vec::with_capacity(forms.len());
-    for form in &forms {
+    for form in forms {
         let root = reader.form(form)?;
         check(&reader.tree, root).map_err(|flaw| {
             let error = reader.error(reader.tree.span(flaw.node), flaw.message);

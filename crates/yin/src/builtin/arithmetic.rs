@@ -7,7 +7,7 @@ use num_bigint::BigInt;
 use num_traits::FromPrimitive;
 
 use crate::error::{Kind, Trouble};
-use crate::heap::{Arithmetic, Heap, Number};
+use crate::heap::{Arithmetic, Heap, Number, Sort};
 use crate::projection::Compare;
 
 type Answer = Result<Word, Trouble>;
@@ -93,6 +93,40 @@ pub(super) fn modulo(heap: &mut Heap, args: &[Word]) -> Answer {
         },
         None => heap.arithmetic(Arithmetic::Mod, arg(args, 0), arg(args, 1)),
     }
+}
+
+/// The quotient rounded down, as the first of Python's divisions of integers.
+pub(super) fn floor_div(heap: &mut Heap, args: &[Word]) -> Answer {
+    let rest = modulo(heap, args)?;
+    let whole = heap.arithmetic(Arithmetic::Sub, arg(args, 0), rest)?;
+    heap.arithmetic(Arithmetic::Quot, whole, arg(args, 1))
+}
+
+/// A power: exact for integers with an exponent from 0 up, else a float.
+pub(super) fn pow(heap: &mut Heap, args: &[Word]) -> Answer {
+    let exponent = match (heap.sort(arg(args, 0)), arg(args, 1).as_int()) {
+        (Sort::Int, Some(exponent)) => u64::try_from(exponent).ok(),
+        _ => None,
+    };
+    let Some(mut left) = exponent else {
+        heap.expect_number(arg(args, 0), "pow")?;
+        heap.expect_number(arg(args, 1), "pow")?;
+        let float = |word| heap.number(word).map_or(f64::NAN, |number| number.float());
+        let power = float(arg(args, 0)).powf(float(arg(args, 1)));
+        return heap.float(power);
+    };
+    // By squaring; the size of integers is bounded by every multiplication.
+    let (mut power, mut square) = (arg_int(1), arg(args, 0));
+    while left > 0 {
+        if left & 1 == 1 {
+            power = heap.arithmetic(Arithmetic::Mul, power, square)?;
+        }
+        left >>= 1;
+        if left > 0 {
+            square = heap.arithmetic(Arithmetic::Mul, square, square)?;
+        }
+    }
+    Ok(power)
 }
 
 pub(super) fn abs(heap: &mut Heap, args: &[Word]) -> Answer {

@@ -96,6 +96,54 @@ pub(super) fn contains(heap: &mut Heap, args: &[Word]) -> Answer {
     Ok(Word::bool(find(heap, "contains?", arg(args, 0), arg(args, 1))?.is_some()))
 }
 
+/// Whether a value is among the elements of a sequence or set, the keys of a map, or the parts of a
+/// text.
+pub(super) fn is_in(heap: &mut Heap, args: &[Word]) -> Answer {
+    let (value, all) = (arg(args, 0), arg(args, 1));
+    match heap.sort(all) {
+        Sort::Vector | Sort::List => {
+            for element in heap.vector_words(all) {
+                heap.charge(1)?;
+                if heap.equal(element, value)? {
+                    return Ok(Word::TRUE);
+                }
+            }
+            Ok(Word::FALSE)
+        }
+        Sort::Text => match (heap.as_text(value), heap.as_text(all)) {
+            (Some(part), Some(whole)) => Ok(Word::bool(whole.as_str().contains(part.as_str()))),
+            _ => Err(heap.wrong("in", "a text", value)),
+        },
+        _ => Ok(Word::bool(find(heap, "in", all, value)?.is_some())),
+    }
+}
+
+/// What a collection holds under a key that must be there; a sequence counts back from its end under
+/// negative ones.
+pub(super) fn item(heap: &mut Heap, args: &[Word]) -> Answer {
+    let (collection, key) = (arg(args, 0), arg(args, 1));
+    if matches!(heap.sort(collection), Sort::Vector | Sort::List | Sort::Text) {
+        let length = heap.count(collection).unwrap_or(0);
+        let Some(at) = key.as_int() else {
+            return Err(heap.wrong("[]", "an index", key));
+        };
+        let place = if at < 0 { at + length as i64 } else { at };
+        let vector = expect_vector(heap, "[]", collection)?;
+        let found = usize::try_from(place).ok().and_then(|at| heap.vector_get(vector, at));
+        return found.ok_or_else(|| {
+            let message = format!("index {at} of {length} elements");
+            Trouble::new(Kind::Range, message)
+        });
+    }
+    match find(heap, "[]", collection, key)? {
+        Some(word) => Ok(word),
+        None => {
+            let key = heap.excerpt(key);
+            Err(Trouble::new(Kind::Range, format!("there is no key {key}")))
+        }
+    }
+}
+
 fn put_all(heap: &mut Heap, name: &str, mut map: Word, pairs: &[Word]) -> Answer {
     let (pairs, odd) = pairs.as_chunks::<2>();
     if !odd.is_empty() {

@@ -77,6 +77,14 @@ pub(super) fn boolean(_: &mut Heap, args: &[Word]) -> Answer {
     Ok(Word::bool(arg(args, 0).is_truthy()))
 }
 
+/// What Python takes for true: not nil, false, zero or anything empty.
+pub(super) fn is_truthy(heap: &mut Heap, args: &[Word]) -> Answer {
+    let word = arg(args, 0);
+    let is_zero = word.as_int() == Some(0) || word.as_float() == Some(0.0);
+    let is_empty = || heap.count(word) == Some(0);
+    Ok(Word::bool(word.is_truthy() && !is_zero && !is_empty()))
+}
+
 /// The kind of a value as a keyword.
 pub(super) fn type_of(heap: &mut Heap, args: &[Word]) -> Answer {
     let word = arg(args, 0);

@@ -203,7 +203,7 @@ impl Page {
             Style::Call => 1,
             Style::Body(n) | Style::Pairs(n) => n,
         };
-        let Some((head, rest)) = items.split_first() else { return None };
+        let (head, rest) = items.split_first()?;
         self.item(head, if rest.is_empty() { behind } else { 0 }, false);
         let mut after_comment = head.kind == Kind::Comment;
         let mut indent = if style == Style::Call { start } else { start + 1 };

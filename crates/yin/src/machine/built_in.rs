@@ -32,7 +32,9 @@ impl Machine {
                 let site = Site { program: id, node: *value };
                 if let Some(function) = self.projection.lambda(site, Vec::new(), Some(name)) {
                     let word = Projection::plain(function);
-                    if let Some(own) = name.as_str().strip_prefix('%') {
+                    if let Some(own) = name.as_str().strip_prefix('%')
+                        && !self.projection.builtins.contains_key(own)
+                    {
                         self.projection.builtins.insert(format!("yin/{own}").as_str().into(), word);
                     }
                     self.projection.builtins.insert(name.clone(), word);

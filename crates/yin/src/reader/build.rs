@@ -4,44 +4,53 @@ use datom::edn::{Form, Node as Edn, Span};
 
 /// Makes forms at one place.
 #[derive(Clone, Copy)]
-pub(super) struct Build(pub(super) Span);
+pub(crate) struct Build(pub(crate) Span);
 
 impl Build {
-    pub(super) fn form(self, node: Edn) -> Form {
+    pub(crate) fn form(self, node: Edn) -> Form {
         Form { node, span: self.0 }
     }
 
-    pub(super) fn name(self, name: &str) -> Form {
+    pub(crate) fn name(self, name: &str) -> Form {
         self.form(Edn::Symbol(name.into()))
     }
 
-    pub(super) fn int(self, int: usize) -> Form {
+    pub(crate) fn int(self, int: usize) -> Form {
         self.form(Edn::Int(int as i64))
     }
 
-    pub(super) fn list(self, items: Vec<Form>) -> Form {
+    /// An integer of any size.
+    #[cfg(feature = "python")]
+    pub(crate) fn integer(self, int: num_bigint::BigInt) -> Form {
+        self.form(match i64::try_from(&int) {
+            Ok(int) => Edn::Int(int),
+            Err(_) => Edn::BigInt(int),
+        })
+    }
+
+    pub(crate) fn list(self, items: Vec<Form>) -> Form {
         self.form(Edn::List(items))
     }
 
-    pub(super) fn vector(self, items: Vec<Form>) -> Form {
+    pub(crate) fn vector(self, items: Vec<Form>) -> Form {
         self.form(Edn::Vector(items))
     }
 
     /// `(head operand ...)`.
-    pub(super) fn call(self, head: &str, operands: Vec<Form>) -> Form {
+    pub(crate) fn call(self, head: &str, operands: Vec<Form>) -> Form {
         let mut items = vec![self.name(head)];
         items.extend(operands);
         self.list(items)
     }
 
     /// `(head [binding ...] body ...)`.
-    pub(super) fn binds(self, head: &str, bindings: Vec<Form>, body: &[Form]) -> Form {
+    pub(crate) fn binds(self, head: &str, bindings: Vec<Form>, body: &[Form]) -> Form {
         let mut operands = vec![self.vector(bindings)];
         operands.extend_from_slice(body);
         self.call(head, operands)
     }
 
-    pub(super) fn quoted(self, form: Form) -> Form {
+    pub(crate) fn quoted(self, form: Form) -> Form {
         self.call("quote", vec![form])
     }
 }
