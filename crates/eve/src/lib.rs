@@ -36,6 +36,7 @@
 
 mod addr;
 mod attachment;
+mod bits;
 mod blocks;
 mod checkpoint;
 mod class;

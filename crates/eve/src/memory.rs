@@ -26,6 +26,13 @@ pub trait Read {
         self.words(at).map(bytemuck::cast_slice)
     }
 
+    /// Says that the block at `at` will soon be read: the memory may fetch it meanwhile. Any address
+    /// will do, and nothing need happen.
+    #[inline]
+    fn prefetch(&self, at: Addr) {
+        let _ = at;
+    }
+
     /// The secret that keys every hash kept in this memory: made at random with the region, the
     /// same for its whole life, so that nobody outside can choose keys that collide.
     fn seed(&self) -> u64 {
@@ -48,6 +55,28 @@ pub trait Write: Read {
     /// Says that the block is unreachable once this transaction commits. A block born in it returns
     /// at once.
     fn retire(&mut self, at: Addr);
+
+    /// The block `at` for editing, with room for `room` words: itself where it was born in this
+    /// transaction and has the room, else a new block that begins with its first `keep` words; then
+    /// `at` is retired.
+    ///
+    /// # Errors
+    /// As [`Write::alloc`], and [`Error::Corrupt`] when no block of `keep` words begins at `at`.
+    fn rewrite(&mut self, at: Addr, keep: usize, room: usize) -> Result<(Addr, &mut [u64]), Error> {
+        let own = self.words_mut(at).map(|words| words.len());
+        let mut to = at;
+        if own.is_none_or(|len| len < room) {
+            // What grows twice in one transaction will grow again; what does not stays exact.
+            let spare = if own.is_some() { room / 4 } else { 0 };
+            to = self.alloc((room + spare) * 8)?;
+            self.copy(at, 0..keep, to, 0)?;
+            self.retire(at);
+        }
+        match self.words_mut(to) {
+            Some(words) => Ok((to, words)),
+            None => Err(Error::corrupt("new block cannot be written", to)),
+        }
+    }
 
     /// Copies the `words` of one block to another, born in this transaction, from its word `to_word`
     /// on. Memory that can lend both blocks at once should do it in one move.
@@ -87,6 +116,10 @@ impl<R: Read + ?Sized> Read for &R {
 
     fn bytes(&self, at: Addr) -> Result<&[u8], Error> {
         (**self).bytes(at)
+    }
+
+    fn prefetch(&self, at: Addr) {
+        (**self).prefetch(at);
     }
 
     fn seed(&self) -> u64 {

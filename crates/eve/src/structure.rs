@@ -20,11 +20,14 @@
 
 #[cfg(all(test, not(loom)))]
 mod format;
+mod hash;
 mod map;
 mod sorted;
+mod stored;
 
-pub use map::{Entries, Hamt, Key, Map, WordMap};
+pub use map::{Change, Changes, Entries, Map, WordMap};
 pub use sorted::{Cursor, Keys, SortedSet};
+pub use stored::Stored;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -1,6 +1,6 @@
 //! `docs/format.md` against the code: nodes are read here as the document says, not as the code does.
 
-use super::{Map, SortedSet, WordMap, map, sorted};
+use super::{Map, SortedSet, WordMap, hash::hash_word, map, sorted};
 use crate::{Addr, Read, memory::Arena};
 
 const DOCUMENT: &str = include_str!("../../../../docs/format.md");
@@ -75,28 +75,34 @@ fn a_sorted_set_lies_as_the_document_says() {
     assert_eq!(found, keys.collect::<Vec<_>>());
 }
 
+/// The low four bits of a map node's level, and the kinds above.
+fn level(node: &[u8]) -> u8 {
+    node[offset(1, "l")]
+}
+
 #[test]
 fn a_map_lies_as_the_document_says() {
     let mut memory = Arena::new();
     let mut words = WordMap::empty();
-    for key in 0..40_u64 {
+    for key in 0..400_u64 {
         words = words.insert(&mut memory, &key, key + 1_000).unwrap().0;
     }
     let seed = memory.seed();
     let mut found = 0;
-    for key in 0..40_u64 {
-        let hash = map::hash_word(key, seed);
-        let (mut at, mut level) = (words.root(), 0);
+    for key in 0..400_u64 {
+        let hash = hash_word(key, seed);
+        let (mut at, mut depth) = (words.root(), 0);
         loop {
             let node = memory.bytes(at).unwrap();
             let field = |name: &str, len: usize| number(&node[offset(1, name)..][..len]);
-            assert_eq!(field("l", 1), level);
-            assert!(says("k").contains(&format!("`{}` word", field("k", 1) as u8 as char)));
-            let (entries, children) = (field("entry slots", 4), field("child slots", 4));
-            let slot = hash >> (5 * level) & 31;
+            assert_eq!(format!("`{}`", node[offset(1, "k")] as char), says("k"));
+            assert_eq!((level(node) & 15, level(node) & 0x60, field("s", 1)), (depth, 0, 2));
+            let inner = level(node) & 0x80 != 0;
+            let entries = field("entry slots", 8);
+            let children = if inner { field("child slots", 8) } else { 0 };
+            let slot = hash << (6 * depth) >> 58;
             let before = |slots: u64| (slots & ((1 << slot) - 1)).count_ones() as usize;
-            let first = offset(1, "key");
-            assert_eq!(offset(1, "value"), first + 8);
+            let first = offset(1, "key") - if inner { 0 } else { 8 };
             if entries >> slot & 1 == 1 {
                 let entry = first + 16 * before(entries);
                 assert_eq!(number(&node[entry..][..8]), key);
@@ -106,24 +112,28 @@ fn a_map_lies_as_the_document_says() {
             }
             assert_eq!(children >> slot & 1, 1);
             let child = first + 16 * entries.count_ones() as usize + 8 * before(children);
-            (at, level) = (Addr::from_raw(number(&node[child..][..8])), level + 1);
+            (at, depth) = (Addr::from_raw(number(&node[child..][..8])), depth + 1);
         }
     }
-    assert_eq!(found, 40);
+    assert_eq!(found, 400);
     let root = memory.bytes(words.root()).unwrap();
-    assert_eq!(number(&root[offset(1, "entries")..][..6]), 40);
+    assert_eq!(number(&root[offset(1, "entries")..][..5]), 400);
 }
 
 #[test]
-fn a_byte_key_lies_as_the_document_says() {
+fn byte_strings_lie_as_the_document_says() {
     let mut memory = Arena::new();
-    let (map, _) = Map::empty().insert(&mut memory, b"hello", 1).unwrap();
-    let root = memory.words(map.root()).unwrap();
-    assert!(says("k").contains(&format!("`{}` bytes", (root[1] >> 56) as u8 as char)));
-    let key = memory.bytes(Addr::from_raw(root[2])).unwrap();
-    assert_eq!(number(&key[..8]), 0x6b << 56 | 5);
-    assert!(section().contains("u64, 0x6b above 56\nbits of length"));
-    assert_eq!(&key[8..13], b"hello");
+    let (map, _) =
+        Map::<[u8], [u8]>::empty().insert(&mut memory, b"hello", &b"byte string"[..]).unwrap();
+    let root = memory.bytes(map.root()).unwrap();
+    assert_eq!(level(root), 0x60);
+    let first = offset(1, "key") - 8;
+    assert_eq!(&root[first..first + 8], b"\x0dhello\0\0");
+    assert!(section().contains("the first byte is 8 more than the length"));
+    let value = memory.bytes(Addr::from_raw(number(&root[first + 8..first + 16]))).unwrap();
+    assert_eq!(number(&value[..8]), 0x6b << 56 | 11);
+    assert!(section().contains("u64, 0x6b above 56 bits of length"));
+    assert_eq!(&value[8..19], b"byte string");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! A persistent hash map: a compressed hash-array mapped prefix tree with a keyed 64-bit hash.
 //!
-//! Each level takes five bits of the hash. A node keeps two bitmaps, one of slots that hold an entry
-//! inline and one of slots that hold a child, and after them nothing but the entries and children that
-//! are there (Steindorfer and Vinju, "Optimizing Hash-Array Mapped Tries for Fast and Lean Immutable
-//! JVM Collections", 2015). After the hash's 64 bits come collision nodes.
+//! Each level takes six bits of the hash, from the highest on. A node keeps two bitmaps, one of slots
+//! that hold an entry inline and one of slots that hold a child, and after them nothing but the
+//! entries and children that are there (Steindorfer and Vinju, "Optimizing Hash-Array Mapped Tries for
+//! Fast and Lean Immutable JVM Collections", 2015). After the hash's 64 bits come collision nodes.
+//! What a lookup costs is how often it waits for memory: with 64 slots a node, all nodes but the last
+//! on a way through a million entries stay in the caches.
 //!
 //! 1. **Canonical form.** A node below the root holds at least two entries, itself or through its
 //!    children; so equal content under one seed has one shape, whatever was inserted or removed on
@@ -12,43 +14,88 @@
 //!    a circle, and no walk gives more entries than the root counts.
 //! 3. The hash is keyed with the memory's secret ([`Read::seed`]): who does not know it cannot
 //!    choose keys that collide.
+//! 4. Entries, in the order of nodes, ascend by hash.
 
+mod bulk;
+mod diff;
 mod edit;
 mod entries;
-mod key;
 mod node;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod walk;
 
+pub use diff::{Change, Changes};
 pub use entries::Entries;
-pub use key::Key;
 #[cfg(all(test, not(loom)))]
-pub(super) use {key::hash_word, node::LEVELS as LEVELS_OF_HASH};
+pub(super) use node::LEVELS as LEVELS_OF_HASH;
 
 use std::{fmt, marker::PhantomData};
 
+use super::stored::Stored;
 use crate::{Addr, Error, Read};
-use node::{LEVELS, Node, Slot, collision_entries, peek, slot};
+use node::{
+    KEYS_APART, LEVELS, MAGIC, Slot, VALUES_APART, collision_entries, count_of, peek, slot,
+};
 
-/// A persistent map from byte strings to words.
+/// Words of an entry, at most.
+const ENTRY_WORDS_MAX: usize = 32;
+/// Keys that [`Map::get_many`] looks for at a time.
+const TOGETHER: usize = 16;
+
+/// How keys and values of a map lie in its nodes.
+trait Kinds {
+    /// Words of an entry.
+    const ENTRY: usize;
+    /// What every node says of them.
+    const TAG: u64;
+}
+
+struct Of<K: ?Sized, V: ?Sized>(PhantomData<(fn(&K), fn(&V))>);
+
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Kinds for Of<K, V> {
+    const ENTRY: usize = {
+        let words = K::WORDS + V::WORDS;
+        assert!(K::WORDS > 0 && words <= ENTRY_WORDS_MAX, "an entry has 1 to 32 words");
+        words
+    };
+    const TAG: u64 = {
+        let keys = if K::APART { KEYS_APART } else { 0 };
+        let values = if V::APART { VALUES_APART } else { 0 };
+        MAGIC | keys | values | (Self::ENTRY as u64) << 40
+    };
+}
+
+/// A persistent map. Keys and values are plain data or byte strings, see [`Stored`].
+///
+/// The handle is the address of its root and as cheap to copy. Edits answer a new handle and leave
+/// what was published before as it was; *within* a transaction only the newest handle counts,
+/// because blocks born in it are edited in place.
 ///
 /// ```
 /// # use eve::{Error, Read, Write, structure::Map};
 /// fn example<W: Write>(memory: &mut W) -> Result<(), Error> {
-///     let map = Map::empty();
-///     let (map, before) = map.insert(memory, b"answer", 42)?;
+///     let ages = Map::<[u8], u64>::empty();
+///     let (ages, before) = ages.insert(memory, b"Ada", 36)?;
 ///     assert_eq!(before, None);
-///     assert_eq!(map.get(memory, b"answer")?, Some(42));
-///     let (map, before) = map.remove(memory, b"answer")?;
-///     assert_eq!(before, Some(42));
-///     assert!(map.is_empty());
+///     assert_eq!(ages.get(memory, b"Ada")?, Some(36));
+///     let (ages, before) = ages.remove(memory, b"Ada")?;
+///     assert_eq!(before, Some(36));
+///     assert!(ages.is_empty());
+///
+///     let places = Map::<u32, [f64; 2]>::from_iter(memory, [(7, [52.5, 13.4]), (8, [0.0, 0.5])])?;
+///     assert_eq!(places.get(memory, &8)?, Some([0.0, 0.5]));
+///     let (notes, _) = Map::<[u8], [u8]>::empty().insert(memory, b"to do", &b"everything else"[..])?;
+///     assert_eq!(notes.get(memory, b"to do")?, Some(&b"everything else"[..]));
 ///     Ok(())
 /// }
 /// ```
-pub type Map = Hamt<[u8]>;
+pub struct Map<K: Stored + ?Sized = [u8], V: Stored + ?Sized = u64> {
+    root: Addr,
+    kinds: PhantomData<(fn(&K), fn(&V))>,
+}
 
-/// A persistent map from words to words; its entries need no block of their own.
+/// A persistent map from words to words.
 ///
 /// ```
 /// # use eve::{Error, Read, Write, structure::WordMap};
@@ -58,29 +105,19 @@ pub type Map = Hamt<[u8]>;
 ///     Ok(())
 /// }
 /// ```
-pub type WordMap = Hamt<u64>;
+pub type WordMap = Map<u64, u64>;
 
-/// A persistent map to words, whose keys are byte strings ([`Map`]) or words ([`WordMap`]).
-///
-/// The handle is the address of its root and as cheap to copy. Edits answer a new handle and leave
-/// what was published before as it was; *within* a transaction only the newest handle counts,
-/// because blocks born in it are edited in place.
-pub struct Hamt<K: Key + ?Sized> {
-    root: Addr,
-    key: PhantomData<fn(&K)>,
-}
-
-impl<K: Key + ?Sized> Hamt<K> {
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
     /// The map without entries; it needs no memory.
     #[must_use]
     pub const fn empty() -> Self {
         Self::from_root(Addr::NONE)
     }
 
-    /// The map whose [`root`](Hamt::root) this is.
+    /// The map whose [`root`](Map::root) this is.
     #[must_use]
     pub const fn from_root(root: Addr) -> Self {
-        Hamt { root, key: PhantomData }
+        Map { root, kinds: PhantomData }
     }
 
     /// What to store in order to find the map again; [`Addr::NONE`] when it is empty.
@@ -103,35 +140,129 @@ impl<K: Key + ?Sized> Hamt<K> {
         if self.root.is_none() {
             return Ok(0);
         }
-        Ok(Node::read::<K, R>(reader, self.root, 0)?.count)
+        peek::<Of<K, V>>(reader.words(self.root)?, self.root, 0, 0)?;
+        Ok(count_of(reader.words(self.root)?))
     }
 
-    /// The value of `key`. O(log n) with base 32, and no more than 13 nodes.
+    /// The value of `key`. O(log n) with base 64, and no more than 11 nodes.
     ///
     /// # Errors
     /// When a node is damaged.
     #[inline]
-    pub fn get<R: Read + ?Sized>(self, reader: &R, key: &K) -> Result<Option<u64>, Error> {
+    pub fn get<'r, R: Read + ?Sized>(
+        self,
+        reader: &'r R,
+        key: &K,
+    ) -> Result<Option<V::Shown<'r>>, Error> {
         if self.root.is_none() {
             return Ok(None);
         }
         let hash = key.hash(reader.seed());
         let mut at = self.root;
         for level in 0..LEVELS {
-            match peek::<K, R>(reader, at, level, slot(hash, level))? {
+            match peek::<Of<K, V>>(reader.words(at)?, at, level, slot(hash, level))? {
                 Slot::Child(child) => at = child,
-                Slot::Entry([word, value]) => {
-                    return Ok(key.is_stored(reader, word)?.then_some(value));
-                }
+                Slot::Entry(entry) => return Self::value_in(reader, entry, key),
                 Slot::Empty => return Ok(None),
             }
         }
-        for [word, value] in collision_entries::<K, R>(reader, at)? {
-            if key.is_stored(reader, *word)? {
-                return Ok(Some(*value));
+        self.get_in_collision(reader, at, key)
+    }
+
+    /// The value in an entry, if it is this key's.
+    #[inline(always)]
+    fn value_in<'r, R: Read + ?Sized>(
+        reader: &'r R,
+        entry: &'r [u64],
+        key: &K,
+    ) -> Result<Option<V::Shown<'r>>, Error> {
+        let (stored, value) = entry.split_at(K::WORDS);
+        match key.is_stored(reader, stored)? {
+            true => V::show(reader, value).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    #[cold]
+    fn get_in_collision<'r, R: Read + ?Sized>(
+        self,
+        reader: &'r R,
+        at: Addr,
+        key: &K,
+    ) -> Result<Option<V::Shown<'r>>, Error> {
+        let entries = collision_entries::<Of<K, V>>(reader.words(at)?, at)?;
+        for entry in entries.chunks_exact(<Of<K, V>>::ENTRY) {
+            if let Some(value) = Self::value_in(reader, entry, key)? {
+                return Ok(Some(value));
             }
         }
         Ok(None)
+    }
+
+    /// The values of many keys, shown in their order.
+    ///
+    /// As so many [`Map::get`], but some are on their way at once, so that one waits for memory
+    /// while another works: twice as fast and more where the map is larger than the caches.
+    ///
+    /// # Errors
+    /// When a node is damaged; what was shown before counts.
+    pub fn get_many<'r, 'k, R: Read + ?Sized>(
+        self,
+        reader: &'r R,
+        keys: impl IntoIterator<Item = &'k K>,
+        mut show: impl FnMut(&'k K, Option<V::Shown<'r>>),
+    ) -> Result<(), Error>
+    where
+        K: 'k,
+    {
+        let mut keys = keys.into_iter();
+        let mut batch: Vec<(&K, u64)> = Vec::with_capacity(TOGETHER);
+        loop {
+            batch.clear();
+            batch.extend(keys.by_ref().take(TOGETHER).map(|key| (key, key.hash(reader.seed()))));
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.get_batch(reader, &batch, &mut show)?;
+        }
+    }
+
+    /// All of a batch go down one level, then all the next: their loads don't depend on each other.
+    fn get_batch<'r, 'k, R: Read + ?Sized>(
+        self,
+        reader: &'r R,
+        batch: &[(&'k K, u64)],
+        show: &mut impl FnMut(&'k K, Option<V::Shown<'r>>),
+    ) -> Result<(), Error> {
+        let mut places = [Slot::Child(self.root); TOGETHER];
+        if self.root.is_none() {
+            places = [Slot::Empty; TOGETHER];
+        }
+        for level in 0..LEVELS {
+            let mut deeper = false;
+            for (place, (_, hash)) in places.iter_mut().zip(batch) {
+                if let Slot::Child(at) = *place {
+                    let found = peek::<Of<K, V>>(reader.words(at)?, at, level, slot(*hash, level))?;
+                    if let Slot::Child(child) = found {
+                        reader.prefetch(child);
+                        deeper = true;
+                    }
+                    *place = found;
+                }
+            }
+            if !deeper {
+                break;
+            }
+        }
+        for (place, (key, _)) in places.into_iter().zip(batch) {
+            let value = match place {
+                Slot::Empty => None,
+                Slot::Entry(entry) => Self::value_in(reader, entry, key)?,
+                Slot::Child(at) => self.get_in_collision(reader, at, key)?,
+            };
+            show(key, value);
+        }
+        Ok(())
     }
 
     /// Whether `key` has a value.
@@ -143,35 +274,35 @@ impl<K: Key + ?Sized> Hamt<K> {
     }
 
     /// All entries, in the order of their hashes: the same for equal content under one seed.
-    pub fn iter<R: Read + ?Sized>(self, reader: &R) -> Entries<'_, K, R> {
+    pub fn iter<R: Read + ?Sized>(self, reader: &R) -> Entries<'_, K, V, R> {
         Entries::new(reader, self.root)
     }
 }
 
-impl<K: Key + ?Sized> Clone for Hamt<K> {
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Clone for Map<K, V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<K: Key + ?Sized> Copy for Hamt<K> {}
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Copy for Map<K, V> {}
 
-impl<K: Key + ?Sized> Default for Hamt<K> {
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Default for Map<K, V> {
     fn default() -> Self {
         Self::empty()
     }
 }
 
-impl<K: Key + ?Sized> PartialEq for Hamt<K> {
+impl<K: Stored + ?Sized, V: Stored + ?Sized> PartialEq for Map<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.root == other.root
     }
 }
 
-impl<K: Key + ?Sized> Eq for Hamt<K> {}
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Eq for Map<K, V> {}
 
-impl<K: Key + ?Sized> fmt::Debug for Hamt<K> {
+impl<K: Stored + ?Sized, V: Stored + ?Sized> fmt::Debug for Map<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hamt").field("root", &self.root).finish()
+        f.debug_struct("Map").field("root", &self.root).finish()
     }
 }

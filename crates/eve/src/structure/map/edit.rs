@@ -1,58 +1,93 @@
 //! One entry in, one entry out.
 //!
 //! Down: remember the way to the node where the key's slot holds no child. There: decide whether
-//! anything is to do, and rewrite that node. Up: point each node of the way to its new child; after
+//! anything is to do, and edit that node. Up: point each node of the way to its new child; after
 //! a removal, a node left with one entry dissolves into its parent.
 
-use std::cmp::Ordering;
+use std::{borrow::Borrow, cmp::Ordering};
 
 use super::{
-    Hamt, Key,
+    ENTRY_WORDS_MAX, Kinds, Map, Of, Stored,
     node::{
-        Counted, Draft, LEVELS, Node, Visited, collision_entries, level_apart, relink, slot,
-        write_collision,
+        Content, Counted, Editable, LEVELS, Slot, collision_entries, create, level_apart, peek,
+        slot, write_collision,
     },
 };
 use crate::{Addr, Error, Read, Write};
 
-/// The nodes above the one where a key is or would be.
+/// The nodes above the one where a key is or would be, and that one.
 struct Way {
-    above: [Visited; LEVELS],
+    nodes: [Addr; LEVELS + 1],
     level: usize,
-    at: Addr,
 }
 
 impl Way {
-    fn find<K: Key + ?Sized, R: Read + ?Sized>(
-        reader: &R,
-        root: Addr,
-        hash: u64,
-    ) -> Result<Way, Error> {
-        let mut way = Way { above: [Visited::NONE; LEVELS], level: 0, at: root };
+    fn find<K: Kinds, R: Read + ?Sized>(reader: &R, root: Addr, hash: u64) -> Result<Way, Error> {
+        let mut way = Way { nodes: [root; LEVELS + 1], level: 0 };
         while way.level < LEVELS {
-            let node = Node::read::<K, R>(reader, way.at, way.level)?;
-            let slot = slot(hash, way.level);
-            let Some(child) = node.child(slot) else { break };
-            way.above[way.level] = Visited::new(&node, slot);
-            way.level += 1;
-            way.at = child;
+            let (at, level) = (way.at(), way.level);
+            match peek::<K>(reader.words(at)?, at, level, slot(hash, level))? {
+                Slot::Child(child) => {
+                    way.level += 1;
+                    way.nodes[way.level] = child;
+                }
+                _ => break,
+            }
         }
         Ok(way)
     }
 
-    fn above(&self) -> impl Iterator<Item = (usize, &Visited)> {
-        self.above.iter().enumerate().take(self.level).rev()
+    fn at(&self) -> Addr {
+        self.nodes[self.level]
+    }
+
+    /// Levels above, the nearest first.
+    fn above(&self) -> impl Iterator<Item = (usize, Addr)> {
+        self.nodes[..self.level].iter().copied().enumerate().rev()
+    }
+}
+
+/// An entry on its way into a node.
+struct Entry<K: ?Sized, V: ?Sized> {
+    words: [u64; ENTRY_WORDS_MAX],
+    kinds: std::marker::PhantomData<(fn(&K), fn(&V))>,
+}
+
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Entry<K, V> {
+    fn store<W: Write + ?Sized>(memory: &mut W, key: &K, value: &V) -> Result<Self, Error> {
+        let mut words = [0; ENTRY_WORDS_MAX];
+        key.store(memory, &mut words[..K::WORDS])?;
+        value.store(memory, &mut words[K::WORDS..<Of<K, V>>::ENTRY])?;
+        Ok(Entry { words, kinds: std::marker::PhantomData })
+    }
+
+    fn of(entry: &[u64]) -> Self {
+        let mut words = [0; ENTRY_WORDS_MAX];
+        words[..entry.len()].copy_from_slice(entry);
+        Entry { words, kinds: std::marker::PhantomData }
+    }
+
+    fn words(&self) -> &[u64] {
+        &self.words[..<Of<K, V>>::ENTRY]
+    }
+
+    fn key(&self) -> &[u64] {
+        &self.words[..K::WORDS]
+    }
+
+    fn value(&self) -> &[u64] {
+        &self.words[K::WORDS..<Of<K, V>>::ENTRY]
     }
 }
 
 /// What an insertion did to the node it ended in.
-enum Put {
-    Same(u64),
-    Replaced(Counted, u64),
+enum Put<V> {
+    Same(V),
+    Replaced(Counted, V),
     Added(Counted),
 }
 
-impl<K: Key + ?Sized> Hamt<K> {
+impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
     /// The map with `key` at `value`, and the value it had before.
     ///
     /// O(log n): one path is copied, or edited in place where it was born in this transaction.
@@ -63,33 +98,31 @@ impl<K: Key + ?Sized> Hamt<K> {
         self,
         memory: &mut W,
         key: &K,
-        value: u64,
-    ) -> Result<(Self, Option<u64>), Error> {
-        let hash = key.hash(memory.seed());
+        value: impl Borrow<V>,
+    ) -> Result<(Self, Option<V::Owned>), Error> {
+        let (value, hash) = (value.borrow(), key.hash(memory.seed()));
         if self.root.is_none() {
-            let mut draft = Draft::new(0);
-            draft.put_entry(slot(hash, 0), [key.store(memory)?, value]);
-            return Ok((Self::from_root(draft.create::<K, W>(memory)?.at), None));
+            let entry = Entry::store(memory, key, value)?;
+            let root = leaf::<K, V, W>(memory, 0, &[(hash, entry.words())])?;
+            return Ok((Self::from_root(root.at), None));
         }
-        let way = Way::find::<K, W>(memory, self.root, hash)?;
+        let way = Way::find::<Of<K, V>, W>(memory, self.root, hash)?;
         let put = match way.level < LEVELS {
-            true => put(memory, way.at, way.level, key, hash, value)?,
-            false => put_collision(memory, way.at, key, value)?,
+            true => put(memory, way.at(), way.level, key, hash, value)?,
+            false => put_collision(memory, way.at(), key, value)?,
         };
-        let (mut node, before, added) = match put {
+        let (node, before, added) = match put {
             Put::Same(before) => return Ok((self, Some(before))),
             Put::Replaced(node, before) => (node, Some(before), 0),
             Put::Added(node) => (node, None, 1),
         };
-        for (_, above) in way.above() {
-            node = relink::<K, W>(memory, *above, node.at, above.count.wrapping_add(added))?;
-        }
-        Ok((Self::from_root(node.at), before))
+        let root = lift::<Of<K, V>, W>(memory, &way, way.level, node, hash, added)?;
+        Ok((Self::from_root(root.at), before))
     }
 
     /// The map without `key`, and the value it had.
     ///
-    /// O(log n), like [`Hamt::insert`]. What a removal leaves is what never inserting the key would
+    /// O(log n), like [`Map::insert`]. What a removal leaves is what never inserting the key would
     /// have left.
     ///
     /// # Errors
@@ -98,35 +131,32 @@ impl<K: Key + ?Sized> Hamt<K> {
         self,
         memory: &mut W,
         key: &K,
-    ) -> Result<(Self, Option<u64>), Error> {
+    ) -> Result<(Self, Option<V::Owned>), Error> {
         if self.root.is_none() {
             return Ok((self, None));
         }
         let hash = key.hash(memory.seed());
-        let way = Way::find::<K, W>(memory, self.root, hash)?;
+        let way = Way::find::<Of<K, V>, W>(memory, self.root, hash)?;
         let taken = match way.level < LEVELS {
-            true => take(memory, way.at, way.level, key, hash)?,
-            false => take_collision(memory, way.at, key)?,
+            true => take::<K, V, W>(memory, way.at(), way.level, key, hash)?,
+            false => take_collision::<K, V, W>(memory, way.at(), key)?,
         };
-        let Some((mut left, [word, before])) = taken else { return Ok((self, None)) };
-        if let Some(block) = K::block(word) {
+        let Some((mut left, gone)) = taken else { return Ok((self, None)) };
+        let before = V::own(memory, gone.value())?;
+        for block in [K::block(gone.key()), V::block(gone.value())].into_iter().flatten() {
             memory.retire(block);
         }
-        for (level, above) in way.above() {
-            left = match left {
-                Left::Node(child) => {
-                    let count = above.count.wrapping_sub(1);
-                    Left::Node(relink::<K, W>(memory, *above, child.at, count)?)
+        for (level, at) in way.above() {
+            match left {
+                Left::Node(node) => {
+                    let root = lift::<Of<K, V>, W>(memory, &way, level + 1, node, hash, u64::MAX)?;
+                    left = Left::Node(root);
+                    break;
                 }
                 Left::Entry(entry) => {
-                    let node = Node::read::<K, W>(memory, above.at, level)?;
-                    let mut draft = Draft::of(&node, level);
-                    // The child counted two: the entry that went and the one that is left.
-                    draft.take_child(above.slot, 2);
-                    draft.put_entry(above.slot, entry);
-                    leave::<K, W>(memory, above.at, level, &draft)?
+                    left = take_in::<K, V, W>(memory, at, level, slot(hash, level), &entry)?;
                 }
-            };
+            }
         }
         let root = match left {
             Left::Node(node) if node.count == 0 => {
@@ -140,174 +170,259 @@ impl<K: Key + ?Sized> Hamt<K> {
     }
 }
 
-fn put<K: Key + ?Sized, W: Write + ?Sized>(
+/// The way up from `node` at `level` after an edit: each node points to its new child and counts
+/// `added` more. Ends where nothing changes any more; answers the root.
+fn lift<K: Kinds, W: Write + ?Sized>(
+    memory: &mut W,
+    way: &Way,
+    level: usize,
+    mut node: Counted,
+    hash: u64,
+    added: u64,
+) -> Result<Counted, Error> {
+    for level in (0..level).rev() {
+        if added == 0 && node.at == way.nodes[level + 1] {
+            return Ok(Counted { at: way.nodes[0], count: node.count });
+        }
+        let mut above = Editable::open::<K, W>(memory, way.nodes[level], level, 0)?;
+        above.set_child(slot(hash, level), node.at);
+        let count = above.count().wrapping_add(added);
+        node = above.close(count);
+    }
+    Ok(node)
+}
+
+/// A node of one or two entries without children.
+fn leaf<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
+    memory: &mut W,
+    level: usize,
+    entries: &[(u64, &[u64])],
+) -> Result<Counted, Error> {
+    let mut words = [0; 2 * ENTRY_WORDS_MAX];
+    let (mut entry_map, mut len) = (0, 0);
+    for (hash, entry) in entries {
+        entry_map |= 1 << slot(*hash, level);
+        words[len..len + entry.len()].copy_from_slice(entry);
+        len += entry.len();
+    }
+    let count = entries.len() as u64;
+    let (entries, children) = (&words[..len], &[][..]);
+    create::<Of<K, V>, W>(
+        memory,
+        level,
+        &Content { entry_map, child_map: 0, count, entries, children },
+    )
+}
+
+fn put<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     memory: &mut W,
     at: Addr,
     level: usize,
     key: &K,
     hash: u64,
-    value: u64,
-) -> Result<Put, Error> {
-    let slot = slot(hash, level);
-    let node = Node::read::<K, W>(memory, at, level)?;
-    let mut draft = Draft::of(&node, level);
-    match node.entry(slot) {
-        None => {
-            draft.put_entry(slot, [key.store(memory)?, value]);
-            Ok(Put::Added(draft.replace::<K, W>(memory, at)?))
+    value: &V,
+) -> Result<Put<V::Owned>, Error> {
+    let (slot, stride) = (slot(hash, level), <Of<K, V>>::ENTRY);
+    let there = match peek::<Of<K, V>>(memory.words(at)?, at, level, slot)? {
+        Slot::Entry(entry) => Entry::<K, V>::of(entry),
+        Slot::Empty => {
+            let entry = Entry::store(memory, key, value)?;
+            let mut node = Editable::open::<Of<K, V>, W>(memory, at, level, stride)?;
+            node.put_entry(slot, entry.words());
+            let count = node.count().wrapping_add(1);
+            return Ok(Put::Added(node.close(count)));
         }
-        Some([word, before]) if key.is_stored(memory, word)? => {
-            if before == value {
-                return Ok(Put::Same(before));
-            }
-            draft.take_entry(slot);
-            draft.put_entry(slot, [word, value]);
-            Ok(Put::Replaced(draft.replace::<K, W>(memory, at)?, before))
+        Slot::Child(_) => return Err(Error::corrupt("map node changed while it was read", at)),
+    };
+    if key.is_stored(memory, there.key())? {
+        let before = V::own(memory, there.value())?;
+        if value.is_stored(memory, there.value())? {
+            return Ok(Put::Same(before));
         }
-        Some(entry) => {
-            let other = K::hash_stored(memory, entry[0], memory.seed())?;
-            if level_apart(hash, other) <= level {
-                return Err(Error::corrupt("map entry in a slot that is not its key's", at));
-            }
-            let new = [key.store(memory)?, value];
-            let child = pair(memory, level + 1, key, (hash, new), (other, entry))?;
-            draft.take_entry(slot);
-            draft.put_child(slot, child);
-            Ok(Put::Added(draft.replace::<K, W>(memory, at)?))
+        let mut words = [0; ENTRY_WORDS_MAX];
+        value.store(memory, &mut words[..V::WORDS])?;
+        if let Some(block) = V::block(there.value()) {
+            memory.retire(block);
         }
+        let mut node = Editable::open::<Of<K, V>, W>(memory, at, level, 0)?;
+        node.entry_mut(slot, K::WORDS).copy_from_slice(&words[..V::WORDS]);
+        let count = node.count();
+        return Ok(Put::Replaced(node.close(count), before));
     }
+    let other = K::hash_stored(memory, there.key(), memory.seed())?;
+    if level_apart(hash, other) <= level {
+        return Err(Error::corrupt("map entry in a slot that is not its key's", at));
+    }
+    let entry = Entry::store(memory, key, value)?;
+    let child = pair(memory, level + 1, key, (hash, &entry), (other, &there))?;
+    let mut node =
+        Editable::open::<Of<K, V>, W>(memory, at, level, 2_usize.saturating_sub(stride))?;
+    node.take_entry(slot);
+    node.put_child(slot, child.at);
+    let count = node.count().wrapping_add(1);
+    Ok(Put::Added(node.close(count)))
 }
 
 /// A chain of nodes from `level` down to where two entries part.
-fn pair<K: Key + ?Sized, W: Write + ?Sized>(
+fn pair<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     memory: &mut W,
     level: usize,
     key: &K,
-    new: (u64, [u64; 2]),
-    old: (u64, [u64; 2]),
+    new: (u64, &Entry<K, V>),
+    old: (u64, &Entry<K, V>),
 ) -> Result<Counted, Error> {
     let apart = level_apart(new.0, old.0);
-    let mut child = match apart < LEVELS {
-        true => {
-            let mut draft = Draft::new(apart);
-            draft.put_entry(slot(new.0, apart), new.1);
-            draft.put_entry(slot(old.0, apart), old.1);
-            draft.create::<K, W>(memory)?
-        }
-        false => {
-            let entries = match key.compare(memory, old.1[0])? {
-                Ordering::Less => [new.1, old.1],
-                _ => [old.1, new.1],
-            };
-            write_collision::<K, W>(memory, None, &entries)?
-        }
+    let (new_entry, old_entry) = ((new.0, new.1.words()), (old.0, old.1.words()));
+    let mut child = if apart < LEVELS {
+        let new_first = slot(new.0, apart) < slot(old.0, apart);
+        let entries = if new_first { [new_entry, old_entry] } else { [old_entry, new_entry] };
+        leaf::<K, V, W>(memory, apart, &entries)?
+    } else {
+        let entries = match key.compare(memory, old.1.key())? {
+            Ordering::Less => [new_entry.1, old_entry.1],
+            _ => [old_entry.1, new_entry.1],
+        };
+        write_collision::<Of<K, V>, W>(memory, None, &entries.concat())?
     };
     for level in (level..apart).rev() {
-        let mut draft = Draft::new(level);
-        draft.put_child(slot(new.0, level), child);
-        child = draft.create::<K, W>(memory)?;
+        let content = Content {
+            entry_map: 0,
+            child_map: 1 << slot(new.0, level),
+            count: 2,
+            entries: &[],
+            children: &[child.at.raw()],
+        };
+        child = create::<Of<K, V>, W>(memory, level, &content)?;
     }
     Ok(child)
 }
 
-/// Where a key is, or would be, among the entries of a collision node.
-fn search_collision<K: Key + ?Sized, R: Read + ?Sized>(
+/// Where a key is, or would be, among the entries of a collision node: a number of words.
+fn search_collision<K: Stored + ?Sized, V: Stored + ?Sized, R: Read + ?Sized>(
     reader: &R,
-    entries: &[[u64; 2]],
+    entries: &[u64],
     key: &K,
 ) -> Result<Result<usize, usize>, Error> {
-    for (i, [word, _]) in entries.iter().enumerate() {
-        match key.compare(reader, *word)? {
-            Ordering::Equal => return Ok(Ok(i)),
-            Ordering::Less => return Ok(Err(i)),
+    let stride = <Of<K, V>>::ENTRY;
+    for (i, entry) in entries.chunks_exact(stride).enumerate() {
+        match key.compare(reader, &entry[..K::WORDS])? {
+            Ordering::Equal => return Ok(Ok(i * stride)),
+            Ordering::Less => return Ok(Err(i * stride)),
             Ordering::Greater => {}
         }
     }
     Ok(Err(entries.len()))
 }
 
-fn put_collision<K: Key + ?Sized, W: Write + ?Sized>(
+fn put_collision<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     memory: &mut W,
     at: Addr,
     key: &K,
-    value: u64,
-) -> Result<Put, Error> {
-    let mut entries = collision_entries::<K, W>(memory, at)?.to_vec();
-    match search_collision(memory, &entries, key)? {
-        Ok(i) if entries[i][1] == value => Ok(Put::Same(value)),
+    value: &V,
+) -> Result<Put<V::Owned>, Error> {
+    let mut entries = collision_entries::<Of<K, V>>(memory.words(at)?, at)?.to_vec();
+    match search_collision::<K, V, W>(memory, &entries, key)? {
         Ok(i) => {
-            let before = std::mem::replace(&mut entries[i][1], value);
-            Ok(Put::Replaced(write_collision::<K, W>(memory, Some(at), &entries)?, before))
+            let stored = &mut entries[i + K::WORDS..i + <Of<K, V>>::ENTRY];
+            let before = V::own(memory, stored)?;
+            if value.is_stored(memory, stored)? {
+                return Ok(Put::Same(before));
+            }
+            if let Some(block) = V::block(stored) {
+                memory.retire(block);
+            }
+            stored.fill(0);
+            value.store(memory, stored)?;
+            let node = write_collision::<Of<K, V>, W>(memory, Some(at), &entries)?;
+            Ok(Put::Replaced(node, before))
         }
         Err(i) => {
-            entries.insert(i, [key.store(memory)?, value]);
-            Ok(Put::Added(write_collision::<K, W>(memory, Some(at), &entries)?))
+            let entry = Entry::store(memory, key, value)?;
+            entries.splice(i..i, entry.words().iter().copied());
+            Ok(Put::Added(write_collision::<Of<K, V>, W>(memory, Some(at), &entries)?))
         }
     }
 }
 
 /// What a removal left of a node: the node, or its last entry for the parent to take.
-enum Left {
+enum Left<K: Stored + ?Sized, V: Stored + ?Sized> {
     Node(Counted),
-    Entry([u64; 2]),
+    Entry(Entry<K, V>),
 }
 
-/// Writes what is left of a node, unless it dissolves. The root never does.
-fn leave<K: Key + ?Sized, W: Write + ?Sized>(
+/// Takes the last entry of a child in the child's place. The child counted two: the entry that went
+/// and this one.
+fn take_in<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     memory: &mut W,
     at: Addr,
     level: usize,
-    draft: &Draft,
-) -> Result<Left, Error> {
-    match draft.only_entry() {
-        Some(entry) if level > 0 => {
-            memory.retire(at);
-            Ok(Left::Entry(entry))
-        }
-        _ if draft.is_empty() => Ok(Left::Node(Counted { at, count: 0 })),
-        _ => Ok(Left::Node(draft.replace::<K, W>(memory, at)?)),
+    slot: u32,
+    entry: &Entry<K, V>,
+) -> Result<Left<K, V>, Error> {
+    let node = super::node::Node::read::<Of<K, V>, W>(memory, at, level)?;
+    if level > 0 && node.entry_map == 0 && node.child_map == 1 << slot {
+        memory.retire(at);
+        return Ok(Left::Entry(Entry::of(entry.words())));
     }
+    let mut node = Editable::open::<Of<K, V>, W>(memory, at, level, <Of<K, V>>::ENTRY - 1)?;
+    node.take_child(slot);
+    node.put_entry(slot, entry.words());
+    let count = node.count().wrapping_sub(1);
+    Ok(Left::Node(node.close(count)))
 }
 
-fn take<K: Key + ?Sized, W: Write + ?Sized>(
+fn take<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     memory: &mut W,
     at: Addr,
     level: usize,
     key: &K,
     hash: u64,
-) -> Result<Option<(Left, [u64; 2])>, Error> {
+) -> Result<Option<(Left<K, V>, Entry<K, V>)>, Error> {
     let slot = slot(hash, level);
-    let node = Node::read::<K, W>(memory, at, level)?;
-    match node.entry(slot) {
-        Some(entry) if key.is_stored(memory, entry[0])? => {
-            let mut draft = Draft::of(&node, level);
-            draft.take_entry(slot);
-            if draft.is_empty() && level > 0 {
-                return Err(Error::corrupt("map node below the root with one entry", at));
-            }
-            Ok(Some((leave::<K, W>(memory, at, level, &draft)?, entry)))
-        }
-        _ => Ok(None),
+    let node = super::node::Node::read::<Of<K, V>, W>(memory, at, level)?;
+    let Some(entry) = node.entry::<Of<K, V>>(slot) else { return Ok(None) };
+    let gone = Entry::<K, V>::of(entry);
+    if !key.is_stored(memory, gone.key())? {
+        return Ok(None);
     }
+    let (others, alone) = (node.entry_map & !(1 << slot), node.child_map == 0);
+    if alone && others == 0 {
+        return match level {
+            0 => Ok(Some((Left::Node(Counted { at, count: 0 }), gone))),
+            _ => Err(Error::corrupt("map node below the root with one entry", at)),
+        };
+    }
+    if alone && others.is_power_of_two() && level > 0 {
+        let last = node.entry::<Of<K, V>>(others.trailing_zeros()).map(Entry::of);
+        let last = last.ok_or(Error::corrupt("map node shorter than its entries", at))?;
+        memory.retire(at);
+        return Ok(Some((Left::Entry(last), gone)));
+    }
+    let mut node = Editable::open::<Of<K, V>, W>(memory, at, level, 0)?;
+    node.take_entry(slot);
+    let count = node.count().wrapping_sub(1);
+    Ok(Some((Left::Node(node.close(count)), gone)))
 }
 
-fn take_collision<K: Key + ?Sized, W: Write + ?Sized>(
+fn take_collision<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     memory: &mut W,
     at: Addr,
     key: &K,
-) -> Result<Option<(Left, [u64; 2])>, Error> {
-    let mut entries = collision_entries::<K, W>(memory, at)?.to_vec();
-    let Ok(i) = search_collision(memory, &entries, key)? else { return Ok(None) };
-    let entry = entries.remove(i);
-    match entries[..] {
-        [] => Err(Error::corrupt("map node below the root with one entry", at)),
-        [last] => {
+) -> Result<Option<(Left<K, V>, Entry<K, V>)>, Error> {
+    let stride = <Of<K, V>>::ENTRY;
+    let mut entries = collision_entries::<Of<K, V>>(memory.words(at)?, at)?.to_vec();
+    let Ok(i) = search_collision::<K, V, W>(memory, &entries, key)? else { return Ok(None) };
+    let gone = Entry::of(&entries[i..i + stride]);
+    entries.drain(i..i + stride);
+    match entries.len() / stride {
+        0 => Err(Error::corrupt("map node below the root with one entry", at)),
+        1 => {
             memory.retire(at);
-            Ok(Some((Left::Entry(last), entry)))
+            Ok(Some((Left::Entry(Entry::of(&entries)), gone)))
         }
         _ => {
-            let node = write_collision::<K, W>(memory, Some(at), &entries)?;
-            Ok(Some((Left::Node(node), entry)))
+            let node = write_collision::<Of<K, V>, W>(memory, Some(at), &entries)?;
+            Ok(Some((Left::Node(node), gone)))
         }
     }
 }
