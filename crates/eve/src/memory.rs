@@ -26,11 +26,11 @@ pub trait Read {
         self.words(at).map(bytemuck::cast_slice)
     }
 
-    /// Says that the block at `at` will soon be read: the memory may fetch it meanwhile. Any address
-    /// will do, and nothing need happen.
+    /// Says that what lies `bytes` behind `at` will soon be read: the memory may fetch that line
+    /// meanwhile. Any address will do, and nothing need happen.
     #[inline]
-    fn prefetch(&self, at: Addr) {
-        let _ = at;
+    fn prefetch(&self, at: Addr, bytes: usize) {
+        let _ = (at, bytes);
     }
 
     /// The secret that keys every hash kept in this memory: made at random with the region, the
@@ -118,8 +118,8 @@ impl<R: Read + ?Sized> Read for &R {
         (**self).bytes(at)
     }
 
-    fn prefetch(&self, at: Addr) {
-        (**self).prefetch(at);
+    fn prefetch(&self, at: Addr, bytes: usize) {
+        (**self).prefetch(at, bytes);
     }
 
     fn seed(&self) -> u64 {

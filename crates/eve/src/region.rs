@@ -250,6 +250,20 @@ impl Region {
         unsafe { sync::shared_words(self.start.as_ptr().add(at as usize).cast(), count) }
     }
 
+    /// Asks the processor to fetch the line at `at`, which it may as well ignore.
+    #[inline]
+    pub(crate) fn prefetch(&self, at: u64) {
+        #[cfg(all(target_arch = "x86_64", not(any(miri, loom))))]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let line = self.start.as_ptr().wrapping_add(at as usize).cast::<i8>();
+            // SAFETY: a prefetch accesses nothing, whatever the address.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line) };
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(any(miri, loom)))))]
+        let _ = at;
+    }
+
     /// The content of a block, for reading.
     ///
     /// # Safety

@@ -70,6 +70,12 @@ impl Read for Snapshot {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, at: Addr, bytes: usize) {
+        self.inner().blocks().region().prefetch(at.raw().wrapping_add(bytes as u64));
+    }
+
+    #[inline]
     fn seed(&self) -> u64 {
         crate::header::seed(self.inner.attachment.region())
     }

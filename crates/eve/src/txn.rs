@@ -144,6 +144,12 @@ impl Read for Txn {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, at: Addr, bytes: usize) {
+        self.base.prefetch(at, bytes);
+    }
+
+    #[inline]
     fn seed(&self) -> u64 {
         self.base.seed()
     }
@@ -175,6 +181,38 @@ impl Write for Txn {
         } else if let Some(birth) = blocks.published(&place, self.base.epoch()) {
             lane.retired.push((at, birth));
         }
+    }
+
+    #[inline]
+    fn rewrite(&mut self, at: Addr, keep: usize, room: usize) -> Result<(Addr, &mut [u64]), Error> {
+        let blocks = self.base.inner().blocks();
+        let place = blocks.locate(at)?;
+        let birth = blocks.birth(&place);
+        let own = birth == self.birth;
+        if own && place.words as usize >= room {
+            // SAFETY: as in `words_mut`.
+            return Ok((at, unsafe { blocks.content_mut(&place) }));
+        }
+        if !own && blocks.published(&place, self.base.epoch()).is_none() {
+            return Err(Error::corrupt("a block that this version does not have", at));
+        }
+        let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
+        // What grows twice in one transaction will grow again; what does not stays exact.
+        let spare = if own { room / 4 } else { 0 };
+        let to = lane.alloc(blocks, (room + spare) as u64 * 8, self.birth)?;
+        let new = blocks.locate(to)?;
+        // SAFETY: the old block is the transaction's own or published, and read here; the new one is
+        // the transaction's own and another, which nobody has seen yet.
+        let (source, target) = unsafe { (blocks.content(&place), blocks.content_mut(&new)) };
+        match (source.get(..keep), target.get_mut(..keep)) {
+            (Some(source), Some(target)) => target.copy_from_slice(source),
+            _ => return Err(Error::corrupt("block shorter than its content", at)),
+        }
+        match own {
+            true => lane.free(blocks, place, birth),
+            false => lane.retired.push((at, birth)),
+        }
+        Ok((to, target))
     }
 
     #[inline]

@@ -35,7 +35,8 @@ use std::{fmt, marker::PhantomData};
 use super::stored::Stored;
 use crate::{Addr, Error, Read};
 use node::{
-    KEYS_APART, LEVELS, MAGIC, Slot, VALUES_APART, collision_entries, count_of, peek, slot,
+    KEYS_APART, LEVELS, MAGIC, Slot, VALUES_APART, collision_entries, count_of, depth, hint, peek,
+    slot,
 };
 
 /// Words of an entry, at most.
@@ -159,9 +160,14 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
         }
         let hash = key.hash(reader.seed());
         let mut at = self.root;
+        let mut words = reader.words(at)?;
+        let last = depth(count_of(words));
         for level in 0..LEVELS {
-            match peek::<Of<K, V>>(reader.words(at)?, at, level, slot(hash, level))? {
-                Slot::Child(child) => at = child,
+            match peek::<Of<K, V>>(words, at, level, slot(hash, level))? {
+                Slot::Child(child) => {
+                    hint(reader, child, slot(hash, level + 1), level + 1 == last);
+                    (at, words) = (child, reader.words(child)?);
+                }
                 Slot::Entry(entry) => return Self::value_in(reader, entry, key),
                 Slot::Empty => return Ok(None),
             }
@@ -234,9 +240,11 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
         batch: &[(&'k K, u64)],
         show: &mut impl FnMut(&'k K, Option<V::Shown<'r>>),
     ) -> Result<(), Error> {
-        let mut places = [Slot::Child(self.root); TOGETHER];
-        if self.root.is_none() {
-            places = [Slot::Empty; TOGETHER];
+        let mut places = [Slot::Empty; TOGETHER];
+        let mut last = 0;
+        if !self.root.is_none() {
+            places = [Slot::Child(self.root); TOGETHER];
+            last = depth(count_of(reader.words(self.root)?));
         }
         for level in 0..LEVELS {
             let mut deeper = false;
@@ -244,7 +252,8 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
                 if let Slot::Child(at) = *place {
                     let found = peek::<Of<K, V>>(reader.words(at)?, at, level, slot(*hash, level))?;
                     if let Slot::Child(child) = found {
-                        reader.prefetch(child);
+                        reader.prefetch(child, 0);
+                        hint(reader, child, slot(*hash, level + 1), level + 1 == last);
                         deeper = true;
                     }
                     *place = found;

@@ -103,7 +103,7 @@ impl<const N: usize> SortedSet<N> {
         }
         let mut node = Node::<N>::root(reader, self.root)?;
         while node.height > 0 {
-            node = node.child(reader, node.route(key, 0))?;
+            node = node.child_for(reader, key, 0)?.0;
         }
         let keys = node.keys();
         Ok(keys.get(node.lower_bound(key)) == Some(key))

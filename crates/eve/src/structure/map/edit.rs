@@ -9,8 +9,8 @@ use std::{borrow::Borrow, cmp::Ordering};
 use super::{
     ENTRY_WORDS_MAX, Kinds, Map, Of, Stored,
     node::{
-        Content, Counted, Editable, LEVELS, Slot, collision_entries, create, level_apart, peek,
-        slot, write_collision,
+        Content, Counted, Editable, LEVELS, Slot, collision_entries, count_of, create, depth, hint,
+        level_apart, peek, slot, write_collision,
     },
 };
 use crate::{Addr, Error, Read, Write};
@@ -24,10 +24,12 @@ struct Way {
 impl Way {
     fn find<K: Kinds, R: Read + ?Sized>(reader: &R, root: Addr, hash: u64) -> Result<Way, Error> {
         let mut way = Way { nodes: [root; LEVELS + 1], level: 0 };
+        let last = depth(count_of(reader.words(root)?));
         while way.level < LEVELS {
             let (at, level) = (way.at(), way.level);
             match peek::<K>(reader.words(at)?, at, level, slot(hash, level))? {
                 Slot::Child(child) => {
+                    hint(reader, child, slot(hash, level + 1), level + 1 == last);
                     way.level += 1;
                     way.nodes[way.level] = child;
                 }

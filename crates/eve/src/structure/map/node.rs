@@ -23,7 +23,7 @@ pub(super) const MAGIC: u64 = (b'm' as u64) << 56;
 /// The slot of a hash at a level.
 #[inline(always)]
 pub(super) const fn slot(hash: u64, level: usize) -> u32 {
-    (hash << (SLOT_BITS * level) >> (64 - SLOT_BITS)) as u32
+    (hash.wrapping_shl((SLOT_BITS * level) as u32) >> (64 - SLOT_BITS)) as u32
 }
 
 /// The first level whose slots tell two hashes apart; [`LEVELS`] when none does.
@@ -220,6 +220,21 @@ pub(super) fn peek<K: Kinds>(
         Some(entry) => Ok(Slot::Entry(entry)),
         None => Err(misshapen(at)),
     }
+}
+
+/// The level on which a map of so many entries ends, most ways.
+#[inline(always)]
+pub(super) const fn depth(count: u64) -> usize {
+    (count | 1).ilog2() as usize / SLOT_BITS
+}
+
+/// Says where in a node, whose head one waits for first, one will look next: in one above the last
+/// level most slots hold a child, in one of the last there are but a few entries. Were it not
+/// for this, each node would be waited for twice.
+#[inline(always)]
+pub(super) fn hint<R: Read + ?Sized>(reader: &R, at: Addr, slot: u32, is_last: bool) {
+    let words = if is_last { 8 } else { HEAD_WORDS + 1 + slot as usize };
+    reader.prefetch(at, words * 8);
 }
 
 /// A block that should hold a node of this level.

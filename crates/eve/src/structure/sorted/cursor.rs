@@ -234,10 +234,9 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
         self.leave();
         let mut from = from;
         while node.height > 0 {
-            let index = node.route(key, from);
+            let (child, index) = node.child_for(self.reader, key, from)?;
             self.levels[depth] = Some(Level { node, index });
-            node = node.child(self.reader, index)?;
-            (depth, from) = (depth + 1, 0);
+            (node, depth, from) = (child, depth + 1, 0);
         }
         self.settle(depth, node.keys(), node.lower_bound(key));
         Ok(())

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::search::{guess, less, near, partition};
+use super::search::{WINDOW, guess, less, near, partition};
 use crate::{Addr, Error, Read, Write};
 
 /// Bytes of a node, at most; and when it is one of many written at once, with room left for later
@@ -160,6 +160,30 @@ impl<'r, const N: usize> Node<'r, N> {
         let low = if i > 0 { Some(self.bound(i)) } else { self.low };
         let high = if i + 1 < self.len() { Some(self.bound(i + 1)) } else { self.high };
         Ok(Node { low, high, ..child })
+    }
+
+    /// The child under which `key` lies, if anywhere, at or after row `from`, and its row. If that is a
+    /// leaf, the lines where the key should be are asked for before the leaf is looked at.
+    #[inline]
+    pub(super) fn child_for<R: Read + ?Sized>(
+        &self,
+        reader: &'r R,
+        key: &[u64; N],
+        from: usize,
+    ) -> Result<(Self, usize), Error> {
+        let index = self.route(key, from);
+        if self.height == 1 {
+            let (at, total) = self.link(index);
+            let low = if index > 0 { Some(self.bound(index)) } else { self.low };
+            let high = if index + 1 < self.len() { Some(self.bound(index + 1)) } else { self.high };
+            if let (Some(low), Some(high)) = (low, high)
+                && let Some(place) = guess((total & 0xffff) as usize, low, high, key)
+            {
+                let start = (HEAD_WORDS + place.saturating_sub(WINDOW / 2) * N) * 8;
+                (0..=WINDOW * N * 8 / 64).for_each(|line| reader.prefetch(at, start + line * 64));
+            }
+        }
+        Ok((self.child(reader, index)?, index))
     }
 
     #[inline]

@@ -10,7 +10,7 @@
 /// Places looked at in the first round of [`partition`]; the second looks at all rows between two.
 const PROBES: usize = 8;
 /// Rows looked at around a guess.
-const WINDOW: usize = 8;
+pub(super) const WINDOW: usize = 8;
 
 /// Whether `a` sorts before `b`. Which word decides is easily guessed, what it decides is not
 /// asked before the end.
