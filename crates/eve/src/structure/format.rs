@@ -1,6 +1,6 @@
 //! `docs/format.md` against the code: nodes are read here as the document says, not as the code does.
 
-use super::{Map, SortedSet, WordMap, hash::hash_word, map, sorted};
+use super::{Array, Map, SortedSet, Vector, WordMap, hash::hash_word, map, sorted, vector};
 use crate::{Addr, Read, memory::Arena};
 
 const DOCUMENT: &str = include_str!("../../../../docs/format.md");
@@ -137,11 +137,50 @@ fn byte_strings_lie_as_the_document_says() {
 }
 
 #[test]
+fn a_vector_lies_as_the_document_says() {
+    let mut memory = Arena::new();
+    let vector = Vector::<[u32; 3]>::from_iter(&mut memory, (0..80).map(|n| [n; 3])).unwrap();
+    let root = memory.bytes(vector.root()).unwrap();
+    let word = |bytes: &[u8], at: usize| number(&bytes[at..at + 8]);
+    assert_eq!((root[offset(2, "h")], root[offset(2, "ff")]), (1, 0xff));
+    assert_eq!((root[offset(2, "e")], root[offset(2, "b")]), (2, 0));
+    assert_eq!(&root[offset(2, "vect")..][..4], b"vect");
+    assert_eq!(word(root, offset(2, "length")), 80);
+    let trie = memory.bytes(Addr::from_raw(word(root, offset(2, "trie")))).unwrap();
+    let (rows, first) = (offset(3, "n"), offset(3, "row …"));
+    assert_eq!((trie[rows], trie[offset(3, "h")]), (2, 1));
+    let tail = word(root, offset(2, "tail"));
+    let leaves = [word(trie, first), word(trie, first + 8), tail];
+    let mut next = 0;
+    for leaf in leaves.map(Addr::from_raw) {
+        let leaf = memory.bytes(leaf).unwrap();
+        assert_eq!(leaf[offset(3, "h")], 0);
+        for row in 0..leaf[rows] as usize {
+            let element = &leaf[first + row * 16..][..12];
+            assert!(element.chunks(4).all(|part| number(part) == next));
+            next += 1;
+        }
+    }
+    assert_eq!(next, 80);
+}
+
+#[test]
+fn an_array_lies_as_the_document_says() {
+    let mut memory = Arena::new();
+    let array = Array::<u16>::from_slice(&mut memory, &[1, 2, 3]).unwrap();
+    let block = memory.bytes(array.root()).unwrap();
+    assert_eq!(&block[..16], b"\x02\0\0\0arry\x03\0\0\0\0\0\0\0");
+    assert_eq!(&block[16..22], [1, 0, 2, 0, 3, 0]);
+    assert!(section().contains("`arry` above the 32 bits of an element's size in bytes"));
+}
+
+#[test]
 fn the_limits_are_the_documents() {
     assert!(says("h").ends_with(&format!("at most {}", sorted::HEIGHT_MAX)));
     assert!(says("w").ends_with(&format!("1 to {}", sorted::KEY_WORDS_MAX)));
     assert!(
         section().contains(&format!("On level {} the hash has no more bits", map::LEVELS_OF_HASH))
     );
+    assert!(says("trie").contains(&format!("at most {}", vector::VECTOR_HEIGHT_MAX)));
     assert!(section().contains("`c` = 0x0e9846af9b1a615d"));
 }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod cursor;
+mod diff;
 mod edit;
 mod keys;
 mod node;
@@ -15,6 +16,7 @@ mod tests;
 mod walk;
 
 pub use cursor::Cursor;
+pub use diff::Differences;
 pub use keys::Keys;
 #[cfg(all(test, not(loom)))]
 pub(super) use node::{HEIGHT_MAX, KEY_WORDS_MAX};

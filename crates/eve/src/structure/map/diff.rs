@@ -24,6 +24,15 @@ pub enum Change<K, V> {
     Changed(K, V, V),
 }
 
+impl<K, V> Change<K, V> {
+    /// The key, or the element of a set, that is different.
+    pub const fn key(&self) -> &K {
+        match self {
+            Change::Added(key, _) | Change::Removed(key, _) | Change::Changed(key, _, _) => key,
+        }
+    }
+}
+
 /// What one of the maps has in a place.
 #[derive(Clone, Copy)]
 enum Part<'r> {
@@ -336,14 +345,5 @@ where
             self.places.clear();
         }
         Some(shown)
-    }
-}
-
-impl<K, V> Change<K, V> {
-    /// The key that is different.
-    pub const fn key(&self) -> &K {
-        match self {
-            Change::Added(key, _) | Change::Removed(key, _) | Change::Changed(key, _, _) => key,
-        }
     }
 }

@@ -13,6 +13,7 @@ use super::{Change, Map, WordMap, node::LEVELS};
 use crate::structure::{
     hash::{hash_bytes, hash_word, sip_1_3},
     stored::{Code, Stored},
+    tests::{Counting, Damaged},
 };
 use crate::{Addr, Error, Read, Write, memory::Arena};
 
@@ -384,29 +385,55 @@ fn a_map_of_one_kind_of_key_is_refused_as_one_of_the_other() {
     assert!(bytes.iter(&memory).next().is_some_and(|entry| entry.is_err()));
 }
 
-/// Memory as a damaged file makes it: what a structure retires wrongly is not worth a panic.
-struct Damaged(Arena, HashSet<Addr>);
-
-impl Read for Damaged {
-    fn words(&self, at: Addr) -> Result<&[u64], Error> {
-        self.0.words(at)
-    }
+#[test]
+fn a_difference_reads_nothing_that_both_have() {
+    let mut memory = Arena::new();
+    let old = WordMap::from_iter(&mut memory, (0..20_000_u64).map(|n| (n, n))).unwrap();
+    memory.commit();
+    let before = memory.clone();
+    let (new, _) = old.insert(&mut memory, &7, 0).unwrap();
+    memory.commit();
+    let counted = Counting::new(&memory);
+    let found: Vec<_> = old.diff(&before, new, &counted).map(Result::unwrap).collect();
+    assert_eq!(found, [Change::Changed(7, 7, 0)]);
+    assert!(counted.reads() < 20, "{}", counted.reads());
 }
 
-impl Write for Damaged {
-    fn alloc(&mut self, bytes: usize) -> Result<Addr, Error> {
-        self.0.alloc(bytes)
-    }
+#[test]
+fn a_merge_takes_what_the_other_has_and_asks_about_what_both_have() {
+    let mut memory = Arena::new();
+    let entries = |range: std::ops::Range<u64>| range.map(|n| (n, n));
+    let old = WordMap::from_iter(&mut memory, entries(0..500)).unwrap();
+    memory.commit();
+    let theirs = {
+        let mut branch = memory.clone();
+        let map = old.extend(&mut branch, (490..510_u64).map(|n| (n, n * 2))).unwrap();
+        (map.remove(&mut branch, &3).unwrap().0, branch)
+    };
+    // Both branches take the same addresses: they must not share a memory. So one is kept whole.
+    let (map, mut memory) = theirs;
+    memory.commit();
+    let reader = memory.clone();
+    let mut asked = Vec::new();
+    let merged = old_again(&mut memory)
+        .merge(&mut memory, map, &reader, |key, here, there| {
+            asked.push((key, here, there));
+            (key % 2 == 0).then_some(there)
+        })
+        .unwrap();
+    merged.verify(&memory).unwrap();
+    asked.sort();
+    assert_eq!(asked, (490..500).map(|n| (n, n, n * 2)).collect::<Vec<_>>());
+    let expected: HashMap<u64, u64> = entries(0..490)
+        .chain((490..500).map(|n| (n, if n % 2 == 0 { n * 2 } else { n })))
+        .chain((500..510).map(|n| (n, n * 2)))
+        .collect();
+    assert_eq!(all::<u64, u64>(merged, &memory), expected);
+}
 
-    fn words_mut(&mut self, at: Addr) -> Option<&mut [u64]> {
-        self.0.words_mut(at)
-    }
-
-    fn retire(&mut self, at: Addr) {
-        if self.0.words(at).is_ok() && self.1.insert(at) {
-            self.0.retire(at);
-        }
-    }
+/// The same content as another map, in blocks of its own.
+fn old_again(memory: &mut Arena) -> WordMap {
+    WordMap::from_iter(memory, (0..500_u64).map(|n| (n, n))).unwrap()
 }
 
 /// Does everything there is to do, and only counts how much was answered.
@@ -416,7 +443,7 @@ fn exercise<K: Numbered + ?Sized, V: Numbered + ?Sized>(map: Map<K, V>, memory: 
     answers += usize::from(map.trace(&memory, &mut |_| true).is_ok());
     let whole = Map::<K, V>::empty();
     answers += whole.diff(&memory, map, &memory).take(10_000).filter(Result::is_ok).count();
-    let mut memory = Damaged(memory, HashSet::new());
+    let mut memory = Damaged::new(memory);
     let mut edited = map;
     for n in 0..80 {
         let key = K::number(n);

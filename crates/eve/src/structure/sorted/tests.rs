@@ -9,6 +9,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{SortedSet, node::HEIGHT_MAX};
+use crate::structure::Change;
 use crate::{Addr, Error, Read, Write, memory::Arena};
 
 type Set = SortedSet<2>;
@@ -480,4 +481,58 @@ fn a_root_that_is_something_else_is_refused() {
         assert!(set.insert(&mut memory, [1, 1]).is_err());
         assert!(set.iter(&memory).next().is_some_and(|key| key.is_err()));
     }
+}
+
+fn changes(old: &Model, new: &Model) -> Vec<Change<[u64; 2], ()>> {
+    let all = old.union(new).filter(|key| old.contains(*key) != new.contains(*key));
+    let change = |key: &[u64; 2]| match old.contains(key) {
+        true => Change::Removed(*key, ()),
+        false => Change::Added(*key, ()),
+    };
+    all.map(change).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 2 } else { 64 }, ..Default::default() })]
+
+    #[test]
+    fn a_difference_is_what_a_btreeset_says_and_a_merge_a_union(
+        first in proptest::collection::vec(any::<u64>(), 0..200),
+        edits in proptest::collection::vec(edit(), 0..60),
+    ) {
+        let mut memory = Arena::new();
+        let mut model: Model = first.iter().map(|seed| key(*seed)).collect();
+        let old = Set::from_sorted(&mut memory, model.iter().copied()).unwrap();
+        memory.commit();
+        let (before, first) = (memory.clone(), model.clone());
+        let new = edits.iter().fold(old, |set, edit| apply(edit, &mut memory, set, &mut model));
+        memory.commit();
+        let copy = |change: Result<Change<&[u64; 2], ()>, Error>| match change.unwrap() {
+            Change::Added(key, ()) => Change::Added(*key, ()),
+            Change::Removed(key, ()) | Change::Changed(key, (), ()) => Change::Removed(*key, ()),
+        };
+        let found: Vec<_> = old.diff(&before, new, &memory).map(copy).collect();
+        prop_assert_eq!(found, changes(&first, &model));
+        let found: Vec<_> = new.diff(&memory, old, &before).map(copy).collect();
+        prop_assert_eq!(found, changes(&model, &first));
+        let reader = memory.clone();
+        let other = Set::from_sorted(&mut memory, first.iter().copied()).unwrap();
+        let merged = other.merge(&mut memory, new, &reader).unwrap();
+        merged.verify(&memory).unwrap();
+        prop_assert_eq!(all(merged, &memory), first.union(&model).copied().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_difference_reads_nothing_that_both_have() {
+    let mut memory = Arena::new();
+    let old = Set::from_sorted(&mut memory, numbers(5_000)).unwrap();
+    memory.commit();
+    let before = memory.clone();
+    let (new, _) = old.insert(&mut memory, [300, 9]).unwrap();
+    memory.commit();
+    let counted = crate::structure::tests::Counting::new(&memory);
+    let found: Vec<_> = old.diff(&before, new, &counted).map(Result::unwrap).collect();
+    assert_eq!(found, [Change::Added(&[300, 9], ())]);
+    assert!(counted.reads() < 60, "{}", counted.reads());
 }
