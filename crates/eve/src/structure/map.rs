@@ -52,7 +52,10 @@ trait Kinds {
     const TAG: u64;
 }
 
-struct Of<K: ?Sized, V: ?Sized>(PhantomData<(fn(&K), fn(&V))>);
+struct Of<K: ?Sized, V: ?Sized>(Kept<K, V>);
+
+/// What a handle knows of keys and values: their types.
+type Kept<K, V> = PhantomData<(fn(&K), fn(&V))>;
 
 impl<K: Stored + ?Sized, V: Stored + ?Sized> Kinds for Of<K, V> {
     const ENTRY: usize = {
@@ -93,7 +96,7 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Kinds for Of<K, V> {
 /// ```
 pub struct Map<K: Stored + ?Sized = [u8], V: Stored + ?Sized = u64> {
     root: Addr,
-    kinds: PhantomData<(fn(&K), fn(&V))>,
+    kinds: Kept<K, V>,
 }
 
 /// A persistent map from words to words.

@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 
 use super::{
-    Kinds, Map, Of, Stored,
+    Kept, Kinds, Map, Of, Stored,
     node::{LEVELS, Node, collision_entries, count_of, slot},
 };
 use crate::{Addr, Error, Read, Write};
@@ -62,7 +62,7 @@ where
     old: &'r R,
     new: &'r S,
     places: Vec<Place<'r>>,
-    kinds: PhantomData<(fn(&K), fn(&V))>,
+    kinds: Kept<K, V>,
 }
 
 impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {

@@ -7,7 +7,7 @@
 use std::{borrow::Borrow, cmp::Ordering};
 
 use super::{
-    ENTRY_WORDS_MAX, Kinds, Map, Of, Stored,
+    ENTRY_WORDS_MAX, Kept, Kinds, Map, Of, Stored,
     node::{
         Content, Counted, Editable, LEVELS, Slot, collision_entries, count_of, create, depth, hint,
         level_apart, peek, slot, write_collision,
@@ -52,7 +52,7 @@ impl Way {
 /// An entry on its way into a node.
 struct Entry<K: ?Sized, V: ?Sized> {
     words: [u64; ENTRY_WORDS_MAX],
-    kinds: std::marker::PhantomData<(fn(&K), fn(&V))>,
+    kinds: Kept<K, V>,
 }
 
 impl<K: Stored + ?Sized, V: Stored + ?Sized> Entry<K, V> {
@@ -347,10 +347,14 @@ fn put_collision<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
 }
 
 /// What a removal left of a node: the node, or its last entry for the parent to take.
+#[expect(clippy::large_enum_variant, reason = "lives on the stack, for one step of the way up")]
 enum Left<K: Stored + ?Sized, V: Stored + ?Sized> {
     Node(Counted),
     Entry(Entry<K, V>),
 }
+
+/// What is left of a node, and the entry that was taken out.
+type Taken<K, V> = (Left<K, V>, Entry<K, V>);
 
 /// Takes the last entry of a child in the child's place. The child counted two: the entry that went
 /// and this one.
@@ -379,7 +383,7 @@ fn take<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     level: usize,
     key: &K,
     hash: u64,
-) -> Result<Option<(Left<K, V>, Entry<K, V>)>, Error> {
+) -> Result<Option<Taken<K, V>>, Error> {
     let slot = slot(hash, level);
     let node = super::node::Node::read::<Of<K, V>, W>(memory, at, level)?;
     let Some(entry) = node.entry::<Of<K, V>>(slot) else { return Ok(None) };
@@ -410,7 +414,7 @@ fn take_collision<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     memory: &mut W,
     at: Addr,
     key: &K,
-) -> Result<Option<(Left<K, V>, Entry<K, V>)>, Error> {
+) -> Result<Option<Taken<K, V>>, Error> {
     let stride = <Of<K, V>>::ENTRY;
     let mut entries = collision_entries::<Of<K, V>>(memory.words(at)?, at)?.to_vec();
     let Ok(i) = search_collision::<K, V, W>(memory, &entries, key)? else { return Ok(None) };

@@ -3,7 +3,7 @@
 use std::{marker::PhantomData, slice};
 
 use super::{
-    Kinds, Of, Stored,
+    Kept, Kinds, Of, Stored,
     node::{Block, LEVELS, Node, collision_entries},
 };
 use crate::{Addr, Error, Read};
@@ -19,7 +19,7 @@ pub struct Entries<'r, K: Stored + ?Sized, V: Stored + ?Sized, R: Read + ?Sized>
     entries: slice::ChunksExact<'r, u64>,
     /// What is still to visit: of each level at most the siblings of one node.
     nodes: Vec<Block<'r>>,
-    kinds: PhantomData<(fn(&K), fn(&V))>,
+    kinds: Kept<K, V>,
 }
 
 impl<'r, K: Stored + ?Sized, V: Stored + ?Sized, R: Read + ?Sized> Entries<'r, K, V, R> {
