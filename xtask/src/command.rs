@@ -10,7 +10,7 @@ pub(crate) struct Command {
     pub(crate) run: fn(&[String]) -> Result<(), String>,
 }
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     Command { name: "help", about: "this list", run: print_help },
     Command { name: "setup", about: "install what the toolchain needs besides cargo", run: setup },
     Command {
@@ -33,6 +33,11 @@ const COMMANDS: [Command; 8] = [
         name: "bench",
         about: "Criterion suites beside their peers: bench [query|ring|slab] [filter]",
         run: bench,
+    },
+    Command {
+        name: "torture",
+        about: "processes killed at random, and a checker: torture db [--seconds N] [--seed N]",
+        run: torture,
     },
     Command { name: "ci", about: "what must be green before anything lands", run: ci },
 ];
@@ -104,6 +109,17 @@ fn bench(arguments: &[String]) -> Result<(), String> {
         command.args(["--bench", suite, "--"]).args(filter);
     }
     run("benchmarks", &mut command)
+}
+
+fn torture(arguments: &[String]) -> Result<(), String> {
+    match arguments.split_first() {
+        Some((what, rest)) if what == "db" => run(
+            "the database under torture",
+            cargo(&["run", "--release", "--package", "daodb", "--example", "torture", "--"])
+                .args(rest),
+        ),
+        _ => Err("what shall be tortured? There is: db".into()),
+    }
 }
 
 fn ci(_: &[String]) -> Result<(), String> {

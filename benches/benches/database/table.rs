@@ -1,9 +1,12 @@
 //! The table at the end.
 
+/// A question, and the figures of each engine.
+type Line = (String, Vec<(&'static str, Vec<f64>)>);
+
 /// What was measured: a line for each question, a column for each engine.
 #[derive(Default)]
 pub(crate) struct Table {
-    lines: Vec<(String, Vec<(&'static str, Vec<f64>)>)>,
+    lines: Vec<Line>,
 }
 
 impl Table {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -67,9 +67,24 @@ struct Core {
 /// Whose turn it is to drain.
 #[derive(Default)]
 struct Turn {
-    busy: Mutex<bool>,
+    queue: Mutex<Queue>,
     over: Condvar,
 }
+
+/// Threads that want to be on the disk.
+#[derive(Default)]
+struct Queue {
+    /// One of them drains.
+    busy: bool,
+    /// How many wait, with the one that drains.
+    waiting: usize,
+    /// How many there were when the last one began.
+    group: usize,
+}
+
+/// Whoever drains waits at most this long for as many threads as shared the last sync, which come
+/// back with their next transaction: a fraction of what a sync costs.
+const GATHER: Duration = Duration::from_micros(50);
 
 struct Disk {
     world: World,
@@ -101,6 +116,9 @@ impl Wanted {
 
 /// How far the log may fall behind before a writer that does not wait drains by itself.
 const LAG_MAX: u64 = 1 << 16;
+
+/// What did not wait for the disk is written at most this much later, if the disk lets it.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Address space of a database in memory.
 const MEMORY_BYTES_MAX: u64 = 1 << 38;
@@ -415,22 +433,39 @@ impl Core {
     /// of the rest drains for all of them. So a sync is shared by whoever came during the last one.
     fn drain(&self, t: u64) -> Result<(), Error> {
         let Some(disk) = &self.disk else { return Ok(()) };
-        let mut busy = self.turn.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
+        let mut queue = self.turn.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.waiting += 1;
+        let drained = loop {
             if self.store.durable_t() >= t {
-                return Ok(());
+                break Ok(());
             }
-            if !*busy {
-                break;
+            if queue.busy {
+                queue = self.turn.over.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
             }
-            busy = self.turn.over.wait(busy).unwrap_or_else(PoisonError::into_inner);
-        }
-        *busy = true;
-        drop(busy);
-        let drained = self.drain_now(disk, t);
-        *self.turn.busy.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.turn.over.notify_all();
+            queue.busy = true;
+            queue = self.gather(queue);
+            queue.group = queue.waiting;
+            drop(queue);
+            let drained = self.drain_now(disk, t);
+            queue = self.turn.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            queue.busy = false;
+            self.turn.over.notify_all();
+            break drained;
+        };
+        queue.waiting -= 1;
         drained
+    }
+
+    /// Gives those who shared the last sync the chance to share the next.
+    fn gather<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let began = Instant::now();
+        while queue.waiting < queue.group && began.elapsed() < GATHER {
+            drop(queue);
+            thread::yield_now();
+            queue = self.turn.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+        queue
     }
 
     /// Tries again to write what there was no room for, and to take room for what comes.
@@ -464,6 +499,14 @@ impl Core {
         Ok(())
     }
 
+    /// Lets transactions gather, so that they share a sync, and one waits at most this long for it.
+    fn pause(&self) {
+        let signal = &self.signal;
+        let wanted = signal.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let stays = |_: &mut Wanted| !signal.stop.load(Ordering::Acquire);
+        drop(signal.changed.wait_timeout_while(wanted, PAUSE, stays));
+    }
+
     fn work_always(&self) {
         let signal = &self.signal;
         loop {
@@ -477,6 +520,7 @@ impl Core {
                 return;
             }
             if drain {
+                self.pause();
                 // A failure shows to the next who waits for the disk; until then the frames are
                 // safe in the region.
                 let _ = self.store.db().and_then(|db| self.drain(db.basis()));

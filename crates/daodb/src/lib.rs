@@ -25,6 +25,7 @@ mod backup;
 mod blame;
 pub mod builtin;
 mod clock;
+mod content;
 mod database;
 mod datoms;
 mod db;

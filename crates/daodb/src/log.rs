@@ -16,6 +16,7 @@
 
 pub(crate) mod cold;
 pub(crate) mod durable;
+mod fault;
 pub(crate) mod seal;
 pub(crate) mod segment;
 pub(crate) mod source;

@@ -8,10 +8,11 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use common::{SCHEMA, closed, facts, flip, segments, transact};
-use daodb::{Create, Database, Durability, Error, LogError, Options, WorldError};
-use datom::Value;
+use daodb::{Create, Database, Durability, Error, Index, LogError, Options, WorldError};
+use datom::{Value, Word};
 
 const ROLE: &str = "DAODB_TEST_ROLE";
 const FOLDER: &str = "DAODB_TEST_FOLDER";
@@ -43,6 +44,7 @@ fn role() {
         "add" => add(&folder, number),
         "acknowledge" => acknowledge(&folder, number),
         "fill" => fill(&folder),
+        "compete" => compete(&folder, number),
         other => panic!("no role {other}"),
     }
 }
@@ -157,6 +159,91 @@ fn processes_write_one_world_at_once() {
     let found = db.verify().unwrap();
     assert!(found.is_clean(), "{:?}", found.problems);
     assert_eq!(found.transactions, now.basis());
+}
+
+/// Commits that all writers together make while their shares are counted.
+const SHARED: u64 = 1_200;
+
+/// Writes until enough was written by all, from when all four are there.
+fn compete(folder: &Path, writer: u64) {
+    let db = open(folder);
+    transact(&db, &format!("{{:name \"writer {writer} is here\"}}"));
+    let ready = |db: &Database| {
+        let db = db.db().unwrap();
+        let name = |n: u64| Value::text(&format!("writer {n} is here"));
+        (0..4).all(|n| db.entity_id(&lookup(name(n))).unwrap().is_some()).then(|| db.basis())
+    };
+    while ready(&db).is_none() {
+        let t = db.db().unwrap().basis();
+        db.wait(t, Some(Duration::from_millis(50))).unwrap();
+    }
+    let mut number = 0;
+    // The last of the four to say so marks the start for everybody.
+    let start = start_of(&db);
+    while db.db().unwrap().basis() < start + SHARED {
+        transact(&db, &format!("{{:db/id \"datomic.tx\" :n {writer}}}"));
+        number += 1;
+    }
+    println!("{number}");
+}
+
+fn lookup(name: Value) -> Value {
+    Value::Vector(vec![Value::keyword("name"), name])
+}
+
+/// The transaction in which the last writer said that it is there.
+fn start_of(db: &Database) -> u64 {
+    let db = db.db().unwrap();
+    let name = Word::entity(db.attribute_named(&"name".into()).unwrap().id);
+    let said = db.datoms(Index::Aevt, &[name]).unwrap().map(|datom| datom.unwrap().t);
+    said.max().unwrap()
+}
+
+#[test]
+fn no_writer_of_four_processes_starves() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(folder.path());
+    transact(&db, SCHEMA);
+    let children: Vec<Child> = (0..4).map(|n| spawn("compete", folder.path(), n)).collect();
+    for child in children {
+        assert!(child.wait_with_output().unwrap().status.success());
+    }
+    let start = start_of(&db);
+    let now = db.db().unwrap();
+    let n = Word::entity(now.attribute_named(&"n".into()).unwrap().id);
+    let mut shares = [0_u64; 4];
+    for datom in now.datoms(Index::Aevt, &[n]).unwrap().map(Result::unwrap) {
+        let Value::Int(writer) = now.value(datom.v).unwrap() else { panic!("{datom:?}") };
+        if (start..=start + SHARED).contains(&datom.t) {
+            shares[writer as usize] += 1;
+        }
+    }
+    // A fair share would be a quarter; starving would be next to nothing.
+    assert!(shares.iter().all(|share| *share >= SHARED / 40), "{shares:?}");
+}
+
+#[test]
+fn replaying_the_log_twice_gives_the_same_content_and_the_same_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    closed(folder.path());
+    let of = |db: &Database| {
+        let last = db.log().unwrap().last().unwrap().unwrap();
+        (db.db().unwrap().content_hash().unwrap(), last.hash)
+    };
+    let first = of(&open(folder.path()));
+    for _ in 0..2 {
+        fs::remove_file(folder.path().join("region.eve")).unwrap();
+        let db = open(folder.path());
+        assert!(db.opening().rebuilt.is_some());
+        assert_eq!(of(&db), first);
+    }
+    let db = open(folder.path());
+    assert_eq!(db.db().unwrap().as_of(3).content_hash().unwrap(), first.0, "whatever the view");
+    transact(&db, "[:db/add 9999 :n 1]");
+    let stated = of(&db).0;
+    assert_ne!(stated, first.0);
+    transact(&db, "[:db/retract 9999 :n 1]");
+    assert!(![stated, first.0].contains(&of(&db).0), "the past counts");
 }
 
 #[test]

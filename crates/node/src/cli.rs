@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
 use datom::{Value, edn};
+mod upkeep;
+
+pub use upkeep::{Backup, Gc, Restore, Stats};
 
 /// Facts, programs and effects in one folder.
 #[derive(Debug, Parser)]
@@ -59,6 +63,14 @@ pub enum Command {
     Fmt(Fmt),
     /// Check everything: memory, indexes, log, hash chain.
     Verify(Verify),
+    /// Show what the world takes, where it lies, and who has it open.
+    Stats(Stats),
+    /// Compress the log's full segments, and move old ones to another folder.
+    Gc(Gc),
+    /// Copy everything that is committed; what an earlier backup has is not copied again.
+    Backup(Backup),
+    /// Make a world from a backup.
+    Restore(Restore),
     /// Make and inspect capability tokens.
     #[command(subcommand)]
     Token(Token),

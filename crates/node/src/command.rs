@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod backup;
 mod blame;
 mod completions;
 mod diff;
@@ -15,6 +16,7 @@ mod pull;
 mod query;
 mod repl;
 mod run;
+mod stats;
 pub(crate) mod token;
 mod transact;
 mod verify;
@@ -48,6 +50,10 @@ pub fn run(command: Command) -> Outcome {
         Command::Repl(arguments) => repl::repl(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Stats(arguments) => stats::stats(&arguments),
+        Command::Gc(arguments) => stats::gc(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Token(arguments) => token::token(&arguments),
         Command::Lyquid(arguments) => lyquid::lyquid(&arguments),
         Command::Nock(arguments) => nock::nock(&arguments),

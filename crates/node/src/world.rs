@@ -87,6 +87,23 @@ impl World {
         Ok(world)
     }
 
+    /// Makes a world from a backup. Its key is a new one: tokens of the world that was backed up mean
+    /// nothing here.
+    ///
+    /// # Errors
+    /// There is a world or something else in the folder, there is no backup, or files cannot be read
+    /// or written.
+    pub fn restore(dir: &Path, backup: &Path) -> Result<Self, Box<Fault>> {
+        fs::create_dir_all(dir).map_err(|error| cannot("make the folder", dir, &error))?;
+        if !exists(dir) {
+            refuse_strangers(dir)?;
+        }
+        let key = key(dir)?;
+        let database = Database::restore(backup, dir, progress::showing(Options::new()))
+            .map_err(|error| Fault::of_database(&error))?;
+        Ok(Self { dir: dir.to_path_buf(), database, key })
+    }
+
     fn attach(dir: &Path, options: Options) -> Result<Self, Box<Fault>> {
         let key = key(dir)?;
         let database = Database::open(dir, progress::showing(options))

@@ -23,6 +23,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::fault::gate;
 use super::{Link, Position};
 
 const MAGIC: [u8; 8] = *b"DAODBend";
@@ -93,13 +94,14 @@ impl Durable {
     /// Says so from now on. Only the first time, when the file is made, is it synced.
     pub(crate) fn store(&mut self, end: &Position) -> io::Result<()> {
         match &self.file {
-            Some(file) => file.write_all_at(&encode(end), 0),
+            Some(file) => gate().and_then(|()| file.write_all_at(&encode(end), 0)),
             None => self.replace(end),
         }
     }
 
     /// Says so from now on, even after a power cut.
     pub(crate) fn replace(&mut self, end: &Position) -> io::Result<()> {
+        gate()?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true);
         let file = options.open(self.path())?;

@@ -1,6 +1,8 @@
 //! Appending to the log, and finding its end.
 
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
@@ -12,6 +14,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use datom::frame::Header;
 
 use super::durable::Durable;
+use super::fault::gate;
 use super::segment::{self, Bad, Item, Reader};
 use super::{Link, Mark, Position, source};
 use crate::error::{LogError, WorldError};
@@ -325,7 +328,7 @@ impl Lead<'_> {
         let offset = self.position.offset;
         let Some(file) = self.open()? else { return Ok(()) };
         if let Err(error) = write_all(file, offset, group) {
-            let undone = file.set_len(offset);
+            let undone = gate().and_then(|()| file.set_len(offset));
             self.tail.reserved = 0;
             self.writer.is_full.store(true, Ordering::Relaxed);
             let error = WorldError::io(&path, "append to the log", error);
@@ -334,7 +337,7 @@ impl Lead<'_> {
             }
             return Err(error.into());
         }
-        if let Err(error) = file.sync_data() {
+        if let Err(error) = gate().and_then(|()| file.sync_data()) {
             let error = WorldError::io(&path, "sync the log", error);
             self.writer.poison(&error);
             return Err(error.into());
@@ -371,13 +374,15 @@ impl Lead<'_> {
         let failed = |source| WorldError::io(&path, "begin a segment of the log", source);
         let made = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         let mut file = made.map_err(failed)?;
-        let made = file
-            .write_all(&segment::header(&self.position.end))
+        let made = gate()
+            .and_then(|()| file.write_all(&segment::header(&self.position.end)))
+            .and_then(|()| gate())
             .and_then(|()| file.sync_all())
+            .and_then(|()| gate())
             .and_then(|()| File::open(&self.writer.folder)?.sync_all());
         if let Err(error) = made {
             let error = failed(error);
-            if std::fs::remove_file(&path).is_err() {
+            if gate().and_then(|()| std::fs::remove_file(&path)).is_err() {
                 self.writer.poison(&error);
             }
             return Err(error.into());
@@ -424,6 +429,7 @@ fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
 }
 
 fn write_all(file: &mut File, offset: u64, frames: &[Vec<u8>]) -> io::Result<()> {
+    gate()?;
     file.seek(SeekFrom::Start(offset))?;
     let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
     for frame in frames {

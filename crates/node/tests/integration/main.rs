@@ -5,3 +5,4 @@ mod concurrency;
 mod crash;
 mod main_job;
 mod place;
+mod upkeep;

@@ -1,0 +1,80 @@
+//! `datom stats` and `datom gc`: what a world takes, and making that less.
+
+use daodb::Tier;
+use datom::Value;
+
+use super::Outcome;
+use crate::cli::{self, Format};
+use crate::render::Output;
+use crate::world::World;
+
+/// A number as a value.
+pub(super) fn count(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn map(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    Value::map(entries.into_iter().map(|(name, value)| (Value::keyword(name), value)))
+}
+
+fn tier(tier: Tier) -> Value {
+    map([("segments", count(tier.segments)), ("bytes", count(tier.bytes))])
+}
+
+pub(super) fn stats(arguments: &cli::Stats) -> Outcome {
+    let world = World::open(&arguments.dir)?;
+    let stats = world.database().stats()?;
+    let indexes = |facts: [u64; 4]| {
+        let names = ["eavt", "aevt", "avet", "vaet"];
+        map(names.into_iter().zip(facts.map(count)))
+    };
+    let attached = stats.attached.iter().map(|(process, pinned)| {
+        let behind =
+            pinned.map_or(Value::Nil, |pinned| count(stats.commits.saturating_sub(pinned)));
+        map([("process", count(u64::from(*process))), ("commits-behind", behind)])
+    });
+    let cold_folder = stats.cold_folder.as_ref();
+    let cold_folder =
+        cold_folder.map_or(Value::Nil, |folder| Value::text(&folder.display().to_string()));
+    let shown = map([
+        ("t", count(stats.t)),
+        ("durable-t", count(stats.durable_t)),
+        ("lag", count(stats.lag())),
+        ("facts", indexes(stats.current)),
+        ("past-facts", indexes(stats.history)),
+        (
+            "region",
+            map([
+                ("file-bytes", count(stats.region_bytes)),
+                ("disk-bytes", count(stats.region_disk_bytes)),
+                ("block-bytes", count(stats.block_bytes)),
+                ("retired-blocks", count(stats.retired_blocks)),
+            ]),
+        ),
+        (
+            "log",
+            map([
+                ("plain", tier(stats.plain)),
+                ("sealed", tier(stats.sealed)),
+                ("cold", tier(stats.cold)),
+                ("cold-folder", cold_folder),
+                ("being-written", Value::Bool(stats.lease_held)),
+            ]),
+        ),
+        ("attached", Value::Vector(attached.collect())),
+    ]);
+    Ok(Output::Value(shown).print(arguments.format)?)
+}
+
+pub(super) fn gc(arguments: &cli::Gc) -> Outcome {
+    let world = World::open(&arguments.dir)?;
+    let database = world.database();
+    let sealed = database.seal()?;
+    let keep = database.db()?.basis().saturating_sub(arguments.keep);
+    let moved = match &arguments.cold {
+        Some(folder) => database.freeze(folder, keep)?,
+        None => 0,
+    };
+    let shown = map([("sealed", count(sealed)), ("moved", count(moved))]);
+    Ok(Output::Value(shown).print(Format::Auto)?)
+}
