@@ -17,6 +17,7 @@
 mod aggregate;
 mod answer;
 mod ast;
+mod closure;
 mod column;
 mod demand;
 mod distinct;
@@ -25,6 +26,7 @@ mod error;
 mod explain;
 mod function;
 mod group;
+mod inline;
 mod limits;
 #[cfg(test)]
 mod memory;
@@ -38,6 +40,7 @@ mod reads;
 mod relation;
 mod rows;
 mod run;
+mod search;
 mod source;
 mod space;
 mod step;
@@ -68,7 +71,9 @@ pub(crate) use self::plan::unknown_attribute;
 pub(crate) use self::reads::Reads;
 pub(crate) use self::source::{Reader, Source};
 
-use self::ast::{Binding, Clause, ClauseKind, Find, Input as Expected, PatternRef, Term, Var};
+use self::ast::{
+    Binding, Clause, ClauseKind, Find, Input as Expected, Names, PatternRef, Term, Var,
+};
 use self::distinct::Distinct;
 use self::env::{Data, Env};
 use self::parse::Parsed;
@@ -166,6 +171,8 @@ pub(crate) fn explain(
 /// One run of one query.
 struct Run<'q, 's> {
     parsed: &'q Parsed,
+    /// The query's variables, and those that rules brought in.
+    names: Names,
     env: Env<'s>,
     /// What `$` means.
     default: usize,
@@ -223,12 +230,15 @@ impl<'q, 's> Run<'q, 's> {
         program.check_calls(&parsed.clauses)?;
         let mut env = Env::new(data, space, Rc::new(Watch::start(&limits)), program);
         env.type_rules();
+        let mut names = parsed.names.clone();
+        let clauses = env.program.expand(&parsed.clauses, &mut names);
         let mut run = Self {
             parsed,
-            entities: env.entities(&parsed.clauses, default),
+            names,
+            entities: env.entities(&clauses, default),
             env,
             default,
-            clauses: parsed.clauses.clone(),
+            clauses,
             constants: HashMap::new(),
             empty: false,
         };
@@ -285,8 +295,7 @@ impl<'q, 's> Run<'q, 's> {
     }
 
     fn plan(&mut self) -> Result<Plan<'s>, QueryError> {
-        let mut scope =
-            Scope::new(&self.env, &self.parsed.names, self.default, self.entities.clone());
+        let mut scope = Scope::new(&self.env, &self.names, self.default, self.entities.clone());
         scope.constants = self.constants.clone();
         let bound: BTreeSet<Var> = self.constants.keys().copied().collect();
         let wanted: BTreeSet<Var> = self.vars().collect();

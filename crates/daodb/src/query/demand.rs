@@ -48,7 +48,7 @@ use super::step::{Cell, Plan};
 pub(crate) type Components<'s> = HashMap<(usize, usize), Rc<RefCell<Component<'s>>>>;
 
 /// How many components may be entered one inside the other.
-const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
 /// One way a rule is called.
 struct Variant {
@@ -132,17 +132,10 @@ pub(crate) fn variant<'s>(
     rule: &Symbol,
     mask: &[bool],
 ) -> Result<usize, Error> {
-    let depth = env.depth.get();
-    if depth >= DEPTH_MAX {
-        return Err(too_deep());
-    }
-    env.depth.set(depth + 1);
-    let result = component.borrow_mut().compile(env, rule, mask);
-    env.depth.set(depth);
-    result
+    env.deeper(|| component.borrow_mut().compile(env, rule, mask))
 }
 
-fn too_deep() -> Error {
+pub(crate) fn too_deep() -> Error {
     Error::syntax(format!("rules call other rules through more than {DEPTH_MAX} levels"))
 }
 
@@ -153,20 +146,16 @@ pub(crate) fn answer<'s>(
     variant: usize,
     demands: &[u64],
 ) -> Result<(), Error> {
-    let depth = env.depth.get();
-    if depth >= DEPTH_MAX {
-        return Err(too_deep());
-    }
-    env.depth.set(depth + 1);
-    let mut component = component.borrow_mut();
-    let started = component.ask(env, variant);
-    if let Some(relation) = component.variants.get(variant).and_then(|variant| variant.demands) {
-        component.relation_at(relation).borrow().insert(demands);
-        component.dirty = true;
-    }
-    let result = started.and_then(|()| component.fixpoint(env));
-    env.depth.set(depth);
-    result
+    env.deeper(|| {
+        let mut component = component.borrow_mut();
+        let started = component.ask(env, variant);
+        let relation = component.variants.get(variant).and_then(|variant| variant.demands);
+        if let Some(relation) = relation {
+            component.relation_at(relation).borrow().insert(demands);
+            component.dirty = true;
+        }
+        started.and_then(|()| component.fixpoint(env))
+    })
 }
 
 impl<'s> Component<'s> {

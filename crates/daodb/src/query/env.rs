@@ -7,7 +7,8 @@ use std::rc::Rc;
 use datom::{Value, Word};
 
 use super::ast::{Arg, Clause, ClauseKind, SourceRef, Term, Var, walk};
-use super::demand::Components;
+use super::closure::Closures;
+use super::demand::{Components, DEPTH_MAX, too_deep};
 use super::error::Error;
 use super::limits::Watch;
 use super::program::Program;
@@ -38,6 +39,7 @@ pub(crate) struct Env<'s> {
     /// Inputs of many rows.
     pub(crate) tables: Vec<Rc<Table>>,
     pub(crate) components: RefCell<Components<'s>>,
+    pub(crate) closures: RefCell<Closures<'s>>,
     /// Rules being computed right now, one inside the other.
     pub(crate) depth: std::cell::Cell<usize>,
     averages: RefCell<HashMap<(usize, u64, Index), f64>>,
@@ -58,10 +60,26 @@ impl<'s> Env<'s> {
             program,
             tables: Vec::new(),
             components: RefCell::default(),
+            closures: RefCell::default(),
             depth: std::cell::Cell::new(0),
             averages: RefCell::default(),
             by_value: RefCell::default(),
         }
+    }
+
+    /// Does something for a rule that is used inside another one.
+    ///
+    /// # Errors
+    /// When rules use each other through more levels than are allowed.
+    pub(crate) fn deeper<R>(&self, work: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+        let depth = self.depth.get();
+        if depth >= DEPTH_MAX {
+            return Err(too_deep());
+        }
+        self.depth.set(depth + 1);
+        let result = work();
+        self.depth.set(depth);
+        result
     }
 
     pub(crate) fn data(&self, at: usize) -> Result<&Data<'s>, Error> {
@@ -111,37 +129,15 @@ impl<'s> Env<'s> {
     }
 
     /// How many facts stand side by side under one second component of `attribute` in `index`, on
-    /// average: looked up for a few of them, once a run.
+    /// average; looked up once a run.
     pub(crate) fn average(&self, at: usize, attribute: u64, index: Index) -> Result<f64, Error> {
-        /// Runs looked at.
-        const SAMPLE: u64 = 12;
         let key = (at, attribute, index);
         if let Some(known) = self.averages.borrow().get(&key) {
             return Ok(*known);
         }
         let Some(source) = self.facts(at) else { return Ok(1.0) };
-        let mut average = 1.0;
-        if source.lends() {
-            let mut reader = source.reader(index);
-            let (mut runs, mut total) = (0, 0);
-            let mut second = None;
-            reader.rewind(&[attribute])?;
-            let mut target = [attribute, 0, 0, 0, 0];
-            while runs < SAMPLE
-                && let Some(row) = reader.advance(&target)?.filter(|row| row[0] == attribute)
-            {
-                if second != Some(row[1]) {
-                    second = Some(row[1]);
-                    total += source.count(index, &[attribute, row[1]])?;
-                    runs += 1;
-                }
-                let Some(next) = row[1].checked_add(1) else { break };
-                target = [attribute, next, 0, 0, 0];
-            }
-            if runs > 0 {
-                average = total as f64 / runs as f64;
-            }
-        }
+        let (facts, distinct) = source.statistics(attribute, index == Index::Aevt)?;
+        let average = facts as f64 / distinct.max(1) as f64;
         self.averages.borrow_mut().insert(key, average);
         Ok(average)
     }

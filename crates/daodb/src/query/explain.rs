@@ -105,6 +105,7 @@ fn collect(plan: &Plan<'_>, depth: usize, into: &mut Vec<ExplainedStep>) {
             Action::Find(_) => ("rows", Vec::new()),
             Action::Probe(_) => ("relation", Vec::new()),
             Action::Call(_) => ("rule", Vec::new()),
+            Action::Search(_) => ("search", Vec::new()),
             Action::Compare { .. } | Action::Apply(_) => ("function", Vec::new()),
             Action::Consult(_) => ("function", vec!["eavt"]),
             Action::Not { .. } => ("not", Vec::new()),

@@ -166,15 +166,18 @@ impl Source for Memory {
         }
     }
 
-    fn lends(&self) -> bool {
-        !self.computed
-    }
-
     fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error> {
         let rows = &self.orders[index as usize];
         let from = rows.partition_point(|key| key.as_slice() < prefix);
         let rest = &rows[from..];
         Ok(rest.partition_point(|key| key.starts_with(prefix)) as u64)
+    }
+
+    fn statistics(&self, attribute: u64, entities: bool) -> Result<(u64, u64), Error> {
+        let rows = self.orders[Index::Aevt as usize].iter().filter(|key| key[0] == attribute);
+        let side = |key: &Key| if entities { key[1] } else { key[2] };
+        let distinct: std::collections::BTreeSet<u64> = rows.clone().map(side).collect();
+        Ok((rows.count() as u64, distinct.len() as u64))
     }
 
     fn columns(&self) -> Option<&Columns> {

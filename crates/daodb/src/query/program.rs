@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use datom::Symbol;
 
-use super::ast::{Clause, ClauseKind, Rule, Term, walk};
+use super::ast::{Clause, ClauseKind, Names, Rule, Term, walk};
 use super::env::Env;
 use super::error::{Error, ErrorKind, nearest};
+use super::inline::{self, Inlining};
 use super::relation::ARITY_MAX;
 
 /// Most clauses in one query or rule.
@@ -22,6 +23,8 @@ const RULES_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     rules: BTreeMap<Symbol, Vec<Rule>>,
+    /// Whether calls of a rule can be replaced by its clauses.
+    plain: BTreeMap<Symbol, bool>,
     /// The component of each rule.
     component: HashMap<Symbol, usize>,
     /// Which arguments are entities, by rule and the source it is called on.
@@ -64,7 +67,35 @@ impl Program {
             }
         }
         program.stratify()?;
+        program.inline();
         Ok(program)
+    }
+
+    /// Replaces calls by clauses in every body.
+    fn inline(&mut self) {
+        let inlining = Inlining { rules: &self.rules, plain: &self.plain };
+        let expanded = |rule: &Rule| {
+            let mut rule = rule.clone();
+            rule.body = inlining.expand(&rule.body, &mut rule.names);
+            rule
+        };
+        let rules = self
+            .rules
+            .iter()
+            .map(|(name, rules)| (name.clone(), rules.iter().map(expanded).collect()))
+            .collect();
+        self.rules = rules;
+    }
+
+    /// Clauses with the calls replaced that can be.
+    pub(crate) fn expand(&self, clauses: &[Clause], names: &mut Names) -> Vec<Clause> {
+        Inlining { rules: &self.rules, plain: &self.plain }.expand(clauses, names)
+    }
+
+    /// Whether no other rule depends on this one while this one depends on it.
+    pub(crate) fn is_alone(&self, name: &Symbol) -> bool {
+        let number = self.component.get(name);
+        self.component.iter().all(|(other, component)| other == name || Some(component) != number)
     }
 
     pub(crate) fn rules(&self, name: &Symbol) -> &[Rule] {
@@ -128,6 +159,8 @@ impl Program {
                 }
             }
         }
+        let plain = |name: &Symbol| inline::is_plain(self.rules(name)) && !reaches(name, name);
+        let plain = uses.keys().map(|name| ((*name).clone(), plain(name))).collect();
         let mut component: HashMap<Symbol, usize> = HashMap::new();
         for name in uses.keys() {
             if component.contains_key(*name) {
@@ -140,7 +173,7 @@ impl Program {
                 }
             }
         }
-        self.component = component;
+        (self.component, self.plain) = (component, plain);
         Ok(())
     }
 

@@ -17,8 +17,8 @@ use super::error::Error;
 use super::function::{Lookup, truthy};
 use super::source::{Reader, Source};
 use super::step::{
-    Action, All, Apply, ArgCell, Call, Consult, Find, Follow, Meet, Part, Plan, Probe, Scan, Step,
-    Take, Then,
+    Action, All, Apply, ArgCell, Call, Consult, Find, Follow, Meet, Part, Plan, Probe, Scan,
+    Search, Step, Take, Then,
 };
 use crate::index::{Index, Key};
 
@@ -59,6 +59,7 @@ fn steps<'s>(
         Action::Find(find) => flow.each(rows, |flow, row| flow.find(find, row)),
         Action::Probe(probe) => flow.each(rows, |flow, row| flow.probe(probe, row)),
         Action::Call(call) => flow.call(call, rows),
+        Action::Search(search) => flow.search(search, rows),
         Action::Compare { comparison, left, right } => flow.each(rows, |flow, row| {
             let ordering = env.space.compare(left.of(row), right.of(row))?;
             if comparison.holds(ordering) { flow.pass(row) } else { Ok(()) }
@@ -336,6 +337,50 @@ impl<'s> Flow<'_, '_, 's> {
                 }
             }
             Ok(())
+        })
+    }
+
+    fn search(&mut self, search: &Search<'s>, rows: &[u64]) -> Result<(), Error> {
+        let Search { graph, ends, fills, same } = search;
+        let mut found = Vec::new();
+        let (given, fill) = match (ends, fills) {
+            ([Some(from), Some(to)], _) => {
+                // Rows that begin at the same place share a search.
+                let mut order: Vec<&[u64]> = rows.chunks_exact(self.width).collect();
+                order.sort_by_key(|row| from.of(row));
+                return order.into_iter().try_for_each(|row| {
+                    let reached = graph.reaches(self.env, from.of(row), to.of(row))?;
+                    if reached { self.pass(row) } else { Ok(()) }
+                });
+            }
+            ([Some(from), None], [_, fill]) => (from, fill),
+            ([None, Some(to)], [fill, _]) => (to, fill),
+            ([None, None], [x, y]) => {
+                return self.each(rows, |flow, row| {
+                    let mut row = row.to_vec();
+                    graph.pairs(flow.env, &mut |from, found| {
+                        if *same && !found.contains(&from) {
+                            return Ok(());
+                        }
+                        if let Some(place) = x.and_then(|slot| row.get_mut(slot)) {
+                            *place = from;
+                        }
+                        match y.filter(|_| !*same) {
+                            Some(slot) => flow.fill(&row, slot, found),
+                            None => flow.pass(&row),
+                        }
+                    })
+                });
+            }
+        };
+        self.each(rows, |flow, row| {
+            found.clear();
+            graph.reach(flow.env, given.of(row), &mut found)?;
+            match fill {
+                Some(slot) => flow.fill(row, *slot, &found),
+                None if found.is_empty() => Ok(()),
+                None => flow.pass(row),
+            }
         })
     }
 

@@ -2,8 +2,8 @@
 //!
 //! 1. Keys come as an [`Index`] orders them; entity and attribute words are bare ids, the value is
 //!    a whole word of the source's store, `t` counts transactions.
-//! 2. A [`Reader`] over the present lends keys for as long as the source is borrowed: nothing is
-//!    copied. Other views make the facts of one prefix at a time.
+//! 2. A [`Reader`] over the present shows keys where they lie. Other views make the facts of one
+//!    prefix at a time, and have no columns.
 
 use datom::{Keyword, Value, Word};
 
@@ -35,11 +35,11 @@ pub(crate) trait Source {
     /// The entity that an id, an ident or a lookup ref names.
     fn entity_id(&self, name: &Value) -> Result<Option<u64>, Error>;
 
-    /// Whether readers lend keys.
-    fn lends(&self) -> bool;
-
     /// Facts whose key begins with `prefix`: exact for the present, else the present's figure.
     fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error>;
+
+    /// How many facts an attribute has, and how many entities or values; the present's figures.
+    fn statistics(&self, attribute: u64, entities: bool) -> Result<(u64, u64), Error>;
 
     fn reader(&self, index: Index) -> Reader<'_>;
 
@@ -65,37 +65,6 @@ pub(crate) enum Reader<'s> {
 pub(crate) type Go = Result<bool, Error>;
 
 impl<'s> Reader<'s> {
-    /// Lends each key that begins with `prefix`, in order, until told to stop. Nothing is lent by a
-    /// view that is computed.
-    pub(crate) fn lend(
-        &mut self,
-        prefix: &[u64],
-        mut take: impl FnMut(&'s Key) -> Go,
-    ) -> Result<(), Error> {
-        match self {
-            Reader::Run { rows, at } => {
-                *at = place(rows, *at, prefix);
-                for key in rows.get(*at..).unwrap_or_default() {
-                    if !begins(key, prefix) || !take(key)? {
-                        break;
-                    }
-                }
-            }
-            Reader::Tree(cursor) => {
-                seek(cursor, prefix)?;
-                // The cursor stays on the first key not shown, before what is asked for next.
-                while let Some(key) = cursor.peek().map_err(Error::storage)? {
-                    if !begins(key, prefix) || !take(key)? {
-                        break;
-                    }
-                    cursor.next().map_err(Error::storage)?;
-                }
-            }
-            Reader::View(_) => {}
-        }
-        Ok(())
-    }
-
     /// Shows the keys that begin with `prefix`, in order, as many at a time as lie side by side,
     /// until told to stop.
     pub(crate) fn runs(
@@ -142,39 +111,14 @@ impl<'s> Reader<'s> {
         prefix: &[u64],
         mut take: impl FnMut(&Key) -> Go,
     ) -> Result<(), Error> {
-        match self {
-            Reader::View(make) => {
-                for key in &make(prefix)? {
-                    if !take(key)? {
-                        break;
-                    }
+        self.runs(prefix, |run| {
+            for key in run {
+                if !take(key)? {
+                    return Ok(false);
                 }
-                Ok(())
             }
-            _ => self.lend(prefix, take),
-        }
-    }
-
-    /// Moves forward to the first key at or above `target` and lends it.
-    pub(crate) fn advance(&mut self, target: &Key) -> Result<Option<&'s Key>, Error> {
-        match self {
-            Reader::Run { rows, at } => {
-                *at = place(rows, *at, target);
-                Ok(rows.get(*at))
-            }
-            Reader::Tree(cursor) => cursor.advance_to(target).map_err(Error::storage),
-            Reader::View(_) => Ok(None),
-        }
-    }
-
-    /// Moves to the first key at or above `prefix`, wherever the reader stands.
-    pub(crate) fn rewind(&mut self, prefix: &[u64]) -> Result<(), Error> {
-        match self {
-            Reader::Run { at, .. } => *at = 0,
-            Reader::Tree(cursor) => seek(cursor, prefix)?,
-            Reader::View(_) => {}
-        }
-        Ok(())
+            Ok(true)
+        })
     }
 }
 

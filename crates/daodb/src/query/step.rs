@@ -15,6 +15,7 @@ use super::error::{Error, Place};
 use super::function::{Builtin, Comparison, Lookup};
 use super::pairs::Pairs;
 use super::relation::Relation;
+use super::search::Graph;
 use super::source::{Reader, Source};
 use super::table::Table;
 use crate::index::{Index, Key};
@@ -168,6 +169,18 @@ pub(crate) struct Call<'s> {
     pub(crate) probe: Probe,
 }
 
+/// What can be reached in a graph.
+pub(crate) struct Search<'s> {
+    /// Against its edges where only the far end is given.
+    pub(crate) graph: Rc<Graph<'s>>,
+    /// The ends, where they are given.
+    pub(crate) ends: [Option<Cell>; 2],
+    /// The slots of the others, where anybody reads them.
+    pub(crate) fills: [Option<usize>; 2],
+    /// Whether both ends are one variable.
+    pub(crate) same: bool,
+}
+
 /// A function's value, kept if it is true or bound.
 pub(crate) struct Apply {
     pub(crate) function: Builtin,
@@ -205,6 +218,7 @@ pub(crate) enum Action<'s> {
     Find(Find),
     Probe(Probe),
     Call(Call<'s>),
+    Search(Search<'s>),
     Compare {
         comparison: Comparison,
         left: Cell,
@@ -263,6 +277,10 @@ impl Plan<'_> {
                     }
                 }
                 Action::Meet(meet) => filled.push(meet.slot),
+                Action::Search(Search { ends: [None, None], fills: [None, _], .. }) => {
+                    return false;
+                }
+                Action::Search(search) => filled.extend(search.fills.iter().flatten()),
                 Action::Follow(_)
                 | Action::Compare { .. }
                 | Action::Not { .. }

@@ -70,14 +70,15 @@ impl Source for Db {
         })
     }
 
-    fn lends(&self) -> bool {
-        self.is_present()
-    }
-
     fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error> {
         let state = self.state();
         let set = state.record.current(index);
         set.count_prefix(&state.memory, prefix).map_err(Error::storage)
+    }
+
+    fn statistics(&self, attribute: u64, entities: bool) -> Result<(u64, u64), Error> {
+        let known = Db::statistics(self, attribute).map_err(Error::storage)?;
+        Ok((known.datoms, if entities { known.entities } else { known.values }))
     }
 
     fn columns(&self) -> Option<&Columns> {

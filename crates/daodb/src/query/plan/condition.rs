@@ -1,12 +1,15 @@
 //! Functions, `not`, `or` and rule calls: when they can run, and the steps they become.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::super::ast::{Arg, Binding, Clause, ClauseKind, Term, Var};
+use super::super::closure::closure;
 use super::super::demand;
 use super::super::error::{Error, ErrorKind};
-use super::super::step::{Action, Apply, ArgCell, Call, Cell, Consult, Plan, Take};
-use super::{Planner, plan};
+use super::super::search::Graph;
+use super::super::step::{Action, Apply, ArgCell, Call, Cell, Consult, Plan, Search, Take};
+use super::{Planner, plan, repeats};
 
 impl<'s> Planner<'_, '_, 's> {
     /// The cost of a clause that is no pattern; `None` while it cannot run.
@@ -49,6 +52,13 @@ impl<'s> Planner<'_, '_, 's> {
                 let at = source.resolve(self.scope.default);
                 let mask = self.mask(terms);
                 let env = self.scope.env;
+                if let Some(graph) = self.graph(rule, at, &mask)? {
+                    return Ok(Some(match mask.as_slice() {
+                        [true, true] => 0.6,
+                        [false, false] => (8.0 * graph.estimate()).max(64.0),
+                        _ => 30.0,
+                    }));
+                }
                 match demand::component(env, rule, at)
                     .and_then(|c| demand::variant(env, &c, rule, &mask))
                 {
@@ -65,6 +75,19 @@ impl<'s> Planner<'_, '_, 's> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The graph that a call searches, if its rule is a closure.
+    fn graph(
+        &self,
+        rule: &datom::Symbol,
+        at: usize,
+        mask: &[bool],
+    ) -> Result<Option<Rc<Graph<'s>>>, Error> {
+        let env = self.scope.env;
+        let Some(closure) = closure(env, rule, at) else { return Ok(None) };
+        let graph = closure.graph(env, mask == [false, true])?;
+        Ok(graph.filter(|graph| mask != [false, false] || graph.is_enumerable()))
     }
 
     /// Which places of a call are bound.
@@ -137,8 +160,6 @@ impl<'s> Planner<'_, '_, 's> {
     ) -> Result<Action<'s>, Error> {
         let env = self.scope.env;
         let mask = self.mask(terms);
-        let component = demand::component(env, rule, source)?;
-        let variant = demand::variant(env, &component, rule, &mask)?;
         let mut fixed = Vec::new();
         for (place, term) in terms.iter().enumerate() {
             match term {
@@ -155,6 +176,20 @@ impl<'s> Planner<'_, '_, 's> {
                 _ => {}
             }
         }
+        if let Some(graph) = self.graph(rule, source, &mask)?
+            && let [from, to] = terms
+        {
+            let read = |term: &Term| {
+                let free = term.var().filter(|var| !self.bound.contains(var));
+                free.filter(|var| self.is_read(*var, at) || repeats(terms, *var))
+            };
+            let cell = |place| fixed.iter().find(|(at, _)| *at == place).map(|(_, cell)| *cell);
+            let same = from.var().is_some() && from.var() == to.var();
+            let (ends, fills) = ([cell(0), cell(1)], [read(from), read(to)]);
+            return Ok(Action::Search(Search { graph, ends, fills, same }));
+        }
+        let component = demand::component(env, rule, source)?;
+        let variant = demand::variant(env, &component, rule, &mask)?;
         let sequence = demand::layout(&mask);
         let relation = component.borrow().relation(variant);
         let probe = self.probe_by(at, relation, 0, &sequence, terms, &fixed);
