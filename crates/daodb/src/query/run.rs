@@ -358,7 +358,7 @@ impl<'s> Flow<'_, '_, 's> {
             ([None, None], [x, y]) => {
                 return self.each(rows, |flow, row| {
                     let mut row = row.to_vec();
-                    graph.pairs(flow.env, &mut |from, found| {
+                    graph.pairs(flow.env, |from, found| {
                         if *same && !found.contains(&from) {
                             return Ok(());
                         }

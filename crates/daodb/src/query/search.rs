@@ -259,7 +259,7 @@ impl<'s> Graph<'s> {
     pub(crate) fn pairs(
         &self,
         env: &Env<'s>,
-        take: &mut dyn FnMut(u64, &[u64]) -> Result<(), Error>,
+        mut take: impl FnMut(u64, &[u64]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if !self.known.borrow().complete {
             self.ask_all(env)?;
