@@ -321,9 +321,7 @@ impl<'q, 's> Run<'q, 's> {
             }
         }
         run::run(&self.env, plan, plan.width, &row, &mut |rows| {
-            for row in rows.chunks_exact(plan.width) {
-                distinct.push(vars.iter().map(|var| row.get(*var).copied().unwrap_or(0)));
-            }
+            distinct.take(rows, plan.width, &vars);
             Ok(())
         })?;
         self.env.watch.rows(distinct.rows())?;

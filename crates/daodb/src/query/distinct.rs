@@ -20,14 +20,20 @@ impl Distinct {
         Self { width: width.max(1), words: Vec::new(), known, ascending: true, next: HELD_MIN }
     }
 
-    #[inline]
-    pub(crate) fn push(&mut self, row: impl Iterator<Item = u64>) {
-        let base = self.words.len();
-        self.words.extend(row);
-        self.words.resize(base + self.width, 0);
-        if self.ascending && base > 0 {
-            let (before, row) = self.words.split_at(base);
-            self.ascending = before.get(base - self.width..).is_some_and(|before| before < row);
+    /// Takes the words of some slots of rows of so many words.
+    pub(crate) fn take(&mut self, rows: &[u64], width: usize, slots: &[usize]) {
+        self.words.reserve(rows.len() / width * self.width);
+        for row in rows.chunks_exact(width) {
+            let base = self.words.len();
+            self.words.extend(slots.iter().map(|slot| row.get(*slot).copied().unwrap_or(0)));
+            if slots.is_empty() {
+                self.words.push(0);
+            }
+            if self.ascending && base > 0 {
+                let (before, row) = self.words.split_at(base);
+                let before = before.get(base - self.width..).unwrap_or_default();
+                self.ascending = before.first() < row.first() || before < row;
+            }
         }
         if !self.known && !self.ascending && self.words.len() >= self.next {
             self.sort();

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::hash::BuildHasher;
 
-use datom::{Value, Word};
+use datom::{Tag, Value, Word};
 
 use super::error::Error;
 use super::space::Space;
@@ -60,7 +60,7 @@ impl Rows {
         let mut values = Vec::with_capacity(width);
         for column in 0..width {
             let column = || words.iter().skip(column).step_by(stride.max(1)).copied();
-            let plain = column().all(|word| Value::from_inline(Word::from_raw(word)).is_some());
+            let plain = column().all(says_itself);
             values.push(if plain { None } else { Some(remembering(space, column())?) });
         }
         Ok(Self { width, length, words, stride, values })
@@ -125,16 +125,18 @@ impl Rows {
     }
 }
 
+/// Whether a word means the same without its store.
+fn says_itself(word: u64) -> bool {
+    let tag = Word::from_raw(word).tag();
+    !(tag.is_heap() || tag.is_name() || tag == Tag::Private)
+}
+
 /// The values of words, of which many come again.
 fn remembering(space: &Space<'_>, words: impl Iterator<Item = u64>) -> Result<Vec<Value>, Error> {
     let mix = Mix::default();
     let mut known: Vec<Option<(u64, Value)>> = vec![None; REMEMBERED];
     let mut values = Vec::with_capacity(words.size_hint().0);
     for word in words {
-        if let Some(value) = Value::from_inline(Word::from_raw(word)) {
-            values.push(value);
-            continue;
-        }
         let at = (mix.hash_one(word) >> 32) as usize % REMEMBERED;
         let value = match known.get(at) {
             Some(Some((same, value))) if *same == word => value.clone(),

@@ -10,6 +10,7 @@
 
 use datom::{Value, Word};
 
+use super::aggregate::order_as_words;
 use super::ast::Binding;
 use super::demand;
 use super::env::Env;
@@ -61,7 +62,11 @@ fn steps<'s>(
         Action::Call(call) => flow.call(call, rows),
         Action::Search(search) => flow.search(search, rows),
         Action::Compare { comparison, left, right } => flow.each(rows, |flow, row| {
-            let ordering = env.space.compare(left.of(row), right.of(row))?;
+            let (left, right) = (left.of(row), right.of(row));
+            let ordering = match order_as_words(left, right) {
+                true => left.cmp(&right),
+                false => env.space.compare(left, right)?,
+            };
             if comparison.holds(ordering) { flow.pass(row) } else { Ok(()) }
         }),
         Action::Apply(apply) => flow.each(rows, |flow, row| flow.apply(apply, row)),
@@ -163,13 +168,24 @@ impl<'s> Flow<'_, '_, 's> {
     #[inline]
     fn fill(&mut self, row: &[u64], slot: usize, words: &[u64]) -> Result<(), Error> {
         for words in words.chunks(BATCH) {
-            for word in words {
-                let base = self.out.len();
-                self.out.extend_from_slice(row);
-                if let Some(place) = self.out.get_mut(base + slot) {
-                    *place = *word;
-                }
+            // Rows of a known width are copied in registers.
+            macro_rules! widths {
+                ($($n:literal)*) => {
+                    match self.width {
+                        $($n => filled::<$n>(&mut self.out, row, slot, words),)*
+                        _ => {
+                            for word in words {
+                                let base = self.out.len();
+                                self.out.extend_from_slice(row);
+                                if let Some(place) = self.out.get_mut(base + slot) {
+                                    *place = *word;
+                                }
+                            }
+                        }
+                    }
+                };
             }
+            widths!(1 2 3 4 5 6 7 8);
             self.full()?;
         }
         Ok(())
@@ -470,6 +486,20 @@ impl<'s> Flow<'_, '_, 's> {
             }
         }
         Ok(())
+    }
+}
+
+/// Appends a row of `N` words once for each word, in the slot.
+#[inline]
+fn filled<const N: usize>(out: &mut Vec<u64>, row: &[u64], slot: usize, words: &[u64]) {
+    let Some(row) = row.first_chunk::<N>() else { return };
+    out.reserve(N * words.len());
+    for word in words {
+        let mut made = *row;
+        if let Some(place) = made.get_mut(slot) {
+            *place = *word;
+        }
+        out.extend_from_slice(&made);
     }
 }
 

@@ -266,46 +266,73 @@ impl<'s> Graph<'s> {
         }
         let parts = Parts::of(&self.known.borrow(), env)?;
         let (mut queue, mut words) = (Vec::new(), Vec::new());
-        let mut reached = vec![u32::MAX; parts.members.len()];
-        for part in 0..parts.members.len() {
+        let mut reached = vec![NONE; parts.count()];
+        for part in 0..parts.count() {
             queue.clear();
             words.clear();
             queue.push(part);
-            if parts.cyclic[part] {
-                words.extend_from_slice(&parts.members[part]);
+            if parts.cyclic.get(part) == Some(&true) {
+                words.extend_from_slice(parts.members.of(part));
             }
             let mut head = 0;
             while let Some(&at) = queue.get(head) {
                 head += 1;
                 env.watch.tick()?;
-                for &next in &parts.edges[at] {
+                for &next in parts.edges.of(at) {
                     let next = next as usize;
                     if reached[next] != part as u32 {
                         reached[next] = part as u32;
                         queue.push(next);
-                        words.extend_from_slice(&parts.members[next]);
+                        match parts.members.of(next) {
+                            [word] => words.push(*word),
+                            members => words.extend_from_slice(members),
+                        }
                     }
                 }
             }
-            if words.is_empty() {
-                continue;
-            }
-            for member in &parts.members[part] {
-                take(*member, &words)?;
+            if !words.is_empty() {
+                for member in parts.members.of(part) {
+                    take(*member, &words)?;
+                }
             }
         }
         Ok(())
     }
 }
 
+/// Lists, one behind the other.
+struct Lists<T> {
+    items: Vec<T>,
+    ends: Vec<usize>,
+}
+
+impl<T> Lists<T> {
+    fn new() -> Self {
+        Self { items: Vec::new(), ends: vec![0] }
+    }
+
+    /// Ends a list: what was pushed since the one before.
+    fn end(&mut self) {
+        self.ends.push(self.items.len());
+    }
+
+    #[inline]
+    fn of(&self, at: usize) -> &[T] {
+        match self.ends.get(at..at + 2) {
+            Some(&[from, to]) => self.items.get(from..to).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+}
+
 /// The strongly connected components of a graph, by Tarjan's algorithm with the stack on the heap.
 struct Parts {
     /// The words in each.
-    members: Vec<Vec<u64>>,
+    members: Lists<u64>,
     /// Whether its nodes reach themselves.
     cyclic: Vec<bool>,
     /// The other ones that an edge leads to, each once.
-    edges: Vec<Vec<u32>>,
+    edges: Lists<u32>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -361,23 +388,30 @@ impl Parts {
     }
 
     fn condensed(known: &Known, parts: &[Vec<u32>], part: &[u32]) -> Self {
+        let (mut members, mut edges) = (Lists::new(), Lists::new());
         let mut cyclic = vec![false; parts.len()];
-        let mut edges = vec![Vec::new(); parts.len()];
-        for (at, members) in parts.iter().enumerate() {
-            for node in members {
-                for target in known.edges(*node) {
-                    let to = part[*target as usize];
-                    if to as usize == at {
-                        cyclic[at] = true;
-                    } else {
-                        edges[at].push(to);
-                    }
-                }
+        let mut targets = Vec::new();
+        for (at, nodes) in parts.iter().enumerate() {
+            targets.clear();
+            for node in nodes {
+                members.items.push(known.word(*node));
+                targets.extend(known.edges(*node).iter().map(|target| part[*target as usize]));
             }
-            edges[at].sort_unstable();
-            edges[at].dedup();
+            targets.sort_unstable();
+            targets.dedup();
+            cyclic[at] = targets.contains(&(at as u32));
+            // Every edge of a part to itself says no more than that.
+            if nodes.len() > 1 || cyclic[at] {
+                targets.retain(|target| *target as usize != at);
+            }
+            edges.items.extend_from_slice(&targets);
+            members.end();
+            edges.end();
         }
-        let words = |nodes: &Vec<u32>| nodes.iter().map(|node| known.word(*node)).collect();
-        Self { members: parts.iter().map(words).collect(), cyclic, edges }
+        Self { members, cyclic, edges }
+    }
+
+    fn count(&self) -> usize {
+        self.cyclic.len()
     }
 }

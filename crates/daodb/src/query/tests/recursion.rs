@@ -1,5 +1,9 @@
 //! Recursion: every way to write a closure ends, on cycles too, and gives the same rows.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
 
 const CLOSURES: [(&str, &str); 6] = [
@@ -174,3 +178,71 @@ fn a_bound_start_never_computes_the_whole_closure() {
         assert_eq!(answer.to_value(), Value::Int(1_999));
     }
 }
+
+proptest! {
+    #[test]
+    fn closures_of_any_graph_are_those_of_a_plain_search(
+        edges in prop::collection::vec((1..9_u64, 1..9_u64), 1..24),
+    ) {
+        let mut reaches = [[false; 9]; 9];
+        for (from, to) in &edges {
+            reaches[*from as usize][*to as usize] = true;
+        }
+        for middle in 1..9 {
+            for from in 1..9 {
+                for to in 1..9 {
+                    reaches[from][to] |= reaches[from][middle] && reaches[middle][to];
+                }
+            }
+        }
+        let memory = graph(&edges);
+        let edges = |keep: &dyn Fn(u64, u64) -> bool| -> BTreeSet<Vec<Value>> {
+            let pairs = (1..9).flat_map(|x| (1..9).map(move |y| (x, y)));
+            let kept = pairs.filter(|(x, y)| reaches[*x as usize][*y as usize] && keep(*x, *y));
+            kept.map(|(x, y)| vec![Value::Ref(x), Value::Ref(y)]).collect()
+        };
+        for (name, rules) in CLOSURES.into_iter().chain(EDGES_OF_CLAUSES) {
+            let rules = edn::read(rules).unwrap();
+            let given = |text: &str| match ask(&memory, text, std::slice::from_ref(&rules)).unwrap() {
+                Answer::Relation { rows, .. } => {
+                    rows.iter().map(|row| row.to_vec()).collect::<BTreeSet<_>>()
+                }
+                other => panic!("{other:?}"),
+            };
+            let all = given("[:find ?x ?y :in $ % :where (path ?x ?y)]");
+            prop_assert_eq!(&all, &edges(&|_, _| true), "{}", name);
+            let from = given("[:find ?x ?y :in $ % :where [(ground 3) ?n] [?x :edge] [(= ?x ?n)] (path ?x ?y)]");
+            prop_assert_eq!(&from, &edges(&|x, _| x == 3), "{}", name);
+            let to = given("[:find ?x ?y :in $ % :where [_ :edge ?y] (path ?x ?y)]");
+            prop_assert_eq!(&to, &all, "{}", name);
+            let both = given("[:find ?x ?y :in $ % :where [?y :label] [?x :label] (path ?x ?y)]");
+            prop_assert_eq!(&both, &all, "{}", name);
+            let cyclic = given("[:find ?x ?y :in $ % :where [?x :label] (path ?x ?x) (path ?x ?y)]");
+            let on_cycle = |x: u64| reaches[x as usize][x as usize];
+            prop_assert_eq!(&cyclic, &edges(&|x, _| on_cycle(x)), "{}", name);
+            let apart = given("[:find ?x ?y :in $ % :where [?x :label] [?y :label] (not (path ?x ?y))]");
+            prop_assert!(apart.is_disjoint(&all), "{}", name);
+        }
+    }
+}
+
+/// Closures whose edges are several clauses, or of several kinds, written in other orders and names.
+const EDGES_OF_CLAUSES: [(&str, &str); 3] = [
+    (
+        "two clauses",
+        "[[(path ?x ?y) [?x :edge ?y] [?x :label ?l]]
+          [(path ?from ?to) (path ?via ?to) [?from :label ?name] [?from :edge ?via]]]",
+    ),
+    (
+        "two rules of one edge",
+        "[[(step ?x ?y) [?x :edge ?y]]
+          [(path ?x ?y) (step ?x ?y)] [(path ?x ?y) [?x :edge ?y] [?y :label]]
+          [(path ?x ?y) (step ?x ?t) (path ?t ?y)]
+          [(path ?x ?y) (path ?t ?y) [?t :label] [?x :edge ?t]]]",
+    ),
+    (
+        "nothing but itself to go along",
+        "[[(path ?x ?y) (or-join [?x ?y] [?x :edge ?y] (and [?x :edge ?t] [?t :edge ?y]))]
+          [(path ?a ?b) (path ?t ?b) (path ?a ?t)]]",
+    ),
+];
