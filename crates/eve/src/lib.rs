@@ -40,6 +40,7 @@ mod bits;
 mod blocks;
 mod checkpoint;
 mod class;
+mod domain;
 mod epoch;
 mod error;
 mod header;
@@ -60,6 +61,7 @@ mod txn;
 mod verify;
 
 pub use addr::Addr;
+pub use domain::{Atoms, Domain, Loaded, NAME_BYTES_MAX, Value};
 pub use error::{CommitError, Error};
 pub use memory::{Read, Write};
 pub use payload::{Payload, Shared};

@@ -70,12 +70,16 @@
 mod consumer;
 mod error;
 mod fan;
+mod file;
 mod header;
 pub(crate) mod identity;
 mod link;
 mod memory;
 mod producer;
 mod rests;
+mod status;
+#[cfg(feature = "stream")]
+mod stream;
 mod wait;
 
 pub use consumer::{Consumer, View};
@@ -84,6 +88,9 @@ pub use fan::{Fan, FanConsumer};
 pub use header::{Layout, bytes};
 pub use memory::{Heap, Mapped, Words};
 pub use producer::{Producer, Reservation};
+pub use status::{Holder, Status};
+#[cfg(feature = "stream")]
+pub use stream::{OpenError, RingReader, RingStream, RingWriter, Rings};
 
 use header::Geometry;
 use link::{Link, Place};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use eve::ring::{self, Error, Layout, Mapped, Record, Ring};
+use eve::ring::{self, Error, Fan, Layout, Mapped, Record, Ring};
 use rustix::process::{Pid, Signal, kill_process};
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
@@ -196,4 +196,58 @@ fn calls_cross_processes_and_back() {
     requests.close();
     assert!(matches!(responses.pop(PATIENCE), Err(Error::Closed)));
     assert!(other.0.wait().unwrap().success());
+}
+
+/// Producers of a fan are killed while they write: what each had published comes, once and in order,
+/// nothing half done stands in anybody's way, and their lanes are used again.
+#[test]
+fn killed_producers_of_a_fan_stop_nobody() {
+    const LANES: usize = 3;
+    if let Some(folder) = folder_of_the_other() {
+        let fan = Fan::open(Mapped::open(&file(&folder, "fan")).unwrap()).unwrap();
+        let mut producer = fan.producer().unwrap();
+        let me = u64::from(std::process::id());
+        let mut number = 0;
+        loop {
+            let mut room = producer.reserve(3).unwrap();
+            while room.put([me, number, me ^ number, 0, 0]) {
+                number += 1;
+            }
+            room.commit();
+            producer.wait(None).unwrap();
+        }
+    }
+    for layout in LAYOUTS {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = Fan::<Mapped>::bytes(layout, CAPACITY, LANES).unwrap();
+        let words = Mapped::create(&file(folder.path(), "fan"), bytes).unwrap();
+        let fan = Fan::create(words, layout, CAPACITY, LANES).unwrap();
+        let mut consumer = fan.consumer().unwrap();
+        let mut seen = std::collections::HashMap::new();
+        let mut take = |[who, number, check, ..]: Record| {
+            assert_eq!(check, who ^ number);
+            let next = seen.entry(who).or_insert(0);
+            assert_eq!(number, *next, "of {who}");
+            *next += 1;
+            who
+        };
+        let start = || Other::start("killed_producers_of_a_fan_stop_nobody", folder.path());
+        let mut others: Vec<_> = (0..LANES).map(|_| start()).collect();
+        for life in 0..12 {
+            for _ in 0..500 + 37 * life {
+                take(consumer.pop(PATIENCE).unwrap());
+            }
+            drop(others.remove(0));
+            others.push(start());
+            // The new one has the dead one's lane, and is heard.
+            let newest = u64::from(others[LANES - 1].0.id());
+            while take(consumer.pop(PATIENCE).unwrap()) != newest {}
+        }
+        drop(others);
+        while let Some(found) = consumer.try_pop().unwrap() {
+            take(found);
+        }
+        assert_eq!(consumer.producers(), 0);
+        assert!(fan.producer().is_ok());
+    }
 }

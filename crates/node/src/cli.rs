@@ -79,10 +79,24 @@ pub enum Command {
     /// Print the jam of a noun, or the noun of a jam.
     #[command(subcommand)]
     Nock(Nock),
+    /// Look at a ring of shared memory from outside.
+    #[command(subcommand)]
+    Ring(Ring),
     /// Print a completion script for a shell.
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
+    },
+}
+
+/// `datom ring`
+#[derive(Debug, Subcommand)]
+pub enum Ring {
+    /// Print what a ring holds, and which processes have its sides.
+    Stat {
+        /// File of the ring.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
 }
 

@@ -15,6 +15,7 @@ mod nock;
 mod pull;
 mod query;
 mod repl;
+mod ring;
 mod run;
 mod stats;
 pub(crate) mod token;
@@ -49,6 +50,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Import(arguments) => import::import(&arguments),
         Command::Repl(arguments) => repl::repl(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),
+        Command::Ring(command) => ring::ring(&command),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Stats(arguments) => stats::stats(&arguments),
         Command::Gc(arguments) => stats::gc(&arguments),

@@ -99,7 +99,8 @@ fn failed(error: impl Debug) -> String {
 /// A stream beside the items that it must hold.
 struct Pair<S: Subject> {
     stream: S::Stream,
-    reader: <S::Stream as Stream>::Reader,
+    /// None only while it is replaced.
+    reader: Option<<S::Stream as Stream>::Reader>,
     writer: <S::Stream as Stream>::Writer,
     appended: u64,
     closed: bool,
@@ -109,7 +110,8 @@ fn run<S: Subject>(subject: &mut S, seed: u64) -> Result<(), String> {
     let stream = subject.fresh();
     let reader = stream.reader(Cursor::START).map_err(failed)?;
     let writer = stream.writer().map_err(failed)?;
-    let mut pair: Pair<S> = Pair { stream, reader, writer, appended: 0, closed: false };
+    let mut pair: Pair<S> =
+        Pair { stream, reader: Some(reader), writer, appended: 0, closed: false };
     let mut random = seed;
     // Runs differ in how much they write for what they read.
     let writes = 2 + seed % 5;
@@ -151,9 +153,10 @@ impl<S: Subject> Pair<S> {
 
     /// Reads; whether there may be more.
     fn next(&mut self, subject: &S) -> Result<bool, String> {
-        let before = self.reader.cursor();
-        let found = self.reader.next().map_err(failed)?;
-        let after = self.reader.cursor();
+        let reader = self.reader.as_mut().ok_or("the reader is gone")?;
+        let before = reader.cursor();
+        let found = reader.next().map_err(failed)?;
+        let after = reader.cursor();
         let left = self.appended.saturating_sub(before.0);
         let wrong = |law: &str| {
             let (appended, closed) = (self.appended, self.closed);
@@ -182,9 +185,11 @@ impl<S: Subject> Pair<S> {
 
     /// Replaces the reader by one that begins at its cursor.
     fn reopen(&mut self) -> Result<bool, String> {
-        let cursor = self.reader.cursor();
-        self.reader = self.stream.reader(cursor).map_err(failed)?;
-        if self.reader.cursor() != cursor {
+        let cursor = self.reader.take().ok_or("the reader is gone")?.cursor();
+        let reader = self.stream.reader(cursor).map_err(failed)?;
+        let stands = reader.cursor();
+        self.reader = Some(reader);
+        if stands != cursor {
             return Err(format!("law 2: a reader opened at {cursor:?} stands elsewhere"));
         }
         Ok(true)

@@ -106,6 +106,24 @@ pub enum Error {
         /// Whom the operation waited for.
         other: Side,
     },
+    /// There is another ring than the one that was asked for.
+    #[error("a {layout:?} ring of {capacity} records is there already; ask for such, or remove it")]
+    Different {
+        /// Its layout.
+        layout: super::Layout,
+        /// How many records fit.
+        capacity: u64,
+    },
+    /// A ring's file could not be used.
+    #[error("cannot {doing} the ring {}: {source}", path.display())]
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What was being done, as a verb.
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The operating system refused memory for a ring.
     #[error("cannot {doing}: {source}")]
     Io {

@@ -394,6 +394,37 @@ fn what_is_no_ring_is_refused_with_its_reason() {
 }
 
 #[test]
+fn a_ring_has_a_path_that_whoever_comes_first_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my.ring");
+    assert!(matches!(Ring::open_at(&path), Err(Error::File { .. })));
+    let rings: Vec<_> = thread::scope(|scope| {
+        let open = |_| scope.spawn(|| Ring::at(&path, Layout::Packed, 64).unwrap());
+        let threads: Vec<_> = (0..4).map(open).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(rings[0].producer().unwrap().try_push(record(1)).unwrap());
+    let status = rings[3].status();
+    assert_eq!((status.published, status.released, status.producer), (1, 0, None));
+    let mut consumer = rings[1].consumer().unwrap();
+    let holder = rings[2].status().consumer.unwrap();
+    assert_eq!((holder.pid, holder.lives), (std::process::id(), true));
+    assert_eq!(consumer.try_pop().unwrap(), Some(record(1)));
+    assert!(matches!(Ring::at(&path, Layout::Packed, 128), Err(Error::Different { .. })));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    assert!(matches!(Ring::at(folder.path(), Layout::Packed, 64), Err(Error::File { .. })));
+}
+
+#[test]
+fn a_ring_without_a_name_cannot_be_cut_off() {
+    let (ring, file) = Ring::memfd(Layout::Sequenced, 8).unwrap();
+    assert!(file.set_len(0).is_err());
+    let there = Ring::open(Mapped::open(&file).unwrap()).unwrap();
+    assert!(ring.producer().unwrap().try_push(record(3)).unwrap());
+    assert_eq!(there.consumer().unwrap().try_pop().unwrap(), Some(record(3)));
+}
+
+#[test]
 fn a_ring_takes_the_bytes_it_says() {
     assert_eq!(bytes(Layout::Packed, 16).unwrap(), 512 + 16 * 40);
     assert_eq!(bytes(Layout::Packed, 2).unwrap(), 512 + 128);

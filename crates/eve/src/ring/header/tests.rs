@@ -82,6 +82,45 @@ fn the_header_holds_what_the_document_says() {
     assert!(says("slots").ends_with(&format!("a multiple of {} bytes", LINE_WORDS * 8)));
 }
 
+/// The C header speaks the same bytes.
+#[test]
+fn the_c_header_says_the_same() {
+    let header = include_str!("../../../include/eve_ring.h");
+    let defined = |name: &str| -> u64 {
+        let head = format!("#define EVE_RING_{name} ");
+        let rest = header.lines().find_map(|line| line.strip_prefix(&head)).expect(name);
+        let value = rest.trim_start_matches("UINT64_C(0x").trim_start_matches("UINT64_C(");
+        let digits: String = value.chars().take_while(char::is_ascii_hexdigit).collect();
+        let radix = if rest.contains("0x") { 16 } else { 10 };
+        u64::from_str_radix(&digits, radix).expect(name)
+    };
+    let words = [
+        ("WORD_MAGIC", WORD_MAGIC),
+        ("WORD_FORMAT", WORD_FORMAT),
+        ("WORD_CAPACITY", WORD_CAPACITY),
+        ("WORD_RECORD", WORD_RECORD),
+        ("WORD_STATE", WORD_STATE),
+        ("WORD_PRODUCER", WORD_PRODUCER),
+        ("WORD_CONSUMER", WORD_CONSUMER),
+        ("WORD_PRODUCER_SLEEPS", WORD_PRODUCER_SLEEPS),
+        ("WORD_CONSUMER_SLEEPS", WORD_CONSUMER_SLEEPS),
+        ("WORD_PUBLISHED", WORD_PUBLISHED),
+        ("WORD_RELEASED", WORD_RELEASED),
+        ("WORD_SLOTS", WORD_SLOTS),
+    ];
+    for (name, word) in words {
+        assert_eq!(defined(name), word as u64, "{name}");
+    }
+    assert_eq!(defined("MAGIC"), MAGIC);
+    assert_eq!(defined("VERSION"), u64::from(VERSION));
+    assert_eq!(defined("PACKED"), Layout::Packed as u64);
+    assert_eq!(defined("SEQUENCED"), Layout::Sequenced as u64);
+    assert_eq!(defined("CLOSED_BY_PRODUCER"), CLOSED_BY_PRODUCER);
+    assert_eq!(defined("CLOSED_BY_CONSUMER"), CLOSED_BY_CONSUMER);
+    assert_eq!(defined("POISONED"), POISONED);
+    assert!(header.contains(&format!("(UINT64_C(1) << {})", CAPACITY_MAX.trailing_zeros())));
+}
+
 #[test]
 fn an_identity_is_what_the_document_says() {
     let paragraph = section().split("**Identity.** ").nth(1).expect("a paragraph");

@@ -1,0 +1,105 @@
+//! What a domain promises, one promise a test.
+
+use std::thread;
+
+use super::*;
+
+fn domain() -> Domain {
+    Domain::new(Slab::create(Region::anonymous(1 << 28).unwrap()).unwrap())
+}
+
+#[test]
+fn values_of_every_kind_come_back() {
+    let domain = domain();
+    assert_eq!(*domain.load::<u64>("n").unwrap(), 0);
+    assert!(domain.load::<Vec<u8>>("b").unwrap().is_empty());
+    for len in [0, 1, 7, 8, 9, 1000, 100_000] {
+        let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
+        domain.swap("b", |_, _: Vec<u8>| Ok::<_, Error>((bytes.clone(), ()))).unwrap();
+        assert_eq!(*domain.load::<Vec<u8>>("b").unwrap(), bytes);
+    }
+    domain
+        .swap("set", |txn, set: SortedSet<2>| Ok::<_, Error>((set.insert(txn, [1, 2])?.0, ())))
+        .unwrap();
+    let set = domain.load::<SortedSet<2>>("set").unwrap();
+    assert!(set.contains(set.snapshot(), &[1, 2]).unwrap());
+    let mut names = domain.names().unwrap();
+    names.sort();
+    assert_eq!(names, ["b", "set"]);
+}
+
+#[test]
+fn a_loaded_value_never_changes() {
+    let domain = domain();
+    let add = |n: u64| {
+        domain
+            .swap("m", |txn, map: WordMap| Ok::<_, Error>((map.insert(txn, &n, n)?.0, ())))
+            .unwrap();
+    };
+    add(0);
+    let held = domain.load::<WordMap>("m").unwrap();
+    (1..2000).for_each(add);
+    assert_eq!(held.len(held.snapshot()).unwrap(), 1);
+    let now = domain.load::<WordMap>("m").unwrap();
+    assert_eq!(now.len(now.snapshot()).unwrap(), 2000);
+}
+
+#[test]
+fn several_atoms_change_at_once_or_not_at_all() {
+    let domain = domain();
+    domain.swap("a", |_, _: u64| Ok::<_, Error>((1000, ()))).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for n in 0..500 {
+                    let (from, to) = if n % 3 == 0 { ("b", "a") } else { ("a", "b") };
+                    let moved: Result<(), Error> = domain.transact(|atoms| {
+                        let (source, target): (u64, u64) = (atoms.get(from)?, atoms.get(to)?);
+                        let step = source.min(1);
+                        atoms.set(from, &(source - step))?;
+                        atoms.set(to, &(target + step))
+                    });
+                    moved.unwrap();
+                }
+            });
+        }
+        for _ in 0..500 {
+            let snapshot = domain.slab().snapshot().unwrap();
+            let read = |name| u64::load(&snapshot, find(&snapshot, snapshot.root(), name).unwrap());
+            assert_eq!(read("a").unwrap() + read("b").unwrap(), 1000);
+        }
+    });
+    let failed: Result<(), Error> = domain.transact(|atoms| {
+        atoms.set("a", &1u64)?;
+        atoms.set(&"x".repeat(NAME_BYTES_MAX + 1), &1u64)
+    });
+    assert!(matches!(failed, Err(Error::TooLarge { .. })));
+    let total = *domain.load::<u64>("a").unwrap() + *domain.load::<u64>("b").unwrap();
+    assert_eq!(total, 1000);
+}
+
+#[test]
+fn a_watch_ends_by_a_change_of_its_atom_or_by_time() {
+    let domain = domain();
+    let seen = domain.load::<u64>("n").unwrap();
+    domain.swap("other", |_, n: u64| Ok::<_, Error>((n + 1, ()))).unwrap();
+    let brief = Some(Duration::from_millis(1));
+    assert!(domain.watch("n", &seen, brief).unwrap().is_none());
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| domain.watch("n", &seen, None).unwrap().map(|n| *n));
+        domain.swap("n", |_, _: u64| Ok::<_, Error>((7, ()))).unwrap();
+        assert_eq!(watcher.join().unwrap(), Some(7));
+    });
+}
+
+#[test]
+fn what_is_overwritten_goes_back() {
+    let domain = domain();
+    let write = |n: u64| {
+        domain.swap("b", |_, _: Vec<u8>| Ok::<_, Error>((vec![n as u8; 1000], ()))).unwrap();
+    };
+    (0..100).for_each(write);
+    let used = domain.slab().region().allocated();
+    (0..20_000).for_each(write);
+    assert_eq!(domain.slab().region().allocated(), used);
+}
