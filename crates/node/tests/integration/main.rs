@@ -5,4 +5,5 @@ mod concurrency;
 mod crash;
 mod main_job;
 mod place;
+mod ring;
 mod upkeep;
