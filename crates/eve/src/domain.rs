@@ -14,7 +14,9 @@ use std::ops::Deref;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::structure::{Map, SortedSet, WordMap};
+use bytemuck::Pod;
+
+use crate::structure::{Array, Map, Set, SortedMap, SortedSet, Stored, Vector};
 use crate::{Addr, Error, Options, Read, Region, Slab, Snapshot, Txn, Write};
 
 /// The longest name of an atom.
@@ -99,9 +101,12 @@ macro_rules! structures {
 }
 
 structures! {
-    [] Map;
-    [] WordMap;
+    [K: Stored + ?Sized, V: Stored + ?Sized] Map<K, V>;
+    [K: Stored + ?Sized] Set<K>;
+    [T: Stored + ?Sized] Vector<T>;
+    [T: Pod] Array<T>;
     [const N: usize] SortedSet<N>;
+    [const N: usize, const W: usize] SortedMap<N, W>;
 }
 
 /// Named atoms in one region, shared by all processes that open it. A handle; clones share it.

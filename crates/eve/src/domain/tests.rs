@@ -3,6 +3,7 @@
 use std::thread;
 
 use super::*;
+use crate::structure::WordMap;
 
 fn domain() -> Domain {
     Domain::new(Slab::create(Region::anonymous(1 << 28).unwrap()).unwrap())
