@@ -34,6 +34,11 @@ pub enum Command {
     Init(World),
     /// Store a program as datoms and run it from the database.
     Run(Run),
+    /// List the agents: programs run with --durable.
+    Agents(World),
+    /// Show an agent, or tell it what to do.
+    #[command(subcommand)]
+    Agent(Agent),
     /// Ask a Datalog query.
     #[command(visible_alias = "query")]
     Q(Query),
@@ -162,12 +167,49 @@ pub struct Run {
     /// Allow only what these tokens allow, instead of minting tokens for everything.
     #[arg(long, value_name = "TOKEN")]
     pub grant: Vec<String>,
+    /// Run as the agent of this name: its state and the answers it gets are kept in the world, and
+    /// the same command goes on where it was, whatever ended it.
+    #[arg(long, value_name = "NAME")]
+    pub durable: Option<String>,
     /// Stop the program after this many machine steps.
     #[arg(long, value_name = "STEPS", default_value_t = 10_000_000_000)]
     pub fuel: u64,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Which agent.
+#[derive(Debug, Args)]
+pub struct WhichAgent {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Its name.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+/// `datom agent`
+#[derive(Debug, Subcommand)]
+pub enum Agent {
+    /// Show where it stands: its calls with their names and values, what it asked for last.
+    Show(WhichAgent),
+    /// Show where it stood after transaction T.
+    At {
+        /// Which agent.
+        #[command(flatten)]
+        agent: WhichAgent,
+        /// The transaction.
+        #[arg(value_name = "T")]
+        t: u64,
+    },
+    /// Let it stop at its next effect; its process ends.
+    Pause(WhichAgent),
+    /// Let a paused agent go on when `datom run --durable` is called for it again.
+    Resume(WhichAgent),
+    /// End it for good at its next effect.
+    Cancel(WhichAgent),
 }
 
 /// Which moments of the database a command sees.

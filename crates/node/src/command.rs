@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod agent;
 mod backup;
 mod blame;
 mod completions;
@@ -37,6 +38,8 @@ pub fn run(command: Command) -> Outcome {
     match command {
         Command::Init(arguments) => init::init(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Agents(arguments) => agent::agents(&arguments),
+        Command::Agent(arguments) => agent::agent(&arguments),
         Command::Q(arguments) => query::query(&arguments),
         Command::Transact(arguments) => transact::transact(&arguments),
         Command::Pull(arguments) => pull::pull(&arguments),

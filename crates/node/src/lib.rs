@@ -14,6 +14,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod agent;
 pub mod cli;
 mod clock;
 pub mod command;

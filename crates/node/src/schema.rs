@@ -25,6 +25,10 @@ pub(crate) fn schema() -> [Vec<Value>; 2] {
         .map(|(name, _)| Value::map([(Value::keyword("db/ident"), Value::Keyword(name))]));
     let layers = [
         operations.collect(),
+        edn::read(crate::agent::SCHEMA)
+            .ok()
+            .and_then(|value| value.as_slice().map(<[_]>::to_vec))
+            .unwrap_or_default(),
         yin::schema(),
         shibi::ledger::schema(),
         bridge::audit::schema(),

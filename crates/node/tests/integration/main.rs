@@ -3,6 +3,7 @@
 mod bad_input;
 mod concurrency;
 mod crash;
+mod durable;
 mod main_job;
 mod place;
 mod ring;

@@ -58,4 +58,9 @@ impl Machine {
         }
         Ok((self.heap.vector(&forms)?, loaded))
     }
+
+    /// The program of a namespace, if there is one.
+    pub(crate) fn find_namespace(&mut self, name: &Symbol) -> Option<crate::Program> {
+        library::find(&mut *self.facts, name).ok()
+    }
 }

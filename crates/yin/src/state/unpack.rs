@@ -76,7 +76,8 @@ impl Machine {
             let id = match self.projection.program_of(hash) {
                 Some(id) => id,
                 None => {
-                    let program = resolve(hash).filter(|program| program.hash() == *hash);
+                    let program = resolve(hash).or_else(|| self.namespace_of(state, hash));
+                    let program = program.filter(|program| program.hash() == *hash);
                     let hex = blake3::Hash::from_bytes(*hash).to_hex();
                     let program = program.ok_or_else(|| {
                         Trouble::new(Kind::Code, format!("the program {hex} is not known here"))
@@ -111,6 +112,17 @@ impl Machine {
             Standing::Turn | Standing::Call => self.run_on(),
         }
         self.put_stack(&stack, 0)
+    }
+}
+
+impl Machine {
+    /// The program of a namespace that the state had loaded, by hash.
+    fn namespace_of(&mut self, state: &State, hash: &[u8; 32]) -> Option<Program> {
+        state.namespaces.iter().find_map(|&name| {
+            let name = state.names.get(name as usize)?.as_str().into();
+            let program = self.find_namespace(&name)?;
+            (program.hash() == *hash).then_some(program)
+        })
     }
 }
 

@@ -1,0 +1,83 @@
+//! `datom agents`, `datom agent`: programs that outlive their processes.
+
+use datom::{Value, edn};
+use yin::{Level, Limits, Machine, NoFacts};
+
+use super::Outcome;
+use crate::agent::{self, CANCELLED, PAUSED, RUNNING, Record};
+use crate::cli;
+use crate::fault::Fault;
+use crate::render::Output;
+use crate::sight;
+use crate::world::World;
+
+/// Who there is, what each does, and what it waits for.
+const AGENTS: &str = "[:find ?name ?status ?program ?op
+  :where [?a :agent/name ?name] [?a :agent/status ?status]
+         [?a :agent/program ?p] [?p :yin.program/name ?program]
+         [(get-else $ ?a :agent/waits-for :none) ?op]]";
+
+pub(super) fn agents(arguments: &cli::World) -> Outcome {
+    let world = World::open(&arguments.dir)?;
+    let query =
+        daodb::Query::parse(AGENTS).map_err(|error| Fault::in_query(&error.into(), AGENTS))?;
+    let answer = world.database().db()?.query(&query, &[])?;
+    Ok(sight::of_answer(answer).print(cli::Format::Auto)?)
+}
+
+pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
+    let (cli::Agent::Show(which)
+    | cli::Agent::Pause(which)
+    | cli::Agent::Resume(which)
+    | cli::Agent::Cancel(which)
+    | cli::Agent::At { agent: which, .. }) = arguments;
+    let world = World::open(&which.dir)?;
+    world.state_schema(None)?;
+    let db = world.database().db()?;
+    let db = match arguments {
+        cli::Agent::At { t, .. } => db.as_of(*t),
+        _ => db,
+    };
+    let record = Record::of(&db, &which.name)?.ok_or_else(|| {
+        Fault::new(format!("there is no agent {}", which.name))
+            .help("`datom agents` lists those there are")
+    })?;
+    match arguments {
+        cli::Agent::Show(_) | cli::Agent::At { .. } => show(&db, &record),
+        cli::Agent::Pause(_) => agent::tell(world.database(), &which.name, PAUSED),
+        cli::Agent::Cancel(_) => agent::tell(world.database(), &which.name, CANCELLED),
+        cli::Agent::Resume(_) => agent::tell(world.database(), &which.name, RUNNING),
+    }
+}
+
+/// Where it stands, and with what.
+fn show(db: &daodb::Db, record: &Record) -> Outcome {
+    let known = ["name", "status", "epoch", "request", "answer", "result"];
+    let mut shown: Vec<(Value, Value)> = known
+        .iter()
+        .filter_map(|&key| Some((Value::keyword(key), record.get(key)?.clone())))
+        .map(|(key, value)| match value.as_text().map(edn::read) {
+            Some(Ok(read)) if key != Value::keyword("name") => (key, read),
+            _ => (key, value),
+        })
+        .collect();
+    if let Some(state) = record.state()? {
+        let mut machine = Machine::new(NoFacts, Limits::default());
+        machine.restore(&state, |hash| agent::program(db, hash))?;
+        let calls = machine.levels().iter().map(call).collect();
+        shown.push((Value::keyword("calls"), Value::Vector(calls)));
+        shown.push((Value::keyword("state-hash"), Value::Hash(state.hash())));
+    }
+    Ok(Output::Value(Value::map(shown)).print(cli::Format::Auto)?)
+}
+
+fn call(level: &Level) -> Value {
+    let at = level.position.as_ref().map_or(Value::Nil, |at| Value::text(&at.to_string()));
+    let names =
+        level.names.iter().map(|(name, value)| (Value::Symbol(name.clone()), value.clone()));
+    Value::map([
+        (Value::keyword("function"), Value::text(&level.function)),
+        (Value::keyword("at"), at),
+        (Value::keyword("names"), Value::map(names)),
+    ])
+}
