@@ -458,6 +458,13 @@ proptest! {
             model.transact(&db, forms);
         }
         compare(&db.db().unwrap(), &model);
+        // The same moments as states of their own, with the schema that they had.
+        for t in 0..=db.db().unwrap().basis() {
+            let then = db.at(t).unwrap();
+            let expected = |history| model.view(Some(t), None, history);
+            compare_indexes(&then, &expected(false), &format!("at {t}"));
+            compare_indexes(&then.history(), &expected(true), &format!("history of at {t}"));
+        }
         let found = db.verify().unwrap();
         prop_assert!(found.is_clean(), "{:?}", found.problems);
     }
