@@ -1,7 +1,7 @@
 //! The commands and what each runs.
 
 use crate::step::{cargo, run, target};
-use crate::tidy;
+use crate::{harm, tidy};
 
 /// A command's name, what it is for, and the work.
 pub(crate) struct Command {
@@ -10,7 +10,7 @@ pub(crate) struct Command {
     pub(crate) run: fn(&[String]) -> Result<(), String>,
 }
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 13] = [
     Command { name: "help", about: "this list", run: print_help },
     Command { name: "setup", about: "install what the toolchain needs besides cargo", run: setup },
     Command {
@@ -36,8 +36,16 @@ const COMMANDS: [Command; 9] = [
     },
     Command {
         name: "torture",
-        about: "processes killed at random, and a checker: torture db [--seconds N] [--seed N]",
+        about: "processes killed, and a checker: torture [db] [--seconds N] [--seed S]",
         run: torture,
+    },
+    Command { name: "miri", about: "eve on heap regions under miri (nightly)", run: harm::miri },
+    Command { name: "asan", about: "eve's tests with AddressSanitizer (nightly)", run: harm::asan },
+    Command { name: "tsan", about: "eve's tests with ThreadSanitizer (nightly)", run: harm::tsan },
+    Command {
+        name: "fuzz",
+        about: "eve opens arbitrary files (nightly, cargo-fuzz): fuzz [open] [arguments]",
+        run: harm::fuzz,
     },
     Command { name: "ci", about: "what must be green before anything lands", run: ci },
 ];
@@ -118,12 +126,13 @@ fn torture(arguments: &[String]) -> Result<(), String> {
             cargo(&["run", "--release", "--package", "daodb", "--example", "torture", "--"])
                 .args(rest),
         ),
-        _ => Err("what shall be tortured? There is: db".into()),
+        _ => harm::torture(arguments),
     }
 }
 
 fn ci(_: &[String]) -> Result<(), String> {
     test(&[])?;
+    harm::torture(&[])?;
     // The README's first command, as a user gives it.
     let world = target().join("ci-world");
     if world.exists() {

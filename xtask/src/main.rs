@@ -1,6 +1,7 @@
 //! What a person would otherwise have to remember: `cargo xtask COMMAND`.
 
 mod command;
+mod harm;
 mod step;
 mod tidy;
 

@@ -222,18 +222,6 @@ impl Attachment {
         lock(&self.idle).len()
     }
 
-    /// How many lanes this attachment owns.
-    pub(crate) fn owned_lanes(&self) -> usize {
-        let me = self.slot as u64 + 1;
-        let owner = |number| self.region().word(layout::lane_at(number) + layout::lane::OWNER);
-        (0..LANES as u8).filter(|number| owner(*number).load(Ordering::Acquire) == me).count()
-    }
-
-    /// How many of them serve payloads.
-    pub(crate) fn payload_lanes(&self) -> usize {
-        usize::from(lock(&self.payloads).is_some())
-    }
-
     /// Blocks that wait for nobody to see them any more, in all lanes.
     pub(crate) fn retired_blocks(&self) -> u64 {
         let pending = |number| self.region().word(layout::lane_at(number) + layout::lane::PENDING);

@@ -21,7 +21,7 @@ use crate::blocks::{Birth, Blocks, Place, Taken, chunks_for};
 use crate::class::{CLASSES, Class};
 use crate::epoch::{self, RootWord};
 use crate::layout::{CHUNK, ChunkId, lane, lane_at, page};
-use crate::reclaim::Waiting;
+use crate::reclaim::{self, Waiting};
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error};
 
@@ -260,15 +260,10 @@ pub(crate) fn bury(blocks: &Blocks, number: u8) -> u64 {
     let at = lane_at(number);
     let running = region.word(at + lane::RUNNING);
     let epoch = running.load(Ordering::Acquire);
-    let mut returned = 0;
-    if epoch == 0 {
-        blocks.roll_back(number, None);
-    } else if epoch::was_published(
-        region.word(page::ROOT),
-        region.word(at + lane::COMMITTED),
-        number,
-        epoch,
-    ) {
+    let committed = region.word(at + lane::COMMITTED);
+    let happened =
+        epoch != 0 && epoch::was_published(region.word(page::ROOT), committed, number, epoch);
+    if happened {
         let cells = [number << 1, number << 1 | 1].map(|cell| epoch::read_cell(region, cell));
         let cell = cells.into_iter().flatten().find(|cell| cell.epoch == epoch);
         if let Some(cell) = cell
@@ -276,10 +271,9 @@ pub(crate) fn bury(blocks: &Blocks, number: u8) -> u64 {
         {
             region.word(at + lane::RETIRED).store(cell.retired.raw(), Ordering::Release);
         }
-        blocks.roll_back(number, None);
-    } else {
-        returned = blocks.roll_back(number, Some(Birth::transaction(number, epoch)));
     }
+    let lost = (epoch != 0 && !happened).then(|| Birth::transaction(number, epoch));
+    let returned = blocks.roll_back(number, lost, &reclaim::listed(blocks, number));
     running.store(0, Ordering::Release);
     returned
 }

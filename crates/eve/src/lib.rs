@@ -60,6 +60,12 @@ mod sync;
 mod txn;
 mod verify;
 
+/// Dying at a store: for `cargo xtask torture` alone, and only there.
+#[cfg(torture)]
+pub mod torture {
+    pub use crate::sync::counted::{AtomicU64, die_at_store, stores_left};
+}
+
 pub use addr::Addr;
 pub use domain::{Atoms, Domain, Loaded, NAME_BYTES_MAX, Value};
 pub use error::{CommitError, Error};

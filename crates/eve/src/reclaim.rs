@@ -18,6 +18,8 @@
 //! record: death | count | next | previous | (address, birth) ...
 //! ```
 
+use std::collections::HashSet;
+
 use crate::blocks::{Birth, Blocks, Place};
 use crate::epoch::Scan;
 use crate::lane::Lane;
@@ -333,13 +335,20 @@ fn checked(blocks: &Blocks, record: Addr) -> Option<Place> {
 
 /// The records of a list, each at most once.
 fn records(blocks: &Blocks, first: Addr) -> impl Iterator<Item = Place> + use<'_> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut at = first;
     std::iter::from_fn(move || {
         let place = if at.is_none() { None } else { checked(blocks, at) }?;
         at = Addr::from_raw(blocks.region().word(place.at + NEXT).load(Ordering::Relaxed));
         seen.insert(place.at).then_some(place)
     })
+}
+
+/// The records of a lane's list.
+pub(crate) fn listed(blocks: &Blocks, lane_number: u8) -> HashSet<Addr> {
+    let head = blocks.region().word(crate::layout::lane_at(lane_number) + lane::RETIRED);
+    let first = Addr::from_raw(head.load(Ordering::Acquire));
+    records(blocks, first).map(|place| Addr::from_raw(place.at)).collect()
 }
 
 /// Everything a lane's list still accounts for: the records themselves and what they name.

@@ -198,11 +198,13 @@ impl Region {
     /// for memory.
     pub(crate) fn flush(&self, bytes: u64) -> Result<(), Error> {
         if let Backing::File { path, map, .. } = &self.backing {
+            #[cfg(all(test, not(loom)))]
+            disk::ask(path, "write the region to the disk")?;
             map.flush_range(0, bytes.min(self.allocated()) as usize).map_err(|source| {
                 Error::Io { path: path.clone(), doing: "write the region to the disk", source }
             })?;
             #[cfg(all(test, not(loom)))]
-            flushed::note(path);
+            disk::note(path);
         }
         Ok(())
     }
@@ -325,34 +327,7 @@ fn rounded(limit_bytes: u64) -> u64 {
     limit_bytes.clamp(REGION_MIN, layout::LIMIT_MAX) / CHUNK * CHUNK
 }
 
-/// What a test of durability sees of a disk: the file as it was when it was last flushed.
 #[cfg(all(test, not(loom)))]
-pub(crate) mod flushed {
-    use std::cell::RefCell;
-    use std::path::Path;
-
-    std::thread_local! {
-        static IMAGE: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-    }
-
-    /// From now on, this thread's flushes are noted.
-    pub(crate) fn watch() {
-        IMAGE.set(Some(Vec::new()));
-    }
-
-    pub(super) fn note(path: &Path) {
-        IMAGE.with_borrow_mut(|image| {
-            if let Some(image) = image {
-                *image = std::fs::read(path).unwrap();
-            }
-        });
-    }
-
-    /// The file when it was last flushed; empty if it never was.
-    pub(crate) fn image() -> Vec<u8> {
-        IMAGE.with_borrow(|image| image.clone().unwrap_or_default())
-    }
-}
-
+pub(crate) mod disk;
 #[cfg(all(test, not(loom)))]
 pub(crate) mod tests;

@@ -15,10 +15,18 @@ pub(crate) use std::{
     hint::spin_loop,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
     },
     thread::yield_now,
 };
+
+#[cfg(torture)]
+pub(crate) mod counted;
+
+#[cfg(torture)]
+pub(crate) use counted::AtomicU64;
+#[cfg(not(any(loom, torture)))]
+pub(crate) use std::sync::atomic::AtomicU64;
 
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -134,8 +142,10 @@ pub(crate) use bell::{LightBarrier, futex_wait, futex_wake, heavy_barrier};
 #[cfg(not(loom))]
 mod bell {
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+    use std::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
     use std::time::Duration;
+
+    use super::AtomicU64;
 
     use rustix::thread::{MembarrierCommand, futex, membarrier};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::blocks::{Birth, Blocks};
-use crate::layout::{CHUNK, ChunkId, GRANULE, LANES, page};
+use crate::layout::{CHUNK, ChunkId, GRANULE, LANES, lane, lane_at, page};
 use crate::sync::Ordering;
 use crate::{Addr, Error, Read, Slab, Snapshot, header, reclaim};
 
@@ -97,8 +97,8 @@ pub struct Verification {
     /// Payloads and shared words.
     pub payload_blocks: u64,
     /// Blocks that nothing accounts for: left by a process that died. They harm nothing, and go back
-    /// when the region is next opened with a trace by a process that is alone. `None` while others
-    /// are attached or transactions run, whose blocks would look the same.
+    /// when the region is next opened with a trace by a process that is alone. `None` while anybody's
+    /// transactions run, whose blocks would look the same.
     pub leaked_blocks: Option<u64>,
 }
 
@@ -116,9 +116,9 @@ impl Slab {
         let reachable = marked(&snapshot, trace)?;
         let blocks = self.inner.blocks();
         check_checkpoint(blocks)?;
-        let quiet = self.is_quiet();
+        let quiet = self.quiet_at();
         let mut retired = Marked::default();
-        if quiet {
+        if quiet.is_some() {
             for lane in 0..LANES as u8 {
                 reclaim::accounted(blocks, lane, |at, birth| {
                     let there = blocks.locate(at).map(|place| blocks.birth(&place));
@@ -143,19 +143,21 @@ impl Slab {
             true if retired.contains(at) => found.retired_blocks += 1,
             true => leaked += 1,
         })?;
-        found.leaked_blocks = quiet.then_some(leaked);
+        let still = quiet.is_some_and(|epoch| epoch == found.epoch) && quiet == self.quiet_at();
+        found.leaked_blocks = still.then_some(leaked);
         for (chunk, bits) in &reachable.chunks {
             check_lives_apart(*chunk, bits, &retired)?;
         }
         Ok(found)
     }
 
-    /// Nobody else is attached and no transaction of this process runs.
-    fn is_quiet(&self) -> bool {
-        let attachment = &self.inner.attachment;
-        attachment.sweep();
-        let owned = attachment.owned_lanes();
-        !attachment.has_company() && owned == attachment.idle_lanes() + attachment.payload_lanes()
+    /// The newest epoch, if no transaction of anybody runs. The dead run none: they are cleared away.
+    fn quiet_at(&self) -> Option<u64> {
+        self.inner.attachment.sweep();
+        let epoch = self.commits();
+        let running = |lane| self.region().word(lane_at(lane) + lane::RUNNING);
+        let none = (0..LANES as u8).all(|lane| running(lane).load(Ordering::Acquire) == 0);
+        (none && self.commits() == epoch).then_some(epoch)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Runs of chunks: claimed, given back.
 
+use std::collections::HashSet;
+
 use super::{Birth, Blocks, Entry, Place};
 use crate::class::Class;
 use crate::layout::{ChunkId, chunk, page};
@@ -118,9 +120,14 @@ impl Blocks {
         self.count_free_chunks(|free| free + u64::from(run));
     }
 
-    /// Takes back what a dead lane had: its claimed chunks, and its unpublished blocks.
-    /// Returns how many blocks those were.
-    pub(crate) fn roll_back(&self, lane: u8, unpublished: Option<Birth>) -> u64 {
+    /// Takes back what a dead lane had: its claimed chunks, its unpublished blocks, what it kept for
+    /// itself, and its records that are not `listed`. Returns how many blocks were unpublished.
+    pub(crate) fn roll_back(
+        &self,
+        lane: u8,
+        unpublished: Option<Birth>,
+        listed: &HashSet<Addr>,
+    ) -> u64 {
         let mut blocks = 0;
         let mut headless = false;
         for chunk in self.chunks() {
@@ -131,7 +138,8 @@ impl Blocks {
                 self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
                 self.count_free_chunks(|free| free + 1);
             } else if let Some(class) = entry.class() {
-                blocks += self.roll_back_small(chunk, class, lane, unpublished);
+                let forgotten = |at| !listed.contains(&at);
+                blocks += self.roll_back_small(chunk, class, lane, unpublished, forgotten);
             } else if let (Some(birth), Some(_)) = (unpublished, self.run_of(chunk, entry)) {
                 let at = Addr::from_raw(chunk.start() + chunk::LARGE_DATA);
                 blocks += u64::from(self.free_if(at, birth) || self.free_if(at, birth.record()));
@@ -146,14 +154,19 @@ impl Blocks {
         class: Class,
         lane: u8,
         unpublished: Option<Birth>,
+        forgotten: impl Fn(Addr) -> bool,
     ) -> u64 {
         let mut blocks = 0;
         for (index, word) in self.births(chunk, class).iter().enumerate() {
             let found = Birth(word.load(Ordering::Acquire));
             let lost = unpublished.is_some_and(|birth| found == birth || found == birth.record());
-            if lost || found == Birth::spare(lane) {
-                let freed = self.free_if(Blocks::address(chunk, class, index as u32), found);
-                blocks += u64::from(freed && lost);
+            let record = found.is_record() && found.lane() == lane;
+            if !lost && !record && found != Birth::spare(lane) {
+                continue;
+            }
+            let at = Blocks::address(chunk, class, index as u32);
+            if lost || !record || forgotten(at) {
+                blocks += u64::from(self.free_if(at, found) && lost);
             }
         }
         blocks

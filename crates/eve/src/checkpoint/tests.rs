@@ -3,7 +3,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
-use crate::region::flushed;
+use crate::region::disk;
 use crate::region::tests::quick_folder;
 use crate::structure::WordMap;
 use crate::{Marks, Options, Recovery, Snapshot};
@@ -205,7 +205,7 @@ fn a_pin_without_its_record_is_no_damage() {
     assert!(slab.verify(trace).is_err(), "a record that counts is pinned");
 }
 
-/// The disk keeps what page 0 said when it was last flushed, and everything else as it came to be.
+/// The disk keeps what page 0 said when it was last disk, and everything else as it came to be.
 #[test]
 fn a_region_that_was_in_order_is_in_use_on_the_disk_before_anything_changes() {
     let folder = quick_folder();
@@ -214,13 +214,13 @@ fn a_region_that_was_in_order_is_in_use_on_the_disk_before_anything_changes() {
     set(&slab, 1, 1);
     drop(slab);
     let clean = fs::read(&path).unwrap();
-    flushed::watch();
+    disk::watch();
     let slab = Slab::open(Region::open(&path).unwrap()).unwrap();
     for value in 2..200 {
         set(&slab, 1, value);
     }
     let mut image = fs::read(&path).unwrap();
-    let page_0 = if flushed::image().is_empty() { clean } else { flushed::image() };
+    let page_0 = if disk::image().is_empty() { clean } else { disk::image() };
     image[..PAGE as usize].copy_from_slice(&page_0[..PAGE as usize]);
     image[page::BOOT as usize..page::BOOT as usize + 8].fill(0x5a);
     fs::write(&copy, image).unwrap();
@@ -242,9 +242,9 @@ fn a_region_is_in_order_only_when_all_of_it_is_on_the_disk() {
     set(&slab, 1, 1);
     slab.sync().unwrap();
     drop(slab.allocate(100_000).unwrap()); // changes what no later checkpoint is needed for
-    flushed::watch();
+    disk::watch();
     drop(slab);
-    let (last, mut now) = (flushed::image(), fs::read(&path).unwrap());
+    let (last, mut now) = (disk::image(), fs::read(&path).unwrap());
     assert_eq!(now[page::CLEAN as usize], 1);
     now[page::CLEAN as usize] = 0;
     assert!(last == now, "nothing else changed after it was flushed");

@@ -172,3 +172,26 @@ fn a_new_region_has_the_bytes_of_the_document() {
     assert_eq!(u128::from(word(56)), check);
     assert_eq!((word(384), word(392), word(520)), (2 << 20, 13, 1));
 }
+
+/// Every test that `docs/faults.md` names for regions and slabs is there.
+#[test]
+fn every_promise_about_faults_has_its_test() {
+    const FAULTS: &str = include_str!("../../../../docs/faults.md");
+    const TESTS: [&str; 5] = [
+        include_str!("../../tests/slab_processes.rs"),
+        include_str!("../../tests/torture.rs"),
+        include_str!("../region/tests.rs"),
+        include_str!("../checkpoint/tests.rs"),
+        include_str!("../slab/tests.rs"),
+    ];
+    let start = FAULTS.find("## eve: regions and slabs").expect("the section");
+    let end = FAULTS[start + 1..].find("\n## ").expect("another section") + start;
+    let named = FAULTS[start..end].split('`').skip(1).step_by(2);
+    let names: Vec<&str> =
+        named.filter(|name| name.matches('_').count() > 2 && !name.contains(' ')).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let there = TESTS.iter().any(|tests| tests.contains(&format!("fn {name}()")));
+        assert!(there, "no test {name}");
+    }
+}

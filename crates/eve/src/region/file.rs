@@ -97,6 +97,8 @@ fn name(draft: &Path, path: &Path) -> Result<(), Error> {
 
 /// Makes a new name durable.
 fn sync_folder(path: &Path) -> Result<(), Error> {
+    #[cfg(all(test, not(loom)))]
+    super::disk::ask(path, "write the folder to the disk")?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -158,6 +160,8 @@ fn settled_header(file: &File, path: &Path) -> Result<header::Stated, Error> {
 /// Gives `from..to` of the file room on the disk.
 pub(super) fn allocate(file: &File, path: &Path, from: u64, to: u64) -> Result<(), Error> {
     debug_assert!(to.is_multiple_of(CHUNK));
+    #[cfg(all(test, not(loom)))]
+    super::disk::ask(path, "allocate room for the file")?;
     loop {
         return match rustix::fs::fallocate(file, FallocateFlags::empty(), from, to - from) {
             Ok(()) => Ok(()),

@@ -207,3 +207,72 @@ fn a_directory_that_makes_blocks_of_the_header_is_refused() {
     }
     use_all(&path).unwrap();
 }
+
+#[test]
+fn a_file_cut_at_any_line_is_refused() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    sample(&path);
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let mut left = fs::metadata(&path).unwrap().len();
+    while left >= 64 {
+        left -= 64;
+        file.set_len(left).unwrap();
+        let refused = Region::open(&path);
+        let is_said = matches!(refused, Err(Error::Header { .. } | Error::NotARegion { .. }));
+        assert!(is_said, "{left}: {refused:?}");
+    }
+}
+
+/// The first thing asked of the disk is refused, then the second, and so on until nothing is: each
+/// time what was committed is there, what is refused says so, and the next attempt succeeds.
+#[test]
+fn every_refusal_of_the_disk_leaves_everything_whole() {
+    fn scenario(path: &Path, done: &mut u64) -> Result<(), Error> {
+        let slab = Slab::create(Region::create(path, &small())?)?;
+        for key in 0..40 {
+            slab.swap(|txn| {
+                let map = WordMap::from_root(txn.base()).insert(txn, &key, key)?.0;
+                let room = crate::Write::alloc(txn, 200_000)?;
+                crate::Write::retire(txn, room);
+                Ok::<_, Error>((map.root(), ()))
+            })?;
+            *done = key + 1;
+            if key % 10 == 9 {
+                drop(slab.allocate(3 << 20)?);
+                slab.sync()?;
+            }
+        }
+        Ok(())
+    }
+    let folder = quick_folder();
+    let mut refusals = 0;
+    for n in 1.. {
+        let path = folder.path().join(format!("{n}.eve"));
+        let mut done = 0;
+        disk::refuse(n);
+        let outcome = scenario(&path, &mut done);
+        let refused = disk::relent();
+        let slab = match Region::open(&path) {
+            Ok(region) => Slab::open_with(region, trace).unwrap(),
+            Err(Error::Missing { .. }) => {
+                assert_eq!((done, outcome.is_err()), (0, true), "{n}");
+                assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing half made");
+                refusals += 1;
+                continue;
+            }
+            Err(error) => panic!("{n}: {error}"),
+        };
+        let snapshot = slab.snapshot().unwrap();
+        assert_eq!(WordMap::from_root(snapshot.root()).len(&snapshot).unwrap(), done, "{n}");
+        assert_eq!(slab.verify(trace).unwrap().leaked_blocks, Some(0), "{n}");
+        drop(slab);
+        fs::remove_file(&path).unwrap();
+        if !refused {
+            outcome.unwrap();
+            break;
+        }
+        refusals += 1;
+    }
+    assert!(refusals > 12, "{refusals}");
+}
