@@ -1,13 +1,13 @@
 //! The command line: what can be asked, and how.
 
+mod upkeep;
+
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use datom::{Value, edn};
-mod upkeep;
-
 pub use upkeep::{Backup, Gc, Restore, Stats};
 
 /// Facts, programs and effects in one folder.
