@@ -1,11 +1,13 @@
 //! The slab's map and sorted set, in a file that any process could map, beside two embedded stores
 //! (LMDB by `heed`, `redb`) and two libraries of persistent collections (`im`, `rpds`).
 //!
-//! Everybody holds the same random u64 → u64 entries, or the same 32-byte keys as an index of facts
+//! Everybody holds the same random entries of a u64 and sixteen bytes, or the same 32-byte keys as an index of facts
 //! has them: dense entities of five attributes each, random values. Stores read in one transaction;
 //! nobody's commit waits for the disk. `im` and `rpds` hash with the slab's own mix, so that
-//! structures are compared and not hashes. `cargo bench -p benches --bench slab` ends with a table of
-//! `ours / peer`.
+//! structures are compared and not hashes. A map is built of all entries at once (`eve`) and by one
+//! insertion after the other (`eve_inserts`), LMDB's with random keys (`heed`) and with keys that were
+//! sorted for it (`heed_sorted`); lookups are one by one and many at once (`eve_many`).
+//! `cargo xtask bench slab` ends with a table of `peer / ours`.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
-use eve::structure::{SortedSet, WordMap};
+use eve::structure::{Map, SortedSet};
 use eve::{Options, Region, Slab};
 use heed::types::Bytes;
 use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, PutFlags};
@@ -31,12 +33,14 @@ const BUILT: usize = 100_000;
 const MAP_BYTES: usize = 1 << 32;
 const CACHE_BYTES: usize = 1 << 30;
 
-const WORDS: TableDefinition<'_, u64, u64> = TableDefinition::new("words");
+const WORDS: TableDefinition<'_, u64, &[u8; 16]> = TableDefinition::new("words");
 const KEYS: TableDefinition<'_, &[u8], ()> = TableDefinition::new("keys");
 
 type Lmdb = heed::Database<'static, Bytes, Bytes>;
-type ImMap = im::HashMap<u64, u64, Mix>;
-type RpdsMap = rpds::HashTrieMapSync<u64, u64, Mix>;
+type Value = [u64; 2];
+type EveMap = Map<u64, Value>;
+type ImMap = im::HashMap<u64, Value, Mix>;
+type RpdsMap = rpds::HashTrieMapSync<u64, Value, Mix>;
 type Key = [u64; 4];
 
 /// The slab's hash of words, for the libraries.
@@ -121,6 +125,21 @@ fn third_word(key: &[u8]) -> u64 {
     key.get(16..24).map_or(0, |word| word.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
 }
 
+fn value(word: u64) -> Value {
+    [!word, 0]
+}
+
+/// A value as stores of byte strings want it.
+fn value_bytes(word: u64) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&(!word).to_le_bytes());
+    bytes
+}
+
+fn first_word(value: &[u8]) -> u64 {
+    value.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
+}
+
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
@@ -132,9 +151,16 @@ fn open_slab(folder: &TempDir) -> Slab {
 
 fn build_map(slab: &Slab, words: &[u64]) {
     let mut txn = slab.begin().expect("a transaction");
-    let map = words
-        .iter()
-        .fold(WordMap::empty(), |map, word| map.insert(&mut txn, word, !word).expect("room").0);
+    let entries = words.iter().map(|word| (*word, value(*word)));
+    let map = EveMap::from_iter(&mut txn, entries).expect("room");
+    txn.commit(map.root()).expect("nobody else writes");
+}
+
+fn insert_map(slab: &Slab, words: &[u64]) {
+    let mut txn = slab.begin().expect("a transaction");
+    let map = words.iter().fold(EveMap::empty(), |map, word| {
+        map.insert(&mut txn, word, value(*word)).expect("room").0
+    });
     txn.commit(map.root()).expect("nobody else writes");
 }
 
@@ -168,8 +194,19 @@ impl Heed {
     fn build_map(&self, words: &[u64]) {
         let mut txn = self.env.write_txn().expect("a transaction");
         for word in words {
-            let put = self.db.put(&mut txn, &word.to_be_bytes(), &(!word).to_le_bytes());
+            let put = self.db.put(&mut txn, &word.to_be_bytes(), &value_bytes(*word));
             put.expect("room");
+        }
+        txn.commit().expect("a commit");
+    }
+
+    fn build_map_sorted(&self, words: &[u64]) {
+        let mut words = words.to_vec();
+        words.sort_unstable();
+        let mut txn = self.env.write_txn().expect("a transaction");
+        for word in words {
+            let (key, value) = (word.to_be_bytes(), value_bytes(word));
+            self.db.put_with_flags(&mut txn, PutFlags::APPEND, &key, &value).expect("room");
         }
         txn.commit().expect("a commit");
     }
@@ -201,7 +238,7 @@ fn build_redb_map(db: &redb::Database, words: &[u64]) {
     {
         let mut table = txn.open_table(WORDS).expect("a table");
         for word in words {
-            table.insert(word, !word).expect("room");
+            table.insert(word, &value_bytes(*word)).expect("room");
         }
     }
     txn.commit().expect("a commit");
@@ -220,7 +257,7 @@ fn build_redb_set(db: &redb::Database, keys: &[Key]) {
 
 fn build_im(words: &[u64]) -> ImMap {
     words.iter().fold(ImMap::default(), |mut map, word| {
-        map.insert(*word, !word);
+        map.insert(*word, value(*word));
         map
     })
 }
@@ -228,7 +265,7 @@ fn build_im(words: &[u64]) -> ImMap {
 fn build_rpds(words: &[u64]) -> RpdsMap {
     let empty = RpdsMap::new_with_hasher_and_ptr_kind(Mix::default());
     words.iter().fold(empty, |mut map, word| {
-        map.insert_mut(*word, !word);
+        map.insert_mut(*word, value(*word));
         map
     })
 }
@@ -287,9 +324,19 @@ fn builds(criterion: &mut Criterion) {
         build_map(&open_slab(&folder), &words);
         1
     });
+    suite.measure("eve_inserts", BUILT, || {
+        let folder = folder();
+        insert_map(&open_slab(&folder), &words);
+        1
+    });
     suite.measure("heed", BUILT, || {
         let folder = folder();
         Heed::open(&folder).build_map(&words);
+        1
+    });
+    suite.measure("heed_sorted", BUILT, || {
+        let folder = folder();
+        Heed::open(&folder).build_map_sorted(&words);
         1
     });
     suite.measure("redb", BUILT, || {
@@ -335,32 +382,43 @@ fn maps(criterion: &mut Criterion, count: usize, get: &'static str, scan: &'stat
     let (im, rpds) = (build_im(&words), build_rpds(&words));
 
     let snapshot = slab.snapshot().expect("a pin");
-    let map = WordMap::from_root(snapshot.root());
+    let map = EveMap::from_root(snapshot.root());
     let heed_txn = heed.env.read_txn().expect("a transaction");
     let table = redb.begin_read().expect("a transaction").open_table(WORDS).expect("a table");
 
     let mut suite = Suite::new(criterion, get);
-    suite.each("eve", &probes, |word| map.get(&snapshot, word).unwrap().unwrap());
-    suite.each("heed", &probes, |word| {
-        let value = heed.db.get(&heed_txn, &word.to_be_bytes()).unwrap().unwrap();
-        u64::from_le_bytes(value.try_into().unwrap())
+    suite.each("eve", &probes, |word| map.get(&snapshot, word).unwrap().unwrap()[0]);
+    let mut rest = probes.as_slice();
+    suite.measure("eve_many", 1_000, || {
+        if rest.len() < 1_000 {
+            rest = &probes;
+        }
+        let (these, others) = rest.split_at(1_000);
+        rest = others;
+        let mut sum = 0_u64;
+        let show = |_: &u64, value: Option<Value>| sum = sum.wrapping_add(value.unwrap()[0]);
+        map.get_many(&snapshot, these, show).unwrap();
+        sum
     });
-    suite.each("redb", &probes, |word| table.get(word).unwrap().unwrap().value());
-    suite.each("im", &probes, |word| im[word]);
-    suite.each("rpds", &probes, |word| rpds[word]);
+    suite.each("heed", &probes, |word| {
+        first_word(heed.db.get(&heed_txn, &word.to_be_bytes()).unwrap().unwrap())
+    });
+    suite.each("redb", &probes, |word| first_word(table.get(word).unwrap().unwrap().value()));
+    suite.each("im", &probes, |word| im[word][0]);
+    suite.each("rpds", &probes, |word| rpds[word][0]);
     drop(suite);
 
     let mut suite = Suite::new(criterion, scan);
-    suite.measure("eve", count, || sum(map.iter(&snapshot).map(|entry| entry.unwrap().1)));
+    suite.measure("eve", count, || sum(map.iter(&snapshot).map(|entry| entry.unwrap().1[0])));
     suite.measure("heed", count, || {
         let entries = heed.db.iter(&heed_txn).unwrap();
-        sum(entries.map(|entry| u64::from_le_bytes(entry.unwrap().1.try_into().unwrap())))
+        sum(entries.map(|entry| first_word(entry.unwrap().1)))
     });
     suite.measure("redb", count, || {
-        sum(table.iter().unwrap().map(|entry| entry.unwrap().1.value()))
+        sum(table.iter().unwrap().map(|entry| first_word(entry.unwrap().1.value())))
     });
-    suite.measure("im", count, || sum(im.values().copied()));
-    suite.measure("rpds", count, || sum(rpds.values().copied()));
+    suite.measure("im", count, || sum(im.values().map(|value| value[0])));
+    suite.measure("rpds", count, || sum(rpds.values().map(|value| value[0])));
     drop(suite);
 
     if count == LARGE {
@@ -383,33 +441,33 @@ fn commits(
     suite.each("eve", probes, |word| {
         change += 1;
         let mut txn = slab.begin().expect("a transaction");
-        let map = WordMap::from_root(txn.base());
-        let (map, _) = map.insert(&mut txn, word, change).expect("room");
+        let map = EveMap::from_root(txn.base());
+        let (map, _) = map.insert(&mut txn, word, [change, 0]).expect("room");
         txn.commit(map.root()).expect("nobody else writes");
         change
     });
     suite.each("heed", probes, |word| {
         change += 1;
         let mut txn = heed.env.write_txn().expect("a transaction");
-        heed.db.put(&mut txn, &word.to_be_bytes(), &change.to_le_bytes()).expect("room");
+        heed.db.put(&mut txn, &word.to_be_bytes(), &value_bytes(change)).expect("room");
         txn.commit().expect("a commit");
         change
     });
     suite.each("redb", probes, |word| {
         change += 1;
         let txn = begin_redb(redb);
-        txn.open_table(WORDS).expect("a table").insert(word, change).expect("room");
+        txn.open_table(WORDS).expect("a table").insert(word, &value_bytes(change)).expect("room");
         txn.commit().expect("a commit");
         change
     });
     suite.each("im", probes, |word| {
         change += 1;
-        im = im.update(*word, change);
+        im = im.update(*word, value(change));
         change
     });
     suite.each("rpds", probes, |word| {
         change += 1;
-        rpds = rpds.insert(*word, change);
+        rpds = rpds.insert(*word, value(change));
         change
     });
 }
@@ -471,7 +529,7 @@ fn print_ratios() {
             (name.as_str(), (times[times.len() / 2], times[0]))
         })
         .collect();
-    println!("\n{:<22} {:>10} {:>10} {:>9}   ours / peer", "", "ns", "best ns", "M/s");
+    println!("\n{:<22} {:>10} {:>10} {:>9}   peer / ours", "", "ns", "best ns", "M/s");
     for (name, (nanos, best)) in &medians {
         let (group, peer) = name.split_once('/').unwrap_or((name, ""));
         let ratio = match medians.get(format!("{group}/eve").as_str()) {

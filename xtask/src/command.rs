@@ -31,7 +31,7 @@ const COMMANDS: [Command; 13] = [
     Command { name: "loom", about: "every lock-free protocol, every interleaving", run: loom },
     Command {
         name: "bench",
-        about: "Criterion suites beside their peers: bench [query|ring|slab|time] [filter]",
+        about: "Criterion suites beside their peers: bench [growth|query|ring|slab|time] [filter]",
         run: bench,
     },
     Command {
