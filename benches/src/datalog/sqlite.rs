@@ -117,3 +117,21 @@ pub fn fetch(held: &Held, sql: &str, allowed: Duration) -> Result<Option<usize>>
         }
     }
 }
+
+/// Every row of a query, as text.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn rows(held: &Held, sql: &str) -> Result<Vec<Vec<String>>> {
+    let mut statement = held.connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let text = |value: ValueRef<'_>| match value {
+        ValueRef::Integer(n) => n.to_string(),
+        ValueRef::Real(float) => format!("{float:.6}"),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        other => format!("{other:?}"),
+    };
+    let rows = statement
+        .query_map([], |row| (0..columns).map(|column| row.get_ref(column).map(text)).collect())?;
+    rows.collect()
+}

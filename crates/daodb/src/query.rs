@@ -163,6 +163,7 @@ pub(crate) fn explain(
 ) -> Result<Explanation, QueryError> {
     let mut run = Run::new(query, given, limits)?;
     let plan = run.plan()?;
+    run.env.timed.set(true);
     let words = run.rows(&plan)?;
     let scanned = run.env.watch.scanned();
     Ok(Explanation::new(&plan, words.len() as u64 / run.width() as u64, scanned))

@@ -276,6 +276,9 @@ pub struct Query {
     /// Show the plan instead of the answer.
     #[arg(long)]
     pub explain: bool,
+    /// The same, with the time spent in each step.
+    #[arg(long)]
+    pub profile: bool,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

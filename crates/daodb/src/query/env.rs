@@ -42,6 +42,8 @@ pub(crate) struct Env<'s> {
     pub(crate) closures: RefCell<Closures<'s>>,
     /// Rules being computed right now, one inside the other.
     pub(crate) depth: std::cell::Cell<usize>,
+    /// Whether steps are timed.
+    pub(crate) timed: std::cell::Cell<bool>,
     averages: RefCell<HashMap<(usize, u64, Index), f64>>,
     by_value: RefCell<HashMap<(usize, u64), Sorted>>,
 }
@@ -62,6 +64,7 @@ impl<'s> Env<'s> {
             components: RefCell::default(),
             closures: RefCell::default(),
             depth: std::cell::Cell::new(0),
+            timed: std::cell::Cell::new(false),
             averages: RefCell::default(),
             by_value: RefCell::default(),
         }

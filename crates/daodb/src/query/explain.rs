@@ -1,6 +1,7 @@
 //! How a query was run, as data.
 
 use std::fmt;
+use std::time::Duration;
 
 use datom::Value;
 
@@ -22,6 +23,8 @@ pub struct ExplainedStep {
     pub estimate: f64,
     /// Rows made.
     pub rows: u64,
+    /// Time spent in the step, steps inside it included and those behind it not.
+    pub time: Duration,
 }
 
 /// The plan of a query in the order in which it ran, with what each step expected and made.
@@ -58,6 +61,7 @@ impl Explanation {
                 (Value::keyword("clauses"), texts(&step.clauses)),
                 (Value::keyword("estimate"), Value::Float(step.estimate)),
                 (Value::keyword("rows"), number(step.rows)),
+                (Value::keyword("ms"), Value::Float(step.time.as_secs_f64() * 1e3)),
             ])
         };
         Value::map([
@@ -82,7 +86,10 @@ impl fmt::Display for Explanation {
 }
 
 fn collect(plan: &Plan<'_>, depth: usize, into: &mut Vec<ExplainedStep>) {
-    for step in &plan.steps {
+    for (at, step) in plan.steps.iter().enumerate() {
+        // A step hands its rows to the next one before it goes on.
+        let behind = plan.steps.get(at + 1).map_or(0, |next| next.spent_ns.get());
+        let spent = step.spent_ns.get().saturating_sub(behind);
         let index = |index: crate::index::Index| match index {
             crate::index::Index::Eavt => "eavt",
             crate::index::Index::Aevt => "aevt",
@@ -118,6 +125,7 @@ fn collect(plan: &Plan<'_>, depth: usize, into: &mut Vec<ExplainedStep>) {
             clauses: step.places.iter().map(|place| place.clause.clone()).collect(),
             estimate: step.estimate,
             rows: step.rows.get(),
+            time: Duration::from_nanos(spent),
         });
         match &step.action {
             Action::Not { plan, .. } => collect(plan, depth + 1, into),

@@ -290,7 +290,13 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
     }
 
     fn push(&mut self, action: Action<'s>, estimate: f64, places: Vec<Arc<Place>>) {
-        self.steps.push(Step { action, estimate, rows: Count::new(0), places });
+        self.steps.push(Step {
+            action,
+            estimate,
+            rows: Count::new(0),
+            spent_ns: Count::new(0),
+            places,
+        });
     }
 
     /// How a row of a table or relation is matched: columns that are bound, their cells, and what

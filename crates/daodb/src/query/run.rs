@@ -8,6 +8,8 @@
 //!
 //! [`CLAUSES_MAX`]: super::program::CLAUSES_MAX
 
+use std::time::Instant;
+
 use datom::{Value, Word};
 
 use super::aggregate::order_as_words;
@@ -50,6 +52,7 @@ fn steps<'s>(
     let Some((step, rest)) = steps.split_first() else {
         return if rows.is_empty() { Ok(()) } else { sink(rows) };
     };
+    let started = env.timed.get().then(Instant::now);
     let mut flow = Flow { env, step, rest, width, out: Vec::new(), sink };
     let result = match &step.action {
         Action::Nothing => Ok(()),
@@ -76,7 +79,12 @@ fn steps<'s>(
             .iter()
             .try_for_each(|plan| run(env, plan, width, rows, &mut |made| flow.extend(made))),
     };
-    result.and_then(|()| flow.flush()).map_err(|error| step.locate(error))
+    let result = result.and_then(|()| flow.flush()).map_err(|error| step.locate(error));
+    if let Some(started) = started {
+        let spent = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        step.spent_ns.set(step.spent_ns.get().saturating_add(spent));
+    }
+    result
 }
 
 /// One step at work: the batch it fills, and where full batches go.

@@ -241,6 +241,8 @@ pub(crate) struct Step<'s> {
     pub(crate) estimate: f64,
     /// Rows made so far.
     pub(crate) rows: Count<u64>,
+    /// Nanoseconds spent in this step and those behind it, where that is measured.
+    pub(crate) spent_ns: Count<u64>,
     pub(crate) places: Vec<Arc<Place>>,
 }
 

@@ -17,8 +17,9 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
     let inputs = inputs(&arguments.inputs)?;
     let world = World::open(&arguments.dir)?;
     let db = sight::look(&world, &arguments.view)?;
-    let output = if arguments.explain {
-        of_plan(&db.explain(&query, &inputs, &Limits::default()).map_err(refused)?)
+    let output = if arguments.explain || arguments.profile {
+        let plan = db.explain(&query, &inputs, &Limits::default()).map_err(refused)?;
+        of_plan(&plan, arguments.profile)
     } else {
         sight::of_answer(db.query(&query, &inputs).map_err(refused)?)
     };
@@ -26,16 +27,22 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
 }
 
 /// The plan with what it did, a step a row, the steps inside another indented below it.
-fn of_plan(plan: &Explanation) -> Output {
-    let columns = ["step", "clauses", "indexes", "estimate", "rows"].map(str::to_owned).to_vec();
+fn of_plan(plan: &Explanation, timed: bool) -> Output {
+    let names = ["step", "clauses", "indexes", "estimate", "rows", "ms"];
+    let columns: Vec<String> =
+        names.iter().take(if timed { 6 } else { 5 }).map(|name| (*name).to_owned()).collect();
+    let width = columns.len();
     let rows = plan.steps.iter().map(|step| {
-        vec![
+        let mut row = vec![
             Value::text(&format!("{}{}", "  ".repeat(step.depth), step.action)),
             Value::text(&step.clauses.join(" ")),
             Value::text(&step.indexes.join(" ")),
             Value::Float(step.estimate.round()),
             Value::Int(step.rows as i64),
-        ]
+            Value::Float((step.time.as_secs_f64() * 1e6).round() / 1e3),
+        ];
+        row.truncate(width);
+        row
     });
     Output::Table { columns, rows: rows.collect() }
 }
