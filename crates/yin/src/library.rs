@@ -10,7 +10,12 @@ use crate::facts::Facts;
 use crate::program::{Code, Program};
 
 /// The namespaces of the library with their sources.
-pub(crate) const SOURCES: &[(&str, &str)] = &[];
+pub(crate) const SOURCES: &[(&str, &str)] = &[
+    ("math", include_str!("library/math.yin")),
+    ("seq", include_str!("library/seq.yin")),
+    ("text", include_str!("library/text.yin")),
+    ("xf", include_str!("library/xf.yin")),
+];
 
 /// Finds the program of a namespace while another one is read: its macros are needed then.
 pub trait Library {
@@ -96,3 +101,6 @@ impl Library for daodb::Db {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

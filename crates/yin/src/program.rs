@@ -9,6 +9,7 @@ mod load;
 mod places;
 mod positions;
 mod store;
+mod types;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

@@ -113,3 +113,43 @@ fn expansions_and_docs_are_queryable() {
         .unwrap();
     assert_eq!(docs.to_string(), "{m \"Macros.\", m/f \"Adds two.\"}");
 }
+
+#[test]
+fn the_library_is_stored_where_it_is_first_used() {
+    let world = world();
+    let stored = || {
+        world.db().unwrap().q("[:find ?p . :where [?p :yin.program/namespace seq]]", &[]).unwrap()
+    };
+    assert_eq!(stored(), Value::Nil);
+    gives(&world, "(ns main (:require [seq :as s])) (s/sum [1 2 3])", "6");
+    let entity = stored();
+    assert_ne!(entity, Value::Nil);
+    let t = world.db().unwrap().basis();
+    gives(&world, "(ns main (:require [seq :as s])) (s/zip [1] [2])", "[[1 2]]");
+    assert_eq!((stored(), world.db().unwrap().basis()), (entity, t));
+    // From then on it is code like any other.
+    store(&world, "mine.yin", "(ns seq) (defn sum [xs] :mine)");
+    gives(&world, "(ns main (:require [seq :as s])) (s/sum [1 2 3])", ":mine");
+}
+
+#[test]
+fn declared_types_are_queryable() {
+    let world = world();
+    store(
+        &world,
+        "t.yin",
+        "(defn area [w :- :int h :- [:or :int :float] note] :- :number (* w h)) (defn name [x :- :text] x)",
+    );
+    let db = world.db().unwrap();
+    let ask = |query: &str| db.q(query, &[]).unwrap().to_string();
+    let params = "[:find ?f ?n ?i ?t :where [?d :yin/name ?f] [?d :yin/definition-of ?l] [?l :fn/param ?p]
+                   [?p :param/name ?n] [?p :param/place ?i] [?p :param/type ?k] [?k :type/form ?t]]";
+    assert_eq!(ask(params), "#{[area h 1 [:or :int :float]] [area w 0 :int] [name x 0 :text]}");
+    assert_eq!(
+        ask(
+            "[:find [?f ...] :where [?d :yin/name ?f] [?d :yin/definition-of ?l] [?l :fn/returns ?k] [?k :type/name :number]]"
+        ),
+        "[area]"
+    );
+    assert_eq!(ask("[:find (count ?p) . :where [?l :fn/param ?p]]"), "4");
+}

@@ -240,6 +240,12 @@ fn is_spaced(mark: &Item, inner: &Item) -> bool {
     }
 }
 
+/// Whether a definition says what it is for, in a text that has a line of its own.
+fn is_told(item: &Item) -> bool {
+    let [head, _, text, ..] = item.items.as_slice() else { return false };
+    matches!(head.text.as_str(), "defn" | "defmacro" | "ns") && text.text.starts_with('"')
+}
+
 /// The text of an item on one line of at most so many characters, if it can be.
 fn flat(item: &Item, width: usize) -> Option<String> {
     let mut out = String::new();
@@ -261,6 +267,7 @@ fn write_flat(item: &Item, width: usize, out: &mut String) -> bool {
                 }
             }
         }
+        Kind::Group(_) if is_told(item) => return false,
         Kind::Group(close) => {
             out.push_str(&item.text);
             for (at, inner) in item.items.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datom::{Symbol, Value};
 
+use super::types::{declared, param_id, type_id};
 use super::{Program, positions};
 use crate::ast::{Node, NodeId, Tree};
 
@@ -64,6 +65,15 @@ const SCHEMA: &[Attribute] = &[
         "The node that a definition gives its :yin/name to.",
     ),
     Attribute("yin/op", "keyword", false, false, "What a perform node asks for."),
+    Attribute("fn/param", "ref", true, false, "The parameters of a function that declares types."),
+    Attribute("fn/returns", "ref", false, false, "The type that a function declares to return."),
+    Attribute("param/id", "hash", false, true, "BLAKE3 of a function's hash and a place."),
+    Attribute("param/name", "symbol", false, false, "What a parameter is called."),
+    Attribute("param/place", "long", false, false, "Where a parameter stands, from 0."),
+    Attribute("param/type", "ref", false, false, "The type that a parameter declares."),
+    Attribute("type/id", "hash", false, true, "BLAKE3 of a type; equal types are one entity."),
+    Attribute("type/name", "keyword", false, false, "What a type is called, or is made by."),
+    Attribute("type/form", "any", false, false, "A type as it is written."),
     Attribute(
         "yin.program/hash",
         "hash",
@@ -252,6 +262,48 @@ fn literal(tree: &Tree, id: NodeId) -> Option<Value> {
     }
 }
 
+/// What a function declares, as facts about its parameters and their types.
+fn types(tree: &Tree, id: NodeId, data: &mut Vec<Value>) {
+    let Some(declared) = declared(tree, id) else { return };
+    let function = tree.hash(id);
+    let mut of_function = Entity::new();
+    of_function.put("db/id", tempid(&function));
+    let mut stated = |kind: &Value| {
+        let id = type_id(kind);
+        let name = kind.as_slice().and_then(<[Value]>::first).unwrap_or(kind);
+        let mut map = Entity::new();
+        map.put("db/id", tempid(&id));
+        map.put("type/id", Value::Hash(id));
+        map.put("type/name", name.clone());
+        data.push(map.value());
+        let form = Value::keyword("type/form");
+        data.push(Value::Vector(vec![Value::keyword("db/add"), tempid(&id), form, kind.clone()]));
+        tempid(&id)
+    };
+    if let Some(kind) = &declared.returns {
+        of_function.put("fn/returns", stated(kind));
+    }
+    let mut params = Vec::with_capacity(declared.params.len());
+    for (place, (name, kind)) in declared.params.iter().enumerate() {
+        let id = param_id(&function, place);
+        let mut map = Entity::new();
+        map.put("db/id", tempid(&id));
+        map.put("param/id", Value::Hash(id));
+        map.put_name("param/name", Some(name));
+        map.put("param/place", Value::Int(place as i64));
+        if let Some(kind) = kind {
+            map.put("param/type", stated(kind));
+        }
+        params.push((tempid(&id), map.value()));
+    }
+    if !params.is_empty() {
+        let (ids, maps): (Vec<_>, Vec<_>) = params.into_iter().unzip();
+        of_function.put("fn/param", Value::Vector(ids));
+        data.extend(maps);
+    }
+    data.push(of_function.value());
+}
+
 impl Program {
     /// The transaction data that store the program: every distinct node once, and the program.
     /// The schema must be there already. Cost: linear in the program.
@@ -265,6 +317,7 @@ impl Program {
             if seen.insert(tree.hash(id)) {
                 data.push(node(tree, id));
                 data.extend(literal(tree, id));
+                types(tree, id, &mut data);
                 if matches!(tree.node(id), Node::Definition { .. }) {
                     definitions.push(tempid(&tree.hash(id)));
                 }

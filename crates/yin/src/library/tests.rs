@@ -1,0 +1,87 @@
+//! Every function of the library says what it does by an example, and does it.
+
+use datom::{Value, edn};
+
+use super::*;
+use crate::{Limits, Machine, NoFacts, Node, Outcome};
+
+fn run(source: &str) -> Result<Value, Error> {
+    let mut machine = Machine::new(NoFacts, Limits::default());
+    machine.start(&Program::read("t", source)?)?;
+    match machine.run(10_000_000) {
+        Outcome::Done(value) => Ok(value),
+        Outcome::Failed(error) => Err(error),
+        other => panic!("{source}: {other:?}"),
+    }
+}
+
+/// The last form of a text.
+fn last_form(text: &str) -> &str {
+    let starts = text.char_indices().filter(|(_, c)| *c == '(').map(|(at, _)| &text[at..]);
+    let is_one = |part: &&str| edn::read_program(part).is_ok_and(|forms| forms.len() == 1);
+    starts.into_iter().find(is_one).unwrap_or_else(|| panic!("no form: {text}"))
+}
+
+#[test]
+fn every_function_has_an_example_that_is_true() {
+    let reference = include_str!("../../../../docs/yin.md");
+    for (namespace, _) in SOURCES {
+        let program = Embedded.namespace(&(*namespace).into()).unwrap().unwrap();
+        assert!(program.doc(&(*namespace).into()).is_some(), "{namespace}");
+        let mut examples = 0;
+        for &form in program.forms() {
+            let Node::Definition { name, .. } = program.tree().node(form) else { continue };
+            let Some(doc) = program.doc(name) else {
+                assert_eq!(name.as_str(), "xf/remembering", "{name} has no text");
+                continue;
+            };
+            let (before, expected) =
+                doc.split_once(" ;=> ").unwrap_or_else(|| panic!("{name}: {doc}"));
+            let source = format!("(ns t (:require {namespace})) {}", last_form(before));
+            let value = run(&source).unwrap_or_else(|error| panic!("{source}: {error}"));
+            assert_eq!(value, edn::read(expected).unwrap(), "{source}");
+            assert!(
+                reference.contains(&format!("`{name}`")),
+                "docs/yin.md does not mention {name}"
+            );
+            examples += 1;
+        }
+        assert!(examples > 5, "{namespace}");
+    }
+}
+
+#[test]
+fn the_sources_can_be_laid_out_anew() {
+    for (namespace, source) in SOURCES {
+        let once = crate::format(namespace, source).unwrap();
+        assert_eq!(crate::format(namespace, &once).unwrap(), once, "{namespace}");
+    }
+}
+
+#[test]
+fn edges_of_the_library_behave() {
+    let gives = |source: &str, expected: &str| {
+        let source = format!("(ns t (:require seq text math [xf :as xf])) {source}");
+        assert_eq!(run(&source).unwrap(), edn::read(expected).unwrap(), "{source}");
+    };
+    gives(
+        "[(seq/take-last 5 [1]) (seq/drop-last 5 [1]) (seq/windows 3 [1 2]) (seq/partition-by odd? [])]",
+        "[[1] [] [] []]",
+    );
+    gives(
+        "[(seq/min-by count []) (seq/zip [] [1]) (seq/dedupe nil) (seq/index-of 9 [1])]",
+        "[nil [] [] nil]",
+    );
+    gives(
+        "[(text/pad-left 1 \"x\" \"abc\") (text/words \"\") (text/capitalize \"\") (text/occurrences \"z\" \"abc\")]",
+        "[\"abc\" [] \"\" 0]",
+    );
+    gives(
+        "[(math/gcd -12 18) (math/lcm 0 5) (math/factorial 0) (math/isqrt 1000000000000000000000000) (math/digits 0)]",
+        "[6 0 1 1000000000000 [0]]",
+    );
+    gives(
+        "(xf/into [] (comp (xf/mapping inc) (xf/filtering even?) (xf/dropping 1) (xf/taking 2) (xf/indexing)) (range 20))",
+        "[[0 4] [1 6]]",
+    );
+}
