@@ -35,6 +35,8 @@ type Sorted<'a> = Keys<'a, 5, Memory>;
 enum Source<'a> {
     Present(Sorted<'a>),
     PresentBack(Sorted<'a>),
+    /// Nothing here was ever withdrawn.
+    Unchanged(View, Sorted<'a>),
     Merged(Box<Merged<Sorted<'a>>>),
     MergedBack(Box<MergedBack<std::iter::Rev<Sorted<'a>>>>),
 }
@@ -117,14 +119,13 @@ impl<'a> Datoms<'a> {
             (true, Way::Forward) => Source::Present(current),
             (true, Way::Back) => Source::PresentBack(current),
             (false, Way::Forward) => {
-                let (current, history) = (current.peekable(), history().peekable());
-                Source::Merged(Box::new(Merged {
-                    view,
-                    current,
-                    history,
-                    last: None,
-                    ended: false,
-                }))
+                let mut history = history().peekable();
+                if history.peek().is_none() {
+                    Source::Unchanged(view, current)
+                } else {
+                    let (current, last, ended) = (current.peekable(), None, false);
+                    Source::Merged(Box::new(Merged { view, current, history, last, ended }))
+                }
             }
             (false, Way::Back) => {
                 let (current, history) = (current.rev().peekable(), history().rev().peekable());
@@ -142,6 +143,13 @@ impl<'a> Datoms<'a> {
             Source::PresentBack(keys) => {
                 keys.next_back().map(|key| key.copied().map_err(Error::from))
             }
+            Source::Unchanged(view, keys) => loop {
+                match keys.next()?.copied() {
+                    Ok(key) if view.as_of.is_some_and(|as_of| key[3] > as_of) => {}
+                    Ok(key) if !view.shows(&key) => {}
+                    key => return Some(key.map_err(Error::from)),
+                }
+            },
             Source::Merged(merged) => merged.next(),
             Source::MergedBack(merged) => merged.next(),
         }
