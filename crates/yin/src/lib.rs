@@ -34,8 +34,10 @@ mod projection;
 #[cfg(feature = "python")]
 mod python;
 mod reader;
+mod scheduler;
 mod state;
 mod stepper;
+mod stream;
 
 pub use ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree};
 pub use error::{CALLS_MAX, Call, Error, Kind, Position};
@@ -44,6 +46,7 @@ pub use format::format;
 pub use library::{Embedded, Library};
 pub use machine::{Engine, Level, Limits, Machine, Outcome};
 pub use program::{Code, Program, schema};
+pub use scheduler::{AgentId, Event, Scheduler};
 pub use state::State;
 
 #[cfg(doctest)]
