@@ -70,7 +70,7 @@ pub enum Event {
 /// Where an agent is.
 enum Home {
     /// It has not begun.
-    Program(Program),
+    Program(Box<Program>),
     Machine,
     State(Box<State>),
 }
@@ -146,7 +146,7 @@ impl Scheduler {
     /// A new agent that runs a program.
     pub fn spawn(&mut self, program: &Program) -> AgentId {
         self.programs.entry(program.hash()).or_insert_with(|| program.clone());
-        self.add(Home::Program(program.clone()), None)
+        self.add(Home::Program(Box::new(program.clone())), None)
     }
 
     /// Takes over an agent that another scheduler, or another process, gave up with
