@@ -5,6 +5,7 @@
 //! 2. Only the holder of a slot's lock writes the slot, its pins and the lanes it owns. Whoever gets
 //!    the lock of a slot that names somebody knows that this somebody is dead, and buries it.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blocks::Blocks;
@@ -222,10 +223,23 @@ impl Attachment {
         lock(&self.idle).len()
     }
 
-    /// Blocks that wait for nobody to see them any more, in all lanes.
-    pub(crate) fn retired_blocks(&self) -> u64 {
-        let pending = |number| self.region().word(layout::lane_at(number) + layout::lane::PENDING);
-        (0..LANES as u8).map(|number| pending(number).load(Ordering::Relaxed)).sum()
+    /// Blocks that wait for nobody to see them any more: whose lanes account for them, and how many.
+    pub(crate) fn retired_by(&self) -> Vec<(Option<u32>, u64)> {
+        let mut by = BTreeMap::new();
+        for number in 0..LANES as u8 {
+            let word = |field| self.region().word(layout::lane_at(number) + field);
+            let pending = word(layout::lane::PENDING).load(Ordering::Relaxed);
+            if pending == 0 {
+                continue;
+            }
+            let owner = word(layout::lane::OWNER).load(Ordering::Relaxed);
+            let slot = (owner as usize).checked_sub(1).filter(|slot| *slot < SLOTS);
+            let identity = slot.map_or(0, |slot| {
+                self.region().word(slot_at(slot) + slot::IDENTITY).load(Ordering::Relaxed)
+            });
+            *by.entry(Identity::from_raw(identity).map(Identity::pid)).or_default() += pending;
+        }
+        by.into_iter().collect()
     }
 
     /// Clears away attachments whose process died. Returns how many.

@@ -55,6 +55,7 @@ mod region;
 pub mod ring;
 mod slab;
 mod snapshot;
+mod stats;
 pub mod structure;
 mod sync;
 mod txn;
@@ -74,8 +75,9 @@ pub use payload::{Payload, Shared};
 pub use region::{Options, Region};
 pub use slab::{Commit, Recovery, Slab};
 pub use snapshot::Snapshot;
+pub use stats::{OldestPin, Stats, Status};
 pub use txn::Txn;
-pub use verify::{Marks, Stats, Verification};
+pub use verify::{Marks, Verification};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

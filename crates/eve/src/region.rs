@@ -9,6 +9,7 @@
 
 use std::alloc::{self, Layout};
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
@@ -93,6 +94,41 @@ impl Region {
     /// header contradicts itself or the file, [`Error::ReadOnly`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Region, Error> {
         file::open(path.as_ref())
+    }
+
+    /// A region file without a name, in memory: for this process and those it hands the file to, by
+    /// [`Region::inheritable`]. It is gone when the last of them is, however they end.
+    ///
+    /// ```
+    /// use eve::{Options, Region, Slab};
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// let slab = Slab::create(Region::memfd(&Options::default())?)?;
+    /// let descriptor = slab.region().inheritable()?; // a child that is spawned now has it, too
+    /// let there = Region::open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()))?;
+    /// assert_eq!(Slab::open(there)?.commits(), slab.commits());
+    /// # Ok::<(), eve::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`] when there is no memory for it, [`Error::Io`].
+    pub fn memfd(options: &Options) -> Result<Region, Error> {
+        file::nameless(options)
+    }
+
+    /// A descriptor of the region file that children inherit: one of them opens
+    /// `/proc/self/fd/NUMBER`. Close it, and theirs, when it was opened: it keeps the file.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::NotARegion`] for memory of this process alone.
+    pub fn inheritable(&self) -> Result<OwnedFd, Error> {
+        match &self.backing {
+            Backing::File { file, path, .. } => file::inheritable(file, path),
+            Backing::Anonymous { .. } | Backing::Heap { .. } => Err(Error::NotARegion {
+                path: PathBuf::new(),
+                found: "memory of one process, which is no file".into(),
+            }),
+        }
     }
 
     /// Memory of this process for its threads, of at most `limit_bytes`; pages are taken from the

@@ -406,4 +406,6 @@ impl std::fmt::Debug for Inner {
 }
 
 #[cfg(all(test, not(loom)))]
+mod heap;
+#[cfg(all(test, not(loom)))]
 mod tests;

@@ -2,6 +2,7 @@
 //! starts its own program again as the other process.
 
 use std::env;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
@@ -279,6 +280,53 @@ fn a_payload_goes_from_one_process_to_another() {
     assert!(matches!(slab.release(at), Err(Error::NotThat { .. })));
     drop(letter);
     assert_eq!(slab.stats().blocks, 0);
+}
+
+/// The child inherits the file, which has no name, and is killed in the middle of its work.
+#[test]
+fn a_region_without_a_name_is_handed_to_a_child() {
+    if let Some(descriptor) = folder_of_the_other() {
+        let slab = Slab::open(Region::open(descriptor).unwrap()).unwrap();
+        loop {
+            slab.swap(count_up).unwrap();
+        }
+    }
+    let slab = Slab::create(Region::memfd(&Options::default()).unwrap()).unwrap();
+    let descriptor = slab.region().inheritable().unwrap();
+    let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+    let other = Other::start("a_region_without_a_name_is_handed_to_a_child", Path::new(&path));
+    drop(descriptor);
+    let mut seen = 0;
+    while seen < 100 {
+        seen = slab.wait(seen, PATIENCE);
+    }
+    drop(other);
+    slab.swap(count_up).unwrap();
+    slab.reclaim().unwrap();
+    assert_counted(&slab.snapshot().unwrap());
+    assert_eq!(slab.status().attachments.len(), 1, "the dead one is gone");
+    assert_eq!(slab.verify(trace).unwrap().leaked_blocks, Some(0));
+}
+
+/// Whoever holds back room is named.
+#[test]
+fn the_status_names_who_holds_back_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let slab = create(folder.path());
+    slab.swap(count_up).unwrap();
+    let held = slab.snapshot().unwrap();
+    for _ in 0..500 {
+        slab.swap(count_up).unwrap();
+    }
+    let status = slab.status();
+    let oldest = status.oldest_pin.unwrap();
+    assert_eq!((oldest.pid, oldest.epoch, oldest.commits_ago), (std::process::id(), 1, 500));
+    assert_eq!(status.retired_by, [(Some(std::process::id()), status.retired_blocks)]);
+    assert!(status.retired_blocks > 0);
+    drop(held);
+    assert_eq!(slab.status().oldest_pin, None);
+    let stats = slab.stats();
+    assert_eq!(stats.free_bytes + stats.block_bytes, stats.used_bytes);
 }
 
 /// On a file system of its own, of 6 MiB.

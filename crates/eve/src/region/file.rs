@@ -2,11 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
-use rustix::fs::{FallocateFlags, RenameFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::{Backing, Options, Region, rounded};
@@ -93,6 +94,30 @@ fn name(draft: &Path, path: &Path) -> Result<(), Error> {
         }
         Err(errno) => Err(refused(path, "name the new file", errno.into())),
     }
+}
+
+/// A file without a name, which is gone with the last process that has it.
+pub(super) fn nameless(options: &Options) -> Result<Region, Error> {
+    let path = Path::new("memfd:eve");
+    let made = rustix::fs::memfd_create(c"eve", MemfdFlags::CLOEXEC);
+    let file = made.map_err(|errno| refused(path, "make a file in memory", errno.into()))?;
+    let path = descriptor_path(&file);
+    fill(file.into(), &path, options)
+}
+
+/// Opens the file of a region once more, for a child to inherit. A descriptor that was only copied
+/// would share the locks by which the living are told from the dead.
+pub(super) fn inheritable(file: &File, path: &Path) -> Result<OwnedFd, Error> {
+    let refused = |source| refused(path, "open the file again", source);
+    let again = OpenOptions::new().read(true).write(true).open(descriptor_path(file));
+    let again = again.map_err(refused)?;
+    rustix::io::fcntl_setfd(&again, rustix::io::FdFlags::empty())
+        .map_err(|errno| refused(errno.into()))?;
+    Ok(again.into())
+}
+
+fn descriptor_path(file: &impl AsRawFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// Makes a new name durable.
