@@ -51,6 +51,7 @@ fn one(path: &Path) -> Result<(), Box<dyn Error>> {
     let expected: Vec<u64> = (held.epoch() - KEYS + 1..=held.epoch()).collect();
     assert_eq!(numbers, expected, "a snapshot is a whole version");
     println!("the other process was killed; its commits are all there, and work goes on");
+    slab.reclaim()?; // clears away the dead
     println!("attached now: {}", slab.status().attachments.len());
     Ok(())
 }
