@@ -180,6 +180,9 @@ fn a_bound_start_never_computes_the_whole_closure() {
 }
 
 proptest! {
+    // Each case asks 54 queries.
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
     #[test]
     fn closures_of_any_graph_are_those_of_a_plain_search(
         edges in prop::collection::vec((1..9_u64, 1..9_u64), 1..24),
