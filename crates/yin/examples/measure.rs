@@ -1,0 +1,176 @@
+//! What programs and continuations cost: `cargo run --release -p yin --example measure`.
+//!
+//! Each figure is the best of several rounds.
+
+use std::time::{Duration, Instant};
+
+use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program, State};
+
+/// Rounds of each program; the best counts.
+const ROUNDS: usize = 5;
+
+/// One program.
+struct Case {
+    name: &'static str,
+    yin: &'static str,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "fib 30",
+        yin: "(defn fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib 30)",
+    },
+    Case {
+        name: "tak x10",
+        yin: "(defn tak [x y z] (if (< y x) (tak (tak (- x 1) y z) (tak (- y 1) z x) (tak (- z 1) x y)) z))
+              (loop [n 10 s 0] (if (= n 0) s (recur (- n 1) (+ s (tak 18 12 6)))))",
+    },
+    Case {
+        name: "countdown 10M",
+        yin: "(defn down [n] (if (= n 0) 0 (down (- n 1)))) (down 10000000)",
+    },
+    Case {
+        name: "ack 3 7",
+        yin: "(defn ack [m n] (cond (= m 0) (+ n 1) (= n 0) (ack (- m 1) 1) :else (ack (- m 1) (ack m (- n 1))))) (ack 3 7)",
+    },
+    Case {
+        name: "church 2^16 x10",
+        yin: "(defn two [f] (fn [x] (f (f x)))) (defn four [f] ((two two) f)) (defn add1 [n] (+ n 1))
+              (loop [n 10 s 0] (if (= n 0) s (recur (- n 1) (+ s (((((two two) two) two) add1) 0)))))",
+    },
+    Case {
+        name: "map update 1M",
+        yin: "(loop [n 0 m {}] (if (= n 1000000) (count m) (recur (+ n 1) (assoc m (rem n 1000) n))))",
+    },
+    Case {
+        name: "vector update 1M",
+        yin: "(loop [n 0 v (vec (range 1000))] (if (= n 1000000) (count v) (recur (+ n 1) (assoc v (rem n 1000) n))))",
+    },
+    Case {
+        name: "text append 20k",
+        yin: "(loop [n 0 s \"\"] (if (= n 20000) (count s) (recur (+ n 1) (str s \"x\"))))",
+    },
+];
+
+fn machine(engine: Engine) -> Machine {
+    Machine::new(NoFacts, Limits::default()).with_engine(engine)
+}
+
+fn yin(program: &Program, engine: Engine) -> Duration {
+    let mut machine = machine(engine);
+    machine.start(program).unwrap();
+    let started = Instant::now();
+    match machine.run(u64::MAX) {
+        Outcome::Done(_) => started.elapsed(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn programs() {
+    println!("{:<18} {:>12} {:>12}", "program", "register ms", "stepper ms");
+    for case in CASES {
+        let program = Program::read(case.name, case.yin).unwrap();
+        let best = (0..ROUNDS).map(|_| yin(&program, Engine::Register)).min().unwrap_or_default();
+        let stepped = yin(&program, Engine::Stepper);
+        println!("{:<18} {:>12.2} {:>12.2}", case.name, ms(best), ms(stepped));
+    }
+}
+
+/// The mean time of one call, over the best of some rounds.
+fn each(times: u32, mut run: impl FnMut()) -> Duration {
+    (0..ROUNDS)
+        .map(|_| {
+            let started = Instant::now();
+            (0..times).for_each(|_| run());
+            started.elapsed() / times
+        })
+        .min()
+        .unwrap_or_default()
+}
+
+/// A program that waits in so many calls.
+fn waiting(depth: usize) -> (Program, Machine) {
+    let source =
+        format!("(defn deep [n] (if (= n 0) (perform :ask) (+ n (deep (- n 1))))) (deep {depth})");
+    let program = Program::read("deep", &source).unwrap();
+    let mut machine = machine(Engine::Register);
+    machine.start(&program).unwrap();
+    assert!(matches!(machine.run(u64::MAX), Outcome::Perform { .. }));
+    (program, machine)
+}
+
+fn continuations() {
+    println!();
+    println!(
+        "{:<8} {:>8} {:>12} {:>10} {:>10} {:>10} {:>10}",
+        "calls", "bytes", "bytes/call", "capture", "encode", "decode", "resume"
+    );
+    for depth in [1, 10, 100, 1_000, 10_000] {
+        let (_, mut waiting) = waiting(depth);
+        let times = (200_000 / depth).clamp(10, 20_000) as u32;
+        let capture = each(times, || drop(std::hint::black_box(waiting.capture().unwrap())));
+        let state = waiting.capture().unwrap();
+        let encode = each(times, || drop(std::hint::black_box(state.to_bytes())));
+        let bytes = state.to_bytes();
+        let decode = each(times, || drop(std::hint::black_box(State::from_bytes(&bytes).unwrap())));
+        let resume = each(times, || {
+            waiting.abandon();
+            waiting.restore(&state, |_| None).unwrap();
+        });
+        let empty = each(20, || ()).as_nanos();
+        println!(
+            "{:<8} {:>8} {:>12.1} {:>7} ns {:>7} ns {:>7} ns {:>7} ns",
+            depth,
+            bytes.len(),
+            bytes.len() as f64 / depth as f64,
+            capture.as_nanos() - empty.min(capture.as_nanos()),
+            encode.as_nanos(),
+            decode.as_nanos(),
+            resume.as_nanos()
+        );
+    }
+}
+
+fn single() {
+    println!();
+    let program =
+        Program::read("p", "(defn down [n] (if (= n 0) 0 (down (- n 1)))) (down 1000)").unwrap();
+    let mut warm = machine(Engine::Register);
+    let countdown = each(200, || {
+        warm.start(&program).unwrap();
+        assert!(matches!(warm.run(u64::MAX), Outcome::Done(_)));
+    });
+    println!("countdown 1000, warm: {:.1} us", countdown.as_secs_f64() * 1e6);
+
+    let asking = Program::read("p", "(loop [n 0] (recur (+ n (perform :ask n))))").unwrap();
+    let mut parked = machine(Engine::Register);
+    parked.start(&asking).unwrap();
+    let Outcome::Perform { mut id, .. } = parked.run(u64::MAX) else { panic!() };
+    let effect = each(100_000, || {
+        parked.resume(id, Ok(1.into())).unwrap();
+        let Outcome::Perform { id: next, .. } = parked.run(u64::MAX) else { panic!() };
+        id = next;
+    });
+    println!("park + effect + resume: {} ns", effect.as_nanos());
+
+    let parts: String = (0..200)
+        .map(|n| {
+            format!("(defn f{n} [a b c] (if (< a b) (let [d (+ a {n})] (* d c)) (- b (+ c {n})))) ")
+        })
+        .collect();
+    let calls: String = (0..200).map(|n| format!("(f{n} 1 2 3) ")).collect();
+    let program = Program::read("cold", &format!("{parts} {calls}")).unwrap();
+    let nodes = program.tree().len();
+    let cold = (0..ROUNDS).map(|_| yin(&program, Engine::Register)).min().unwrap_or_default();
+    println!("first calls of {nodes} nodes: {} ns a node", cold.as_nanos() / nodes as u128);
+}
+
+fn main() {
+    programs();
+    continuations();
+    single();
+}
