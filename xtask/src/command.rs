@@ -73,7 +73,10 @@ fn setup(_: &[String]) -> Result<(), String> {
 
 fn test(_: &[String]) -> Result<(), String> {
     lint(&[])?;
-    run("unit and integration tests", &mut cargo(&["test", "--workspace", "--all-targets"]))?;
+    // Not the benches: they measure, which takes minutes and shows nothing unoptimised. The lint
+    // compiles them.
+    let targets = ["test", "--workspace", "--lib", "--bins", "--tests", "--examples"];
+    run("unit and integration tests", &mut cargo(&targets))?;
     run("documentation tests", &mut cargo(&["test", "--workspace", "--doc"]))?;
     loom(&[])
 }
