@@ -3,7 +3,8 @@
 //! 1. Three states decide: that where the fork began (or was merged last), ours, and theirs. What
 //!    only one side changed is not in conflict.
 //! 2. A conflict is an attribute of one value that both sides changed, to different values. It is
-//!    data; a policy resolves it, or the merge is refused and nothing happened.
+//!    data; a policy resolves it, or the merge is refused and no fact is taken over. Attributes that
+//!    only the fork had are installed first, in a transaction of their own, and stay.
 //! 3. An entity that was born in the fork keeps its number if we never used it, is ours if it states
 //!    a unique identity that we have, and gets a new number otherwise. `:db.fork/born` remembers which.
 //! 4. The merge is one transaction on the very state that it was worked out on (one more before it,
