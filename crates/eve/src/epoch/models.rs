@@ -88,7 +88,8 @@ fn pin_against_reclaim() {
 }
 
 /// Two views of one pin, of which either may be the last, while the owner of one of them replaces the
-/// version and uses the block again.
+/// version and uses the block again. Who takes the pin after its owner gave it back reads what the
+/// owner wrote there, and so the new root: that the fence is needed shows [`pin_against_reclaim`].
 fn shared_pin_against_reclaim() {
     witness_slots(1);
     let words = Words::new(RootWord::new(0, 1));
@@ -223,11 +224,6 @@ fn loom_scan_needs_its_acquire() {
 #[test]
 fn loom_shared_pin_against_reclaim() {
     loom::model(shared_pin_against_reclaim);
-}
-
-#[test]
-fn loom_a_shared_pin_needs_its_fence() {
-    assert!(!holds_without(&["pin: fence"], shared_pin_against_reclaim));
 }
 
 #[test]
