@@ -17,7 +17,6 @@ use eve::structure::SortedSet;
 use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
-use crate::facts;
 use crate::index::{Index, Key};
 use crate::mix::{WordHashMap, WordHashSet};
 use crate::record::Record;
@@ -175,8 +174,8 @@ impl Applier {
             return Ok(None);
         }
         let eavt = self.record.current(Index::Eavt);
-        let key = facts::first(eavt, memory, &[e, a, v.raw()])?;
-        Ok(key.map(|key| Index::Eavt.datom(key)))
+        let key = eavt.first_with(memory, &[e, a, v.raw()])?;
+        Ok(key.map(|key| Index::Eavt.datom(&key)))
     }
 
     /// Writes what was gathered into the indexes.
@@ -247,7 +246,7 @@ impl Applier {
         for sets in [&mut self.record.current, &mut self.record.history] {
             let mut keys = Vec::new();
             for key in sets[aevt].prefix(memory, &[a]) {
-                keys.push(Index::Avet.key(&Index::Aevt.datom(key?)));
+                keys.push(Index::Avet.key(&Index::Aevt.datom(&key?)));
             }
             keys.sort_unstable();
             sets[avet] = match present {

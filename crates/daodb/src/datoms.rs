@@ -139,12 +139,10 @@ impl<'a> Datoms<'a> {
 
     fn next_key(&mut self) -> Option<Result<Key, Error>> {
         match &mut self.source {
-            Source::Present(keys) => keys.next().map(|key| key.copied().map_err(Error::from)),
-            Source::PresentBack(keys) => {
-                keys.next_back().map(|key| key.copied().map_err(Error::from))
-            }
+            Source::Present(keys) => keys.next().map(|key| key.map_err(Error::from)),
+            Source::PresentBack(keys) => keys.next_back().map(|key| key.map_err(Error::from)),
             Source::Unchanged(view, keys) => loop {
-                match keys.next()?.copied() {
+                match keys.next()? {
                     Ok(key) if view.as_of.is_some_and(|as_of| key[3] > as_of) => {}
                     Ok(key) if !view.shows(&key) => {}
                     key => return Some(key.map_err(Error::from)),
@@ -174,12 +172,12 @@ impl Iterator for Datoms<'_> {
 }
 
 /// What a sorted set gives.
-trait Given<'a>: Iterator<Item = Result<&'a Key, eve::Error>> {}
+trait Given: Iterator<Item = Result<Key, eve::Error>> {}
 
-impl<'a, I: Iterator<Item = Result<&'a Key, eve::Error>>> Given<'a> for I {}
+impl<I: Iterator<Item = Result<Key, eve::Error>>> Given for I {}
 
 /// Whether the next key is taken from the current facts: where they come first, or are wrong.
-fn current_first<'a, I: Given<'a>>(
+fn current_first<I: Given>(
     current: &mut Peekable<I>,
     history: &mut Peekable<I>,
     first: impl Fn(&Key, &Key) -> bool,
@@ -191,14 +189,14 @@ fn current_first<'a, I: Given<'a>>(
     }
 }
 
-impl<'a, I: Given<'a>> Merged<I> {
+impl<I: Given> Merged<I> {
     fn next(&mut self) -> Option<Result<Key, Error>> {
         while !self.ended {
             let first =
                 current_first(&mut self.current, &mut self.history, |one, other| one < other);
             let side = if first { &mut self.current } else { &mut self.history };
             let key = match side.next() {
-                Some(Ok(key)) => *key,
+                Some(Ok(key)) => key,
                 Some(Err(error)) => {
                     self.ended = true;
                     return Some(Err(error.into()));
@@ -228,14 +226,14 @@ impl<'a, I: Given<'a>> Merged<I> {
     }
 }
 
-impl<'a, I: Given<'a>> MergedBack<I> {
+impl<I: Given> MergedBack<I> {
     fn next(&mut self) -> Option<Result<Key, Error>> {
         while !self.ended {
             let first =
                 current_first(&mut self.current, &mut self.history, |one, other| one > other);
             let side = if first { &mut self.current } else { &mut self.history };
             let key = match side.next() {
-                Some(Ok(key)) => *key,
+                Some(Ok(key)) => key,
                 Some(Err(error)) => {
                     self.ended = true;
                     return Some(Err(error.into()));

@@ -14,7 +14,7 @@ use crate::builtin;
 use crate::datoms::{Datoms, Way};
 use crate::dictionary;
 use crate::error::Error;
-use crate::facts::{self, Cursor};
+use crate::facts::Cursor;
 use crate::function::Functions;
 use crate::index::Index;
 use crate::lookup::Basis;
@@ -216,8 +216,8 @@ impl Db {
     pub fn instant_of(&self, t: u64) -> Result<i64, Error> {
         let prefix = [id::transaction(t), builtin::TX_INSTANT];
         let eavt = self.state.record.current(Index::Eavt);
-        let found = facts::first(eavt, &self.state.memory, &prefix)?;
-        let word = found.map(|key| Index::Eavt.datom(key).v);
+        let found = eavt.first_with(&self.state.memory, &prefix)?;
+        let word = found.map(|key| Index::Eavt.datom(&key).v);
         word.and_then(Word::as_instant).ok_or_else(|| {
             Error::lookup(
                 Value::Int(i64::try_from(t).unwrap_or(i64::MAX)),
@@ -268,9 +268,9 @@ impl Db {
         }
         let prefix = [entity, builtin::IDENT];
         let eavt = self.state.record.current(Index::Eavt);
-        let found = facts::first(eavt, &self.state.memory, &prefix)?;
+        let found = eavt.first_with(&self.state.memory, &prefix)?;
         let Some(key) = found else { return Ok(None) };
-        match self.value(Index::Eavt.datom(key).v)? {
+        match self.value(Index::Eavt.datom(&key).v)? {
             Value::Keyword(ident) => Ok(Some(ident)),
             other => Err(Error::corrupt(format!("entity {entity} is named by {}", other.kind()))),
         }
@@ -346,7 +346,7 @@ impl Db {
         crate::datoms::index_range(self, attribute, from, to)
     }
 
-    /// A zero-copy cursor over the current facts in the order of `index`, for the plain present;
+    /// A cursor over the current facts in the order of `index`, for the plain present;
     /// `None` for any other view, which [`Db::datoms`] answers.
     #[must_use]
     pub fn cursor(&self, index: Index) -> Option<Cursor<'_>> {

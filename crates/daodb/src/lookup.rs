@@ -7,7 +7,6 @@ use crate::attribute::{Attribute, ValueType};
 use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
-use crate::facts;
 use crate::index::Index;
 use crate::record::Record;
 use crate::schema::Schema;
@@ -56,8 +55,8 @@ impl<R: Read> Basis<'_, R> {
     /// The entity that has a value of a unique attribute now.
     pub(crate) fn owner(&self, attribute: u64, value: Word) -> Result<Option<u64>, Error> {
         let avet = self.record.current(Index::Avet);
-        let key = facts::first(avet, self.memory, &[attribute, value.raw()])?;
-        Ok(key.map(|key| Index::Avet.datom(key).e))
+        let key = avet.first_with(self.memory, &[attribute, value.raw()])?;
+        Ok(key.map(|key| Index::Avet.datom(&key).e))
     }
 
     /// The entity that a value names: an id, an ident or a lookup ref.

@@ -92,7 +92,7 @@ fn undo(now: &State, t: u64, since: &[Datom]) -> Result<Undone, Error> {
             let history = now.record.history(Index::Eavt).prefix(&now.memory, &[e, a, v.raw()]);
             let mut held = None;
             for key in history {
-                let datom = Index::Eavt.datom(key?);
+                let datom = Index::Eavt.datom(&key?);
                 held = (datom.t <= t).then_some(datom).or(held);
             }
             undone.restored.extend(held.filter(|datom| datom.added()));

@@ -90,7 +90,7 @@ impl Draft {
     fn load(memory: &impl Read, record: &Record, entity: u64) -> Result<Self, Error> {
         let mut draft = Draft::default();
         for key in record.current(Index::Eavt).prefix(memory, &[entity]) {
-            let datom = Index::Eavt.datom(key?);
+            let datom = Index::Eavt.datom(&key?);
             let value = dictionary::value(memory, &record.dictionary, datom.v)?;
             if !draft.take(datom.a, &value) {
                 return Err(Error::corrupt(format!(
@@ -165,7 +165,7 @@ impl Schema {
         // A world that was made before a built-in attribute was has it all the same.
         let mut drafts = Self::builtin().drafts;
         for key in record.current(Index::Aevt).prefix(memory, &[builtin::VALUE_TYPE]) {
-            let entity = Index::Aevt.datom(key?).e;
+            let entity = Index::Aevt.datom(&key?).e;
             drafts.insert(entity, Draft::load(memory, record, entity)?);
         }
         Ok(Self::from_drafts(drafts))

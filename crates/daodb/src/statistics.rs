@@ -162,7 +162,7 @@ pub(crate) fn renew(
     }
     let mut keys = Vec::new();
     for key in record.current(Index::Aevt).prefix(memory, &[after.id]) {
-        keys.push(*key?);
+        keys.push(key?);
     }
     note(memory, record, after, &keys)
 }

@@ -167,7 +167,7 @@ fn check_indexes(db: &Db, found: &mut Verification) -> Result<(), Error> {
         for ((whole, which), (part, _)) in eavt.iter().zip(sets(db, index)) {
             let mut expected = 0;
             for key in whole.iter(snapshot) {
-                let datom = Index::Eavt.datom(key?);
+                let datom = Index::Eavt.datom(&key?);
                 if !belongs(db, index, &datom) {
                     continue;
                 }

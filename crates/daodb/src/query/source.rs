@@ -2,8 +2,8 @@
 //!
 //! 1. Keys come as an [`Index`] orders them; entity and attribute words are bare ids, the value is
 //!    a whole word of the source's store, `t` counts transactions.
-//! 2. A [`Reader`] over the present shows keys where they lie. Other views make the facts of one
-//!    prefix at a time, and have no columns.
+//! 2. A [`Reader`] over the present walks the index. Other views make the facts of one prefix at a
+//!    time, and have no columns.
 
 use datom::{Keyword, Value, Word};
 
@@ -82,17 +82,12 @@ impl<'s> Reader<'s> {
                 }
             }
             Reader::Tree(cursor) => {
-                seek(cursor, prefix)?;
-                while cursor.peek().map_err(Error::storage)?.is_some() {
-                    let rest = cursor.rest();
-                    let length = leading(rest, prefix);
-                    if length == 0 || !take(rest.get(..length).unwrap_or_default())? {
+                cursor.seek_near(prefix).map_err(Error::storage)?;
+                loop {
+                    let run = cursor.next_run_with(prefix).map_err(Error::storage)?;
+                    if run.is_empty() || !take(run)? {
                         break;
                     }
-                    if length < rest.len() {
-                        break;
-                    }
-                    cursor.next_run().map_err(Error::storage)?;
                 }
             }
             Reader::View(make) => {
@@ -120,23 +115,6 @@ impl<'s> Reader<'s> {
             Ok(true)
         })
     }
-}
-
-/// To the first key at or above a prefix: by galloping where the cursor stands before it, as it
-/// mostly does because batches come in order, else from the root.
-fn seek(cursor: &mut crate::facts::Cursor<'_>, prefix: &[u64]) -> Result<(), Error> {
-    // The rest of the leaf at hand: nothing is read to look at it.
-    let before = cursor.rest().first().is_some_and(|key| key.as_slice() < prefix);
-    let found = if before {
-        let mut target = [0; 5];
-        for (slot, word) in target.iter_mut().zip(prefix) {
-            *slot = *word;
-        }
-        cursor.advance_to(&target)
-    } else {
-        cursor.seek(prefix)
-    };
-    found.map(|_| ()).map_err(Error::storage)
 }
 
 /// Whether a row begins with these words. Word by word, for prefixes are short.

@@ -100,7 +100,7 @@ fn draft<R: Read>(
         false => Err(Error::from(origin.reject(Category::Schema, meaningless(a)))),
     };
     for key in changes.basis.record.current(Index::Eavt).prefix(changes.basis.memory, &[e]) {
-        let datom = Index::Eavt.datom(key?);
+        let datom = Index::Eavt.datom(&key?);
         if builtin::is_schema(datom.a) && !changes.retracted.contains(&(e, datom.a, datom.v)) {
             take(datom.a, datom.v)?;
         }
@@ -253,7 +253,7 @@ fn check_alteration<R: Read>(
     let aevt = changes.basis.record.current(Index::Aevt);
     let (mut last, mut values) = (None, HashSet::new());
     for key in aevt.prefix(changes.basis.memory, &[known.id]) {
-        let datom = Index::Aevt.datom(key?);
+        let datom = Index::Aevt.datom(&key?);
         if narrows && last.replace(datom.e) == Some(datom.e) {
             return refuse(format!(
                 "{ident} cannot hold one value: entity {} has several",

@@ -19,7 +19,6 @@ use super::words::{Words, is_provisional};
 use crate::attribute::Attribute;
 use crate::builtin;
 use crate::error::{Category, Error, Rejection};
-use crate::facts;
 use crate::index::Index;
 use crate::lookup::Basis;
 use crate::mix::{WordHashMap, WordHashSet};
@@ -108,19 +107,17 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
             return Ok(false);
         }
         let eavt = self.basis.record.current(Index::Eavt);
-        Ok(facts::first(eavt, self.basis.memory, &[e, a, v.raw()])?.is_some())
+        Ok(eavt.first_with(self.basis.memory, &[e, a, v.raw()])?.is_some())
     }
 
     /// The values of an attribute of an entity before the transaction.
     fn values(&self, e: u64, a: u64) -> Result<Vec<Word>, Error> {
-        let prefix = [e, a];
+        let (prefix, place) = ([e, a], 2);
         let mut cursor = self.basis.record.current(Index::Eavt).cursor(self.basis.memory);
         let mut values = Vec::new();
         cursor.seek(&prefix)?;
-        while let Some(key) = cursor.next()?.filter(|key| key.starts_with(&prefix)) {
-            values.push(Index::Eavt.datom(key).v);
-        }
-        Ok(values)
+        cursor.next_column(&prefix, place, &mut values)?;
+        Ok(values.into_iter().map(Word::from_raw).collect())
     }
 
     /// The value of a cardinality-one attribute after the transaction.
@@ -179,7 +176,7 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
         let mut queue = vec![whole];
         while let Some(entity) = queue.pop() {
             for key in record.current(Index::Eavt).prefix(memory, &[entity]) {
-                let datom = Index::Eavt.datom(key?);
+                let datom = Index::Eavt.datom(&key?);
                 self.guard(origin, entity, datom.a)?;
                 let attribute = schema.attribute(datom.a);
                 if attribute.is_some_and(|attribute| attribute.tuple.is_some()) {
@@ -194,7 +191,7 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
                 self.retract((entity, datom.a, datom.v));
             }
             for key in record.current(Index::Vaet).prefix(memory, &[Word::entity(entity).raw()]) {
-                let datom = Index::Vaet.datom(key?);
+                let datom = Index::Vaet.datom(&key?);
                 self.guard(origin, datom.e, datom.a)?;
                 self.retract((datom.e, datom.a, datom.v));
             }

@@ -95,7 +95,7 @@ fn install<R: Read>(
         for &part in parts.iter() {
             let aevt = changes.basis.record.current(Index::Aevt);
             for key in aevt.prefix(changes.basis.memory, &[part]) {
-                touched.insert((Index::Aevt.datom(key?).e, attribute.id));
+                touched.insert((Index::Aevt.datom(&key?).e, attribute.id));
             }
         }
     }

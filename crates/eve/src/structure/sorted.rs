@@ -1,8 +1,7 @@
 //! A persistent sorted set of fixed-width word keys: a B+tree whose leaves are runs.
 //!
-//! Keys are `[u64; N]`, compared word by word as numbers; they lie side by side in the leaves, so
-//! a cursor lends `&[u64; N]` out of the block itself, for as long as the memory is borrowed. Inner
-//! nodes count the keys below each child: the size of any range is two descents.
+//! Keys are `[u64; N]`, compared word by word as numbers, and given by value. Inner nodes count the keys
+//! below each child: the size of any range is two descents.
 
 mod batch;
 mod cursor;
@@ -25,7 +24,7 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::{Addr, Error, Read};
 use node::Node;
-use search::{gallop, less};
+use search::less;
 
 /// A persistent sorted set of keys of `N` words.
 ///
@@ -44,7 +43,7 @@ use search::{gallop, less};
 ///     assert_eq!(set.count_prefix(memory, &[7])?, 2);
 ///
 ///     let mut cursor = set.cursor(memory);
-///     assert_eq!(cursor.seek(&[8])?, Some(&[9, 1]));
+///     assert_eq!(cursor.seek(&[8])?, Some([9, 1]));
 ///     Ok(())
 /// }
 /// ```
@@ -107,8 +106,44 @@ impl<const N: usize> SortedSet<N> {
         while node.height > 0 {
             node = node.child_for(reader, key, 0)?.0;
         }
-        let keys = node.keys();
-        Ok(keys.get(node.lower_bound(key)) == Some(key))
+        let position = node.lower_bound(key);
+        Ok(position < node.len() && node.key(position) == *key)
+    }
+
+    /// The first key that begins with `prefix`. O(log n), and cheaper than a cursor's first step.
+    ///
+    /// # Errors
+    /// When a node is damaged.
+    pub fn first_with<R: Read + ?Sized>(
+        self,
+        reader: &R,
+        prefix: &[u64],
+    ) -> Result<Option<[u64; N]>, Error> {
+        if self.root.is_none() {
+            return Ok(None);
+        }
+        let target = pad(prefix, 0);
+        let mut node = Node::<N>::root(reader, self.root)?;
+        // The nearest row to the right of the way: where the way ends at the end of a leaf, the key is
+        // the first below it.
+        let mut right = None;
+        while node.height > 0 {
+            let (child, index) = node.child_for(reader, &target, 0)?;
+            if index + 1 < node.len() {
+                right = Some((node, index + 1));
+            }
+            node = child;
+        }
+        let mut position = node.lower_bound(&target);
+        if position == node.len() {
+            let Some((above, index)) = right else { return Ok(None) };
+            (node, position) = (above.child(reader, index)?, 0);
+            while node.height > 0 {
+                node = node.child(reader, 0)?;
+            }
+        }
+        let key = node.key(position);
+        Ok(Some(key).filter(|key| key.starts_with(prefix)))
     }
 
     /// A cursor before the first key.
@@ -202,10 +237,8 @@ impl<const N: usize> SortedSet<N> {
             }
             node = node.child(reader, first)?;
         }
-        let keys = node.keys();
         let first = node.lower_bound(from);
-        let rest = &keys[first..];
-        Ok(to.map_or(rest.len(), |to| gallop(rest, 0, to)) as u64)
+        Ok((to.map_or(node.len(), |to| node.gallop(first, to)) - first) as u64)
     }
 }
 

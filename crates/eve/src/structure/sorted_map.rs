@@ -1,7 +1,7 @@
 //! A persistent sorted map: a sorted set of rows of which only the first words are the key.
 //!
-//! Of the rows of a map no two have the same key; that is all that makes it one. Rows lie side by side
-//! in the leaves, keys and values together, and are lent out of them.
+//! Of the rows of a map no two have the same key; that is all that makes it one. Keys and
+//! values lie together.
 
 use std::ops::{Bound, RangeBounds};
 
@@ -23,7 +23,7 @@ use crate::{Addr, Error, Read, Write};
 ///     assert_eq!(before, None);
 ///     let (map, before) = map.insert(memory, [1815, 12, 11])?;
 ///     assert_eq!(before, Some([1815, 12, 10]));
-///     assert_eq!(map.get(memory, &[1815])?, Some(&[1815, 12, 11]));
+///     assert_eq!(map.get(memory, &[1815])?, Some([1815, 12, 11]));
 ///     assert_eq!(map.range(memory, [1800]..[1900]).count(), 1);
 ///     Ok(())
 /// }
@@ -79,13 +79,12 @@ impl<const N: usize, const W: usize> SortedMap<N, W> {
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn get<'r, R: Read + ?Sized>(
+    pub fn get<R: Read + ?Sized>(
         self,
-        reader: &'r R,
+        reader: &R,
         key: &[u64; N],
-    ) -> Result<Option<&'r [u64; W]>, Error> {
-        let found = self.rows.cursor(reader).seek(key)?;
-        Ok(found.filter(|row| row.starts_with(key)))
+    ) -> Result<Option<[u64; W]>, Error> {
+        self.rows.first_with(reader, key)
     }
 
     /// The map with `row`, and the row that its key had before. O(log n).
@@ -97,7 +96,7 @@ impl<const N: usize, const W: usize> SortedMap<N, W> {
         memory: &mut M,
         row: [u64; W],
     ) -> Result<(Self, Option<[u64; W]>), Error> {
-        let before = self.get(memory, &key_of(&row))?.copied();
+        let before = self.get(memory, &key_of(&row))?;
         if before == Some(row) {
             return Ok((self, before));
         }
@@ -117,7 +116,7 @@ impl<const N: usize, const W: usize> SortedMap<N, W> {
         memory: &mut M,
         key: &[u64; N],
     ) -> Result<(Self, Option<[u64; W]>), Error> {
-        let Some(before) = self.get(memory, key)?.copied() else { return Ok((self, None)) };
+        let Some(before) = self.get(memory, key)? else { return Ok((self, None)) };
         Ok((SortedMap { rows: self.rows.remove(memory, &before)?.0 }, Some(before)))
     }
 
@@ -152,8 +151,7 @@ impl<const N: usize, const W: usize> SortedMap<N, W> {
         let mut set = self.rows;
         if !self.is_empty() {
             for row in &rows {
-                if let Some(before) =
-                    (SortedMap::<N, W> { rows: set }).get(memory, &key_of(row))?.copied()
+                if let Some(before) = (SortedMap::<N, W> { rows: set }).get(memory, &key_of(row))?
                     && before != *row
                 {
                     set = set.remove(memory, &before)?.0;
@@ -221,10 +219,10 @@ impl<const N: usize, const W: usize> SortedMap<N, W> {
         let mut rows = Vec::new();
         for change in self.diff(&*memory, other, reader) {
             rows.extend(match change? {
-                Change::Added(_, row) => Some(*row),
+                Change::Added(_, row) => Some(row),
                 Change::Removed(..) => None,
                 Change::Changed(key, here, there) => {
-                    resolve(here, there).filter(|row| row.starts_with(&key))
+                    resolve(&here, &there).filter(|row| row.starts_with(&key))
                 }
             });
         }
@@ -251,7 +249,7 @@ impl<const N: usize, const W: usize> SortedMap<N, W> {
         self.rows.verify(reader)?;
         let mut last = None;
         for row in self.iter(reader) {
-            let key = key_of::<N, W>(row?);
+            let key = key_of::<N, W>(&row?);
             if last == Some(key) {
                 return Err(Error::corrupt("sorted map with two rows of one key", self.root()));
             }
@@ -267,13 +265,13 @@ impl<const N: usize, const W: usize> SortedMap<N, W> {
 pub struct RowChanges<'r, const N: usize, const W: usize, R: Read + ?Sized, S: Read + ?Sized> {
     rows: Differences<'r, W, R, S>,
     /// A row that was read ahead.
-    ahead: Option<Change<&'r [u64; W], ()>>,
+    ahead: Option<Change<[u64; W], ()>>,
 }
 
-impl<'r, const N: usize, const W: usize, R: Read + ?Sized, S: Read + ?Sized> Iterator
-    for RowChanges<'r, N, W, R, S>
+impl<const N: usize, const W: usize, R: Read + ?Sized, S: Read + ?Sized> Iterator
+    for RowChanges<'_, N, W, R, S>
 {
-    type Item = Result<Change<[u64; N], &'r [u64; W]>, Error>;
+    type Item = Result<Change<[u64; N], [u64; W]>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let first = match self.ahead.take() {
@@ -292,7 +290,7 @@ impl<'r, const N: usize, const W: usize, R: Read + ?Sized, S: Read + ?Sized> Ite
         Some(Ok(match (first, second) {
             (Change::Removed(old, ()), Some(Change::Added(new, ())))
             | (Change::Added(new, ()), Some(Change::Removed(old, ())))
-                if key_of::<N, W>(old) == key_of::<N, W>(new) =>
+                if key_of::<N, W>(&old) == key_of::<N, W>(&new) =>
             {
                 Change::Changed(key, old, new)
             }

@@ -209,7 +209,7 @@ impl Model {
                 .map(|r| r.unwrap())
                 .map(|r| (r[0], r[1]))
                 .collect(),
-            sorted_set: world.sorted_set.iter(snapshot).map(|key| *key.unwrap()).collect(),
+            sorted_set: world.sorted_set.iter(snapshot).map(|key| key.unwrap()).collect(),
         }
     }
 }

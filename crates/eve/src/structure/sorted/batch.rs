@@ -216,11 +216,11 @@ fn merge_children<const N: usize, W: Write + ?Sized>(
         children.extend((index..next).map(|i| here.row(i)));
         let len = match next + 1 < here.len() {
             // At least one: else a damaged node, whose bounds don't ascend, would hold us for ever.
-            true => gallop(keys, 0, here.bound(next + 1)).max(1),
+            true => gallop(keys, 0, &here.bound(next + 1)).max(1),
             false => keys.len(),
         };
         let child = here.child(memory, next)?.seen();
-        let bound = *here.bound(next);
+        let bound = here.bound(next);
         let (these, rest) = keys.split_at(len);
         added += merge(memory, child, bound, these, &mut children)?;
         (keys, index) = (rest, next + 1);

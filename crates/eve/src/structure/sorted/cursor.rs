@@ -2,29 +2,60 @@
 //!
 //! 1. The cursor stands in a *gap*: [`Cursor::next`] gives the key after it and steps over,
 //!    [`Cursor::prev`] the key before it.
-//! 2. `keys` is the leaf the gap is in, `position` the number of its keys before the gap; the levels
+//! 2. `leaf` is the leaf the gap is in, `position` the number of its keys before the gap; the levels
 //!    above hold the row that leads there. A gap between two leaves belongs to either.
 //! 3. After an error the cursor stands nowhere: it gives no key until it is moved by a seek.
+//! 4. `window` holds keys of `leaf` that were read out already, those from its `start` on.
+
+use std::ops::Range;
 
 use super::{
     node::{HEIGHT_MAX, Node},
     pad,
-    search::{gallop, less},
+    search::less,
+    successor,
 };
 use crate::{Addr, Error, Read};
 
+/// Keys that a step reads out at once: who steps once mostly steps again.
+const AHEAD: usize = 16;
+
 /// A place in a [`SortedSet`](super::SortedSet).
 ///
-/// The keys it gives are borrowed from the block they lie in and live as long as the borrow of
-/// the memory, not only until the next move.
+/// Keys are given by value. A run of them is read out into the cursor's own buffer and lent until the
+/// next move.
 pub struct Cursor<'r, const N: usize, R: Read + ?Sized> {
     reader: &'r R,
     root: Addr,
-    keys: &'r [[u64; N]],
+    leaf: Option<Node<'r, N>>,
     position: usize,
+    window: Window<N>,
     levels: [Option<Level<'r, N>>; HEIGHT_MAX],
     depth: usize,
     state: State,
+}
+
+/// Keys of the leaf at hand that were read out.
+struct Window<const N: usize> {
+    start: usize,
+    keys: Vec<[u64; N]>,
+}
+
+impl<const N: usize> Window<N> {
+    const fn empty() -> Self {
+        Window { start: 0, keys: Vec::new() }
+    }
+
+    #[inline]
+    fn get(&self, index: usize) -> Option<&[u64; N]> {
+        self.keys.get(index.wrapping_sub(self.start))
+    }
+
+    fn fill(&mut self, leaf: &Node<'_, N>, range: Range<usize>) {
+        self.start = range.start;
+        self.keys.clear();
+        leaf.read_keys(range, &mut self.keys);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -43,14 +74,16 @@ enum State {
 
 impl<const N: usize, R: Read + ?Sized> Clone for Cursor<'_, N, R> {
     fn clone(&self) -> Self {
-        Cursor { ..*self }
+        // What was read out stays: whoever clones a cursor moves it.
+        Cursor { window: Window::empty(), ..*self }
     }
 }
 
 impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     pub(super) fn new(reader: &'r R, root: Addr) -> Self {
         let state = if root.is_none() { State::Nowhere } else { State::Before };
-        Cursor { reader, root, keys: &[], position: 0, levels: [None; HEIGHT_MAX], depth: 0, state }
+        let (levels, window) = ([None; HEIGHT_MAX], Window::empty());
+        Cursor { reader, root, leaf: None, position: 0, window, levels, depth: 0, state }
     }
 
     /// The memory this cursor reads.
@@ -63,7 +96,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn seek(&mut self, prefix: &[u64]) -> Result<Option<&'r [u64; N]>, Error> {
+    pub fn seek(&mut self, prefix: &[u64]) -> Result<Option<[u64; N]>, Error> {
         self.descend_to(&pad(prefix, 0))?;
         self.peek()
     }
@@ -73,8 +106,8 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn seek_last(&mut self, prefix: &[u64]) -> Result<Option<&'r [u64; N]>, Error> {
-        match super::successor(pad(prefix, u64::MAX)) {
+    pub fn seek_last(&mut self, prefix: &[u64]) -> Result<Option<[u64; N]>, Error> {
+        match successor(pad(prefix, u64::MAX)) {
             Some(after) => self.descend_to(&after)?,
             None => self.descend_end()?,
         }
@@ -85,7 +118,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn first(&mut self) -> Result<Option<&'r [u64; N]>, Error> {
+    pub fn first(&mut self) -> Result<Option<[u64; N]>, Error> {
         self.seek(&[])
     }
 
@@ -93,8 +126,55 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn last(&mut self) -> Result<Option<&'r [u64; N]>, Error> {
+    pub fn last(&mut self) -> Result<Option<[u64; N]>, Error> {
         self.seek_last(&[])
+    }
+
+    /// Like [`Cursor::seek`], for prefixes that mostly come in order: nothing is read where the gap is
+    /// the one already, and where it lies before, the way is galloped.
+    ///
+    /// # Errors
+    /// When a node is damaged.
+    pub fn seek_near(&mut self, prefix: &[u64]) -> Result<Option<[u64; N]>, Error> {
+        let target = pad(prefix, 0);
+        match self.here() {
+            Some(key) if less(&key, &target) => self.advance_to(&target),
+            Some(key) if self.before().is_some_and(|before| less(&before, &target)) => {
+                Ok(Some(key))
+            }
+            _ => self.seek(prefix),
+        }
+    }
+
+    /// The key after the gap in the leaf at hand: nothing is read to find it.
+    #[inline]
+    fn here(&self) -> Option<[u64; N]> {
+        match self.window.get(self.position) {
+            Some(key) => Some(*key),
+            None => self
+                .leaf
+                .filter(|leaf| self.position < leaf.len())
+                .map(|leaf| leaf.key(self.position)),
+        }
+    }
+
+    /// The key before the gap in the leaf at hand.
+    #[inline]
+    fn before(&self) -> Option<[u64; N]> {
+        let before = self.position.checked_sub(1)?;
+        match self.window.get(before) {
+            Some(key) => Some(*key),
+            None => self.leaf.map(|leaf| leaf.key(before)),
+        }
+    }
+
+    /// The leaf that the key after the gap is in.
+    #[inline]
+    fn leaf_ahead(&mut self) -> Result<Option<Node<'r, N>>, Error> {
+        if self.leaf.is_none_or(|leaf| self.position >= leaf.len()) && !self.next_leaf()? {
+            return Ok(None);
+        }
+        Ok(self.leaf)
     }
 
     /// The key after the gap.
@@ -102,22 +182,20 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     /// # Errors
     /// When a node is damaged.
     #[inline]
-    pub fn peek(&mut self) -> Result<Option<&'r [u64; N]>, Error> {
-        if self.position >= self.keys.len() && !self.next_leaf()? {
-            return Ok(None);
-        }
-        Ok(self.keys.get(self.position))
+    pub fn peek(&mut self) -> Result<Option<[u64; N]>, Error> {
+        self.leaf_ahead()?;
+        Ok(self.here())
     }
 
     /// The key before the gap.
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn peek_prev(&mut self) -> Result<Option<&'r [u64; N]>, Error> {
+    pub fn peek_prev(&mut self) -> Result<Option<[u64; N]>, Error> {
         if self.position == 0 && !self.prev_leaf()? {
             return Ok(None);
         }
-        Ok(self.position.checked_sub(1).and_then(|i| self.keys.get(i)))
+        Ok(self.before())
     }
 
     /// The key after the gap, and the gap moves behind it.
@@ -126,8 +204,13 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     /// When a node is damaged.
     #[inline]
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot answer an error plainly")]
-    pub fn next(&mut self) -> Result<Option<&'r [u64; N]>, Error> {
-        let key = self.peek()?;
+    pub fn next(&mut self) -> Result<Option<[u64; N]>, Error> {
+        if self.window.get(self.position).is_none() {
+            let Some(leaf) = self.leaf_ahead()? else { return Ok(None) };
+            let end = leaf.len().min(self.position + AHEAD);
+            self.window.fill(&leaf, self.position..end);
+        }
+        let key = self.window.get(self.position).copied();
         self.position += usize::from(key.is_some());
         Ok(key)
     }
@@ -137,28 +220,83 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     /// # Errors
     /// When a node is damaged.
     #[inline]
-    pub fn prev(&mut self) -> Result<Option<&'r [u64; N]>, Error> {
-        let key = self.peek_prev()?;
+    pub fn prev(&mut self) -> Result<Option<[u64; N]>, Error> {
+        if self.position == 0 && !self.prev_leaf()? {
+            return Ok(None);
+        }
+        let (Some(leaf), Some(before)) = (self.leaf, self.position.checked_sub(1)) else {
+            return Ok(None);
+        };
+        if self.window.get(before).is_none() {
+            self.window.fill(&leaf, self.position.saturating_sub(AHEAD)..self.position);
+        }
+        let key = self.window.get(before).copied();
         self.position -= usize::from(key.is_some());
         Ok(key)
     }
 
-    /// The keys after the gap that lie side by side with the next one, and the gap moves behind
+    /// The keys after the gap that lie in one leaf with the next one, and the gap moves behind
     /// them: the fastest way to read many. Empty at the end.
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn next_run(&mut self) -> Result<&'r [[u64; N]], Error> {
-        self.peek()?;
-        let run = self.keys.get(self.position..).unwrap_or_default();
-        self.position = self.keys.len();
-        Ok(run)
+    pub fn next_run(&mut self) -> Result<&[[u64; N]], Error> {
+        let Some(leaf) = self.leaf_ahead()? else { return Ok(&[]) };
+        Ok(self.read_run(&leaf, leaf.len()))
     }
 
-    /// The keys after the gap in the leaf at hand, without moving: possibly none.
-    #[must_use]
-    pub fn rest(&self) -> &'r [[u64; N]] {
-        self.keys.get(self.position..).unwrap_or_default()
+    /// The keys after the gap that begin with `prefix`, as far as they lie in one leaf with the next
+    /// one, and the gap moves behind them. Empty where the next key begins otherwise: so, after a seek
+    /// to the prefix, runs follow until an empty one.
+    ///
+    /// # Errors
+    /// When a node is damaged.
+    pub fn next_run_with(&mut self, prefix: &[u64]) -> Result<&[[u64; N]], Error> {
+        let Some(leaf) = self.leaf_ahead()? else { return Ok(&[]) };
+        Ok(self.read_run(&leaf, leaf.end_of(prefix, self.position)))
+    }
+
+    /// Appends word `column` of every key after the gap that begins with `prefix`, and the gap moves
+    /// behind them. No other word is read out.
+    ///
+    /// # Errors
+    /// When a node is damaged.
+    pub fn next_column(
+        &mut self,
+        prefix: &[u64],
+        column: usize,
+        words: &mut Vec<u64>,
+    ) -> Result<(), Error> {
+        while let Some(leaf) = self.leaf_ahead()? {
+            let end = leaf.end_of(prefix, self.position);
+            leaf.read_column(column, self.position..end, words);
+            self.position = end;
+            if end < leaf.len() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads out what is left below `to`, of one leaf, in place of what `run` held. Says whether that
+    /// was the last of it.
+    pub(super) fn take_run(
+        &mut self,
+        to: Option<&[u64; N]>,
+        run: &mut Vec<[u64; N]>,
+    ) -> Result<bool, Error> {
+        run.clear();
+        let Some(leaf) = self.leaf_ahead()? else { return Ok(true) };
+        let end = to.map_or(leaf.len(), |to| leaf.gallop(self.position, to));
+        leaf.read_keys(self.position..end, run);
+        self.position = end;
+        Ok(end < leaf.len())
+    }
+
+    fn read_run(&mut self, leaf: &Node<'r, N>, end: usize) -> &[[u64; N]] {
+        self.window.fill(leaf, self.position..end);
+        self.position = end;
+        &self.window.keys
     }
 
     /// Moves forward to the gap before the first key at or above `target`, and gives that key;
@@ -170,10 +308,10 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     /// # Errors
     /// When a node is damaged.
     #[inline]
-    pub fn advance_to(&mut self, target: &[u64; N]) -> Result<Option<&'r [u64; N]>, Error> {
-        match self.keys.last() {
-            Some(last) if !less(last, target) => {
-                self.position = gallop(self.keys, self.position, target);
+    pub fn advance_to(&mut self, target: &[u64; N]) -> Result<Option<[u64; N]>, Error> {
+        match self.leaf {
+            Some(leaf) if !less(&leaf.key(leaf.len() - 1), target) => {
+                self.position = leaf.gallop(self.position, target);
             }
             _ => self.climb_to(target)?,
         }
@@ -191,12 +329,12 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
         // The lowest level whose next rows say that `target` is below one of its children.
         let mut depth = self.depth;
         while let Some(Level { node, index }) = depth.checked_sub(1).and_then(|d| self.levels[d]) {
-            let beyond = index + 1 < node.len() && less(target, node.bound(index + 1));
+            let beyond = index + 1 < node.len() && less(target, &node.bound(index + 1));
             if beyond {
                 break;
             }
             let last = node.bound(node.len() - 1);
-            if depth == 1 || less(target, last) {
+            if depth == 1 || less(target, &last) {
                 return self.descend_from(depth - 1, node, target, index);
             }
             depth -= 1;
@@ -207,13 +345,13 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
                 self.descend_from(depth, node, target, index)
             }
             _ => {
-                self.position = self.keys.len();
+                self.position = self.leaf.map_or(0, |leaf| leaf.len());
                 Ok(())
             }
         }
     }
 
-    fn descend_to(&mut self, key: &[u64; N]) -> Result<(), Error> {
+    pub(super) fn descend_to(&mut self, key: &[u64; N]) -> Result<(), Error> {
         if self.root.is_none() {
             return Ok(());
         }
@@ -238,11 +376,11 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
             self.levels[depth] = Some(Level { node, index });
             (node, depth, from) = (child, depth + 1, 0);
         }
-        self.settle(depth, node.keys(), node.lower_bound(key));
+        self.settle(depth, node, node.lower_bound(key));
         Ok(())
     }
 
-    fn descend_end(&mut self) -> Result<(), Error> {
+    pub(super) fn descend_end(&mut self) -> Result<(), Error> {
         if self.root.is_none() {
             return Ok(());
         }
@@ -264,8 +402,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
             depth += 1;
             node = node.child(self.reader, index)?;
         }
-        let keys = node.keys();
-        self.settle(depth, keys, if last { keys.len() } else { 0 });
+        self.settle(depth, node, if last { node.len() } else { 0 });
         Ok(())
     }
 
@@ -324,11 +461,12 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
 
     /// Stands nowhere until [`Cursor::settle`], should reading fail in between (invariant 3).
     fn leave(&mut self) {
-        (self.keys, self.position, self.state) = (&[], 0, State::Nowhere);
+        (self.leaf, self.position, self.state) = (None, 0, State::Nowhere);
+        self.window.keys.clear();
     }
 
-    fn settle(&mut self, depth: usize, keys: &'r [[u64; N]], position: usize) {
-        (self.depth, self.keys, self.position) = (depth, keys, position);
+    fn settle(&mut self, depth: usize, leaf: Node<'r, N>, position: usize) {
+        (self.depth, self.leaf, self.position) = (depth, Some(leaf), position);
         self.state = State::Placed;
     }
 }

@@ -45,7 +45,7 @@ impl<const N: usize> SortedSet<N> {
         let mut new = Vec::new();
         for change in self.diff(&*memory, other, reader) {
             if let Change::Added(key, ()) = change? {
-                new.push(*key);
+                new.push(key);
             }
         }
         Ok(self.insert_many(memory, &new)?.0)
@@ -57,8 +57,8 @@ impl<const N: usize> SortedSet<N> {
 enum Ahead<'r, const N: usize> {
     End,
     /// A node that was not opened yet, and the least key that can be below it.
-    Node(Node<'r, N>, &'r [u64; N]),
-    Key(&'r [u64; N]),
+    Node(Node<'r, N>, [u64; N]),
+    Key([u64; N]),
 }
 
 /// A walk through one of the sets.
@@ -68,23 +68,26 @@ struct Side<'r, const N: usize, R: Read + ?Sized> {
     /// Nodes that are open, and their next row.
     open: Vec<(Node<'r, N>, usize)>,
     /// A node that is not.
-    ahead: Option<(Node<'r, N>, &'r [u64; N])>,
-    /// The leaf that is open.
-    keys: &'r [[u64; N]],
+    ahead: Option<(Node<'r, N>, [u64; N])>,
+    /// The leaf that is open, its keys, and how many of them are done.
+    leaf: Addr,
+    keys: Vec<[u64; N]>,
+    done: usize,
 }
 
 impl<'r, const N: usize, R: Read + ?Sized> Side<'r, N, R> {
     fn new(reader: &'r R, root: Addr) -> Self {
         let root = Some(root).filter(|root| !root.is_none());
-        Side { reader, root, open: Vec::new(), ahead: None, keys: &[] }
+        let (open, keys, leaf) = (Vec::new(), Vec::new(), Addr::NONE);
+        Side { reader, root, open, ahead: None, leaf, keys, done: 0 }
     }
 
     fn ahead(&mut self) -> Result<Ahead<'r, N>, Error> {
-        if let Some(key) = self.keys.first() {
-            return Ok(Ahead::Key(key));
+        if let Some(key) = self.keys.get(self.done) {
+            return Ok(Ahead::Key(*key));
         }
         if let Some(root) = self.root.take() {
-            self.ahead = Some((Node::root(self.reader, root)?, &[0; N]));
+            self.ahead = Some((Node::root(self.reader, root)?, [0; N]));
         }
         while self.ahead.is_none() {
             let Some((node, row)) = self.open.last_mut() else { return Ok(Ahead::End) };
@@ -103,7 +106,11 @@ impl<'r, const N: usize, R: Read + ?Sized> Side<'r, N, R> {
     fn open(&mut self) {
         let Some((node, _)) = self.ahead.take() else { return };
         match node.height {
-            0 => self.keys = node.keys(),
+            0 => {
+                self.keys.clear();
+                node.read_keys(0..node.len(), &mut self.keys);
+                (self.leaf, self.done) = (node.at, 0);
+            }
             _ if self.open.len() <= HEIGHT_MAX => self.open.push((node, 0)),
             _ => {}
         }
@@ -114,7 +121,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Side<'r, N, R> {
     }
 
     fn skip_key(&mut self) {
-        self.keys = self.keys.get(1..).unwrap_or_default();
+        self.done += 1;
     }
 }
 
@@ -128,7 +135,7 @@ pub struct Differences<'r, const N: usize, R: Read + ?Sized, S: Read + ?Sized> {
 }
 
 impl<'r, const N: usize, R: Read + ?Sized, S: Read + ?Sized> Differences<'r, N, R, S> {
-    fn step(&mut self) -> Result<Option<Change<&'r [u64; N], ()>>, Error> {
+    fn step(&mut self) -> Result<Option<Change<[u64; N], ()>>, Error> {
         loop {
             match (self.old.ahead()?, self.new.ahead()?) {
                 (Ahead::End, Ahead::End) => return Ok(None),
@@ -148,16 +155,16 @@ impl<'r, const N: usize, R: Read + ?Sized, S: Read + ?Sized> Differences<'r, N, 
                 (Ahead::Key(old), Ahead::Key(new)) => {
                     if old == new {
                         self.skip_equal();
-                    } else if less(old, new) {
+                    } else if less(&old, &new) {
                         return Ok(Some(self.removed(old)));
                     } else {
                         return Ok(Some(self.added(new)));
                     }
                 }
-                (Ahead::Key(old), Ahead::Node(_, bound)) if less(old, bound) => {
+                (Ahead::Key(old), Ahead::Node(_, bound)) if less(&old, &bound) => {
                     return Ok(Some(self.removed(old)));
                 }
-                (Ahead::Node(_, bound), Ahead::Key(new)) if less(new, bound) => {
+                (Ahead::Node(_, bound), Ahead::Key(new)) if less(&new, &bound) => {
                     return Ok(Some(self.added(new)));
                 }
                 (Ahead::Key(old), Ahead::End) => return Ok(Some(self.removed(old))),
@@ -170,28 +177,27 @@ impl<'r, const N: usize, R: Read + ?Sized, S: Read + ?Sized> Differences<'r, N, 
 
     /// Passes over a key that both have, or what is left of a leaf that both are in.
     fn skip_equal(&mut self) {
-        let (old, new) = (self.old.keys, self.new.keys);
-        if std::ptr::eq(old, new) {
-            (self.old.keys, self.new.keys) = (&[], &[]);
+        if (self.old.leaf, self.old.done) == (self.new.leaf, self.new.done) {
+            (self.old.done, self.new.done) = (self.old.keys.len(), self.new.keys.len());
             return;
         }
         self.old.skip_key();
         self.new.skip_key();
     }
 
-    fn removed(&mut self, key: &'r [u64; N]) -> Change<&'r [u64; N], ()> {
+    fn removed(&mut self, key: [u64; N]) -> Change<[u64; N], ()> {
         self.old.skip_key();
         Change::Removed(key, ())
     }
 
-    fn added(&mut self, key: &'r [u64; N]) -> Change<&'r [u64; N], ()> {
+    fn added(&mut self, key: [u64; N]) -> Change<[u64; N], ()> {
         self.new.skip_key();
         Change::Added(key, ())
     }
 }
 
 impl<'r, const N: usize, R: Read + ?Sized, S: Read + ?Sized> Iterator for Differences<'r, N, R, S> {
-    type Item = Result<Change<&'r [u64; N], ()>, Error>;
+    type Item = Result<Change<[u64; N], ()>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.over {

@@ -1,11 +1,6 @@
 //! The keys of a range, from both ends.
 
-use std::slice;
-
-use super::{
-    Cursor,
-    search::{less, lower_bound},
-};
+use super::{Cursor, search::less};
 use crate::{Error, Read};
 
 /// Iterator over keys in a range: see [`SortedSet::range`](super::SortedSet::range).
@@ -13,10 +8,11 @@ use crate::{Error, Read};
 /// It gives an error at most once, and nothing after it.
 pub struct Keys<'r, const N: usize, R: Read + ?Sized> {
     front: Cursor<'r, N, R>,
-    /// What is left of the run that the front is in: all of it lies in the range.
-    run: slice::Iter<'r, [u64; N]>,
-    /// The last key that the front gave lies in here, at its end, once `run` is empty.
-    given: &'r [[u64; N]],
+    /// The run that the front is in, all of it in the range, and how much of it was given.
+    run: Vec<[u64; N]>,
+    given: usize,
+    /// The last key of that run when it was read: the front gave it, or will, or the back did.
+    read: Option<[u64; N]>,
     back: Option<Cursor<'r, N, R>>,
     from: [u64; N],
     /// The first key that is not to be given any more.
@@ -38,15 +34,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
             Some(to) if !less(&from, &to) => State::Done,
             _ => State::Before,
         };
-        Keys { front, run: [].iter(), given: &[], back: None, from, to, state }
-    }
-
-    /// Clips what lies in front to what lies below `to`.
-    fn clip(&self, run: &'r [[u64; N]]) -> &'r [[u64; N]] {
-        match (&self.to, run.last()) {
-            (Some(to), Some(last)) if !less(last, to) => &run[..lower_bound(run, to)],
-            _ => run,
-        }
+        Keys { front, run: Vec::new(), given: 0, read: None, back: None, from, to, state }
     }
 
     /// The next run of the range, as one slice: the fastest way to read many keys. Empty at the
@@ -54,72 +42,85 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
     ///
     /// # Errors
     /// When a node is damaged.
-    pub fn next_run(&mut self) -> Result<&'r [[u64; N]], Error> {
-        let left = std::mem::replace(&mut self.run, [].iter()).as_slice();
-        if left.is_empty() { self.load() } else { Ok(left) }
+    pub fn next_run(&mut self) -> Result<&[[u64; N]], Error> {
+        if self.given == self.run.len() {
+            self.load()?;
+        }
+        let left = &self.run[self.given..];
+        self.given = self.run.len();
+        Ok(left)
     }
 
-    /// Reads on: the next run, which is taken as given.
-    fn load(&mut self) -> Result<&'r [[u64; N]], Error> {
-        let run = match self.state {
-            State::Done => return Ok(&[]),
-            State::Before => self.front.seek(&self.from).and_then(|_| self.front.next_run()),
-            State::Running => self.front.next_run(),
-        };
-        self.state = State::Done;
-        let whole = run?;
-        let run = self.clip(whole);
-        if !run.is_empty() {
-            self.given = run;
-            // A clipped run is the last one.
-            self.state = if run.len() == whole.len() { State::Running } else { State::Done };
+    /// Reads on: the next run.
+    fn load(&mut self) -> Result<(), Error> {
+        self.run.clear();
+        self.given = 0;
+        let before = std::mem::replace(&mut self.state, State::Done);
+        match before {
+            State::Done => return Ok(()),
+            State::Before => self.front.descend_to(&self.from)?,
+            State::Running => {}
         }
-        Ok(run)
+        let last = self.front.take_run(self.to.as_ref(), &mut self.run)?;
+        if !last {
+            self.state = State::Running;
+        }
+        self.read = self.run.last().copied().or(self.read);
+        Ok(())
     }
 
     #[cold]
-    fn next_slow(&mut self) -> Option<Result<&'r [u64; N], Error>> {
-        match self.load() {
-            Ok(run) => {
-                self.run = run.iter();
-                self.run.next().map(Ok)
-            }
-            Err(error) => Some(Err(error)),
+    fn next_slow(&mut self) -> Option<Result<[u64; N], Error>> {
+        if let Err(error) = self.load() {
+            return Some(Err(error));
         }
+        let first = self.run.first().copied();
+        self.given = usize::from(first.is_some());
+        first.map(Ok)
     }
 
     /// Whether the front has already given `key`, or it lies before the range.
     fn is_behind(&self, key: &[u64; N]) -> bool {
-        match (self.run.as_slice().first(), self.given.last()) {
+        match (self.run.get(self.given), &self.read) {
             (Some(next), _) => less(key, next),
             (None, Some(last)) => !less(last, key),
             (None, None) => less(key, &self.from),
         }
     }
 
-    fn back_key(&mut self) -> Result<Option<&'r [u64; N]>, Error> {
+    fn back_key(&mut self) -> Result<Option<[u64; N]>, Error> {
         let back = match &mut self.back {
             Some(back) => back,
             none => {
                 let mut back = self.front.clone();
                 match &self.to {
-                    Some(to) => back.seek(to)?,
-                    None => back.last()?,
+                    Some(to) => back.descend_to(to)?,
+                    None => back.descend_end()?,
                 };
                 none.insert(back)
             }
         };
         back.prev()
     }
+
+    /// Gives `to` up, and all after it.
+    fn end_before(&mut self, to: [u64; N]) {
+        let left = &self.run[self.given..];
+        self.run.truncate(self.given + left.partition_point(|key| less(key, &to)));
+        self.to = Some(to);
+    }
 }
 
-impl<'r, const N: usize, R: Read + ?Sized> Iterator for Keys<'r, N, R> {
-    type Item = Result<&'r [u64; N], Error>;
+impl<const N: usize, R: Read + ?Sized> Iterator for Keys<'_, N, R> {
+    type Item = Result<[u64; N], Error>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.run.next() {
-            Some(key) => Some(Ok(key)),
+        match self.run.get(self.given) {
+            Some(key) => {
+                self.given += 1;
+                Some(Ok(*key))
+            }
             None => self.next_slow(),
         }
     }
@@ -128,13 +129,12 @@ impl<'r, const N: usize, R: Read + ?Sized> Iterator for Keys<'r, N, R> {
 impl<const N: usize, R: Read + ?Sized> DoubleEndedIterator for Keys<'_, N, R> {
     fn next_back(&mut self) -> Option<Self::Item> {
         // The front may be done with reading and still have keys of its last run to give.
-        if self.state == State::Done && self.run.as_slice().is_empty() {
+        if self.state == State::Done && self.given == self.run.len() {
             return None;
         }
         match self.back_key() {
-            Ok(Some(key)) if !self.is_behind(key) => {
-                self.to = Some(*key);
-                self.run = self.clip(self.run.as_slice()).iter();
+            Ok(Some(key)) if !self.is_behind(&key) => {
+                self.end_before(key);
                 Some(Ok(key))
             }
             Ok(_) => {
@@ -142,7 +142,8 @@ impl<const N: usize, R: Read + ?Sized> DoubleEndedIterator for Keys<'_, N, R> {
                 None
             }
             Err(error) => {
-                (self.state, self.run) = (State::Done, [].iter());
+                self.state = State::Done;
+                self.run.truncate(self.given);
                 Some(Err(error))
             }
         }

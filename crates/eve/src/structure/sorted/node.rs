@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::search::{WINDOW, guess, less, near, partition};
+use super::search::{WINDOW, gallop, guess, less, near, partition};
 use crate::{Addr, Error, Read, Write};
 
 /// Bytes of a node, at most; and when it is one of many written at once, with room left for later
@@ -157,8 +157,8 @@ impl<'r, const N: usize> Node<'r, N> {
     pub(super) fn child<R: Read + ?Sized>(&self, reader: &'r R, i: usize) -> Result<Self, Error> {
         let (at, total) = self.link(i);
         let child = Self::below(reader, at, self.height - 1, total)?;
-        let low = if i > 0 { Some(self.bound(i)) } else { self.low };
-        let high = if i + 1 < self.len() { Some(self.bound(i + 1)) } else { self.high };
+        let low = if i > 0 { Some(self.bound_ref(i)) } else { self.low };
+        let high = if i + 1 < self.len() { Some(self.bound_ref(i + 1)) } else { self.high };
         Ok(Node { low, high, ..child })
     }
 
@@ -174,8 +174,9 @@ impl<'r, const N: usize> Node<'r, N> {
         let index = self.route(key, from);
         if self.height == 1 {
             let (at, total) = self.link(index);
-            let low = if index > 0 { Some(self.bound(index)) } else { self.low };
-            let high = if index + 1 < self.len() { Some(self.bound(index + 1)) } else { self.high };
+            let low = if index > 0 { Some(self.bound_ref(index)) } else { self.low };
+            let high =
+                if index + 1 < self.len() { Some(self.bound_ref(index + 1)) } else { self.high };
             if let (Some(low), Some(high)) = (low, high)
                 && let Some(place) = guess((total & 0xffff) as usize, low, high, key)
             {
@@ -197,9 +198,52 @@ impl<'r, const N: usize> Node<'r, N> {
         if self.height == 0 { self.rows.as_chunks().0 } else { &[] }
     }
 
+    /// Key `i` of a leaf, which is below `len`.
+    #[inline]
+    pub(super) fn key(&self, i: usize) -> [u64; N] {
+        self.keys()[i]
+    }
+
+    /// Appends the keys of a range of this leaf.
+    pub(super) fn read_keys(&self, range: Range<usize>, keys: &mut Vec<[u64; N]>) {
+        keys.extend_from_slice(&self.keys()[range]);
+    }
+
+    /// Appends one word of each key of a range of this leaf.
+    pub(super) fn read_column(&self, column: usize, range: Range<usize>, words: &mut Vec<u64>) {
+        words.extend(self.keys()[range].iter().map(|key| key[column]));
+    }
+
+    /// The first position of this leaf at or after `from` whose key is not below `target`: cheap where
+    /// that is near.
+    #[inline]
+    pub(super) fn gallop(&self, from: usize, target: &[u64; N]) -> usize {
+        gallop(self.keys(), from, target)
+    }
+
+    /// The first position of this leaf at or after `from` whose key does not begin with `prefix`, given
+    /// that the key at `from` is not below it.
+    pub(super) fn end_of(&self, prefix: &[u64], from: usize) -> usize {
+        let prefix = &prefix[..prefix.len().min(N)];
+        let rest = self.keys().get(from..).unwrap_or_default();
+        let begins = |key: &[u64; N]| key.iter().zip(prefix).all(|(a, b)| a == b);
+        let mut step = 1;
+        while rest.get(step - 1).is_some_and(begins) {
+            step *= 2;
+        }
+        let low = step / 2;
+        let part = &rest[low..(step - 1).min(rest.len()).max(low)];
+        from + low + part.partition_point(begins)
+    }
+
     /// Bound of row `i`, which is below `len`.
     #[inline]
-    pub(super) fn bound(&self, i: usize) -> &'r [u64; N] {
+    pub(super) fn bound(&self, i: usize) -> [u64; N] {
+        *self.bound_ref(i)
+    }
+
+    #[inline]
+    fn bound_ref(&self, i: usize) -> &'r [u64; N] {
         let row = &self.rows[i * (N + 2)..];
         row.first_chunk().unwrap_or(&[0; N])
     }
@@ -213,7 +257,7 @@ impl<'r, const N: usize> Node<'r, N> {
 
     pub(super) fn row(&self, i: usize) -> Child<N> {
         let (at, total) = self.link(i);
-        Child { bound: *self.bound(i), at, total }
+        Child { bound: self.bound(i), at, total }
     }
 
     /// The row of an inner node under which `key` lies, if anywhere, at or after row `from`.
@@ -221,7 +265,7 @@ impl<'r, const N: usize> Node<'r, N> {
     pub(super) fn route(&self, key: &[u64; N], from: usize) -> usize {
         // Bound 0 is below every key, and so is the one of the row it is routed from.
         let (first, len) = (from + 1, self.len() - from - 1);
-        let before = |i| !less(key, self.bound(first + i));
+        let before = |i| !less(key, self.bound_ref(first + i));
         from + match self.guess(key) {
             Some(guess) => near(len, guess.saturating_sub(first), before),
             None => partition(len, before),

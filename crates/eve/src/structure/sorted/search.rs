@@ -84,12 +84,6 @@ pub(super) fn guess<const N: usize>(
     None
 }
 
-/// The position of the first key that is not below `key`.
-#[inline]
-pub(super) fn lower_bound<const N: usize>(keys: &[[u64; N]], key: &[u64; N]) -> usize {
-    partition(keys.len(), |i| keys.get(i).is_some_and(|k| less(k, key)))
-}
-
 /// The first position at or after `from` whose key is not below `target`: steps that double, then
 /// halves between the last two. Cheap when it is near.
 #[inline]

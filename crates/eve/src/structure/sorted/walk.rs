@@ -56,22 +56,23 @@ fn verify_node<'r, const N: usize, R: Read + ?Sized>(
 ) -> Result<(), Error> {
     let fits = |key: &[u64; N]| !less(key, from) && to.is_none_or(|to| less(key, to));
     if node.height == 0 {
-        let keys = node.keys();
+        let mut keys = Vec::with_capacity(node.len());
+        node.read_keys(0..node.len(), &mut keys);
         if !keys.is_sorted_by(less) || !keys.iter().all(fits) {
             return Err(Error::corrupt("sorted set keys out of order", node.at));
         }
         return Ok(());
     }
-    if node.sum(0..node.len()) != node.total || *node.bound(0) != [0; N] {
+    if node.sum(0..node.len()) != node.total || node.bound(0) != [0; N] {
         return Err(Error::corrupt("sorted set node contradicts its rows", node.at));
     }
     for index in 0..node.len() {
-        let low = if index == 0 { from } else { node.bound(index) };
-        let high = if index + 1 < node.len() { Some(node.bound(index + 1)) } else { to };
-        if !fits(low) || high.is_some_and(|high| !less(low, high)) {
+        let low = if index == 0 { *from } else { node.bound(index) };
+        let high = if index + 1 < node.len() { Some(node.bound(index + 1)) } else { to.copied() };
+        if !fits(&low) || high.is_some_and(|high| !less(&low, &high)) {
             return Err(Error::corrupt("sorted set bounds out of order", node.at));
         }
-        verify_node(reader, node.child(reader, index)?, low, high)?;
+        verify_node(reader, node.child(reader, index)?, &low, high.as_ref())?;
     }
     Ok(())
 }

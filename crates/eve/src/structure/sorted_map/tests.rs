@@ -31,7 +31,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 fn check(map: Rows, memory: &Arena, model: &Model) {
     map.verify(memory).unwrap();
     assert_eq!(map.len(memory).unwrap(), model.len() as u64);
-    let rows: Vec<_> = map.iter(memory).map(|row| *row.unwrap()).collect();
+    let rows: Vec<_> = map.iter(memory).map(|row| row.unwrap()).collect();
     assert_eq!(rows, model.iter().map(|(key, value)| [*key, *value]).collect::<Vec<_>>());
     for key in 0..95 {
         let found = map.get(memory, &[key]).unwrap().map(|row| row[1]);
@@ -46,9 +46,9 @@ type Found = Vec<Change<[u64; 1], u64>>;
 fn difference(old: &(Arena, Rows, Model), new: &(Arena, Rows, Model)) -> (Found, Found) {
     let value = |row: &[u64; 2]| row[1];
     let found = old.1.diff(&old.0, new.1, &new.0).map(|change| match change.unwrap() {
-        Change::Added(key, row) => Change::Added(key, value(row)),
-        Change::Removed(key, row) => Change::Removed(key, value(row)),
-        Change::Changed(key, here, there) => Change::Changed(key, value(here), value(there)),
+        Change::Added(key, row) => Change::Added(key, value(&row)),
+        Change::Removed(key, row) => Change::Removed(key, value(&row)),
+        Change::Changed(key, here, there) => Change::Changed(key, value(&here), value(&there)),
     });
     let expected = (0..90).filter_map(|key| match (old.2.get(&key), new.2.get(&key)) {
         (None, Some(new)) => Some(Change::Added([key], *new)),
