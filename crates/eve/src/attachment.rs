@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blocks::Blocks;
+use crate::claim::{claim_lane, claim_slot, clear_slot, leave_lane, see_slot};
 use crate::class::CLASSES;
 use crate::epoch::{EPOCH_MASK, RootWord, Scan};
 use crate::lane::{self, Lane};
@@ -75,12 +76,9 @@ impl Attachment {
             }
         }
         let slot = mine.ok_or(Error::SlotsFull { slots: SLOTS })?;
-        // Before any pin's fence, so whoever scans a pin also sees how many slots there are.
         let used = blocks.region().word(page::SLOTS_USED);
-        used.fetch_max(slot as u64 + 1, Ordering::AcqRel);
         let identity = blocks.region().word(slot_at(slot) + slot::IDENTITY);
-        let me = Identity::current().raw();
-        if identity.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        if !claim_slot(used, slot, identity, Identity::current().raw()) {
             return Err(Error::corrupt("a slot that changed while it was locked", at_slot(slot)));
         }
         let attachment = Attachment {
@@ -144,13 +142,9 @@ impl Attachment {
         let mut scan = Scan::begin(self.root_word());
         let slots = region.word(page::SLOTS_USED).load(Ordering::Acquire);
         for slot in 0..SLOTS.min(slots as usize) {
-            if region.word(slot_at(slot) + slot::IDENTITY).load(Ordering::Acquire) == 0 {
-                continue;
-            }
-            let used = region.word(slot_at(slot) + slot::PINS_USED).load(Ordering::Acquire);
-            for pin in region.atomics(pin_at(slot, 0), PINS.min(used as usize)) {
-                scan.see(pin);
-            }
+            let word = |field| region.word(slot_at(slot) + field);
+            let pins = region.atomics(pin_at(slot, 0), PINS);
+            see_slot(&mut scan, word(slot::IDENTITY), word(slot::PINS_USED), pins);
         }
         // After the pins: a checkpoint takes over from the pin it was written under.
         for pin in region.atomics(page::CHECKPOINT_PINS, 2) {
@@ -171,14 +165,11 @@ impl Attachment {
         for number in 0..LANES as u8 {
             let word = |field| self.region().word(layout::lane_at(number) + field);
             let owner = word(layout::lane::OWNER);
-            if word(layout::lane::RETIRED).load(Ordering::Relaxed) != 0
-                && owner.load(Ordering::Relaxed) == 0
-                && owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-            {
+            if word(layout::lane::RETIRED).load(Ordering::Relaxed) != 0 && claim_lane(owner, me) {
                 let mut lane = Lane::adopt(&self.blocks, number);
                 self.reclaim(&mut lane);
                 lane.free_spare(&self.blocks);
-                owner.store(0, Ordering::Release);
+                leave_lane(owner);
             }
         }
     }
@@ -197,11 +188,7 @@ impl Attachment {
         for attempt in 0..2 {
             for number in 0..LANES as u8 {
                 let owner = self.region().word(layout::lane_at(number) + layout::lane::OWNER);
-                let me = self.slot as u64 + 1;
-                let free = owner.load(Ordering::Relaxed) == 0;
-                if free
-                    && owner.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-                {
+                if claim_lane(owner, self.slot as u64 + 1) {
                     return Ok(Box::new(Lane::adopt(&self.blocks, number)));
                 }
             }
@@ -295,10 +282,10 @@ impl Attachment {
             self.reclaim(&mut lane);
             lane.free_spare(&self.blocks);
             let owner = layout::lane_at(lane.number()) + layout::lane::OWNER;
-            self.region().word(owner).store(0, Ordering::Release);
+            leave_lane(self.region().word(owner));
         }
-        self.region().word(slot_at(self.slot) + slot::PINS_USED).store(0, Ordering::Release);
-        self.region().word(slot_at(self.slot) + slot::IDENTITY).store(0, Ordering::Release);
+        let word = |field| self.region().word(slot_at(self.slot) + field);
+        clear_slot(word(slot::IDENTITY), word(slot::PINS_USED), &[]);
     }
 
     /// The end of leaving: nothing of this attachment is left.
@@ -334,14 +321,12 @@ fn bury(blocks: &Blocks, slot: usize) {
         let owner = region.word(layout::lane_at(number) + layout::lane::OWNER);
         if owner.load(Ordering::Acquire) == slot as u64 + 1 {
             lane::bury(blocks, number);
-            owner.store(0, Ordering::Release);
+            leave_lane(owner);
         }
     }
-    for pin in region.atomics(pin_at(slot, 0), PINS) {
-        pin.store(0, Ordering::Release);
-    }
-    region.word(slot_at(slot) + slot::PINS_USED).store(0, Ordering::Release);
-    region.word(slot_at(slot) + slot::IDENTITY).store(0, Ordering::Release);
+    let word = |field| region.word(slot_at(slot) + field);
+    let pins = region.atomics(pin_at(slot, 0), PINS);
+    clear_slot(word(slot::IDENTITY), word(slot::PINS_USED), pins);
 }
 
 fn at_slot(slot: usize) -> Addr {

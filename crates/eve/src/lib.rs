@@ -39,6 +39,7 @@ mod attachment;
 mod bits;
 mod blocks;
 mod checkpoint;
+mod claim;
 mod class;
 mod domain;
 mod epoch;

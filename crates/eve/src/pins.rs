@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use crate::attachment::lock;
+use crate::claim::count_pin;
 use crate::epoch::{self, ORPHANED, RootWord, VIEW, VIEWS_MAX, views};
 use crate::layout::{PINS, pin_at, slot, slot_at};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
@@ -64,10 +65,7 @@ impl Pins {
         let used = region.word(slot_at(self.slot) + slot::PINS_USED);
         let first = hint.load(Ordering::Relaxed);
         for pin in (first..PINS).chain(0..first) {
-            if used.load(Ordering::Relaxed) <= pin as u64 {
-                // Before the pin's fence, so whoever scans the pin also sees how many there are.
-                used.fetch_max(pin as u64 + 1, Ordering::Relaxed);
-            }
+            count_pin(used, pin);
             if let Some((word, address)) = epoch::pin(root, &cell_root, self.word(region, pin)) {
                 if pin != first {
                     hint.store(pin, Ordering::Relaxed);

@@ -52,6 +52,13 @@ pub(crate) fn fence_at(_place: &'static str, order: Ordering) {
     fence(order);
 }
 
+/// What the version at one named place counts up by: 1, unless a model takes the versions away.
+#[cfg(not(loom))]
+#[inline(always)]
+pub(crate) const fn step(_place: &'static str) -> u64 {
+    1
+}
+
 /// Replaces `old` by `new`, and is a full barrier towards SeqCst loads that follow: on every machine
 /// cheaper than a fence of its own.
 #[cfg(not(loom))]
@@ -84,7 +91,7 @@ pub(crate) fn exchange_fenced(
 pub(crate) const fn witness(_slot: usize, _access: Access) {}
 
 #[cfg(loom)]
-pub(crate) use model::{at, fence_at, holds_without, witness, witness_slots};
+pub(crate) use model::{at, fence_at, holds_without, step, witness, witness_slots};
 
 /// What a thread does to a slot of its own.
 #[derive(Clone, Copy)]
@@ -270,6 +277,10 @@ mod model {
         if !is_weak(place) {
             fence(order);
         }
+    }
+
+    pub(crate) fn step(place: &'static str) -> u64 {
+        u64::from(!is_weak(place))
     }
 
     /// Lets loom watch the slots of the ring that the running model is about.

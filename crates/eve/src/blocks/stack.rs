@@ -2,12 +2,15 @@
 //!
 //! A head is `version << 32 | chunk`; every change makes a new version, so a head that was popped and
 //! pushed again in between is told from one that stood still.
+//!
+//! 1. A chunk on the stack is taken by one: by whoever replaces the head that names it.
+//! 2. Whoever takes a chunk sees all that was done to it by whoever put it there.
 
 use super::{Blocks, Entry};
 use crate::Addr;
 use crate::class::Class;
 use crate::layout::{ChunkId, chunk};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{self, AtomicU64, Ordering, at};
 
 const STATE_SHIFT: u32 = 32;
 const COUNT_MASK: u64 = (1 << STATE_SHIFT) - 1;
@@ -53,39 +56,20 @@ impl Blocks {
     }
 
     pub(super) fn push(&self, chunk: ChunkId, class: Class) {
-        let head = self.stack_head(class);
-        let next = self.region.word(chunk.start() + chunk::NEXT);
-        let mut old = head.load(Ordering::Relaxed);
-        loop {
-            next.store(old & COUNT_MASK, Ordering::Relaxed);
-            let new = next_version(old) | u64::from(chunk.0);
-            // Release: who pops the chunk acquires its `next`.
-            match head.compare_exchange_weak(old, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => old = now,
-            }
-        }
+        put(self.stack_head(class), self.next(chunk), chunk);
+    }
+
+    /// The chunk below this one on its stack.
+    fn next(&self, chunk: ChunkId) -> &AtomicU64 {
+        self.region.word(chunk.start() + chunk::NEXT)
     }
 
     /// Takes a chunk with free blocks from the stack and makes it active.
     pub(crate) fn pop(&self, class: Class, lane: u8) -> Option<Taken> {
         let head = self.stack_head(class);
-        loop {
-            let old = head.load(Ordering::Acquire);
-            let chunk = ChunkId(old as u32);
-            if chunk == ChunkId::NONE {
-                return None;
-            }
-            // A damaged stack is dropped, not followed; the next rebuild finds its chunks.
-            let next = if self.is_small(chunk, class) {
-                self.region.word(chunk.start() + chunk::NEXT).load(Ordering::Relaxed) & COUNT_MASK
-            } else {
-                0
-            };
-            let new = next_version(old) | next;
-            if head.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-                continue;
-            }
+        // A damaged stack is dropped, not followed; the next rebuild finds its chunks.
+        let next = |chunk| self.is_small(chunk, class).then(|| self.next(chunk));
+        while let Some(chunk) = take(head, next) {
             if self.is_small(chunk, class)
                 && let Some(free) = self.activate(chunk)
             {
@@ -97,6 +81,7 @@ impl Blocks {
             let drop_all = |old| Some(next_version(old));
             let _ = head.fetch_update(Ordering::AcqRel, Ordering::Relaxed, drop_all);
         }
+        None
     }
 
     pub(crate) fn is_small(&self, chunk: ChunkId, class: Class) -> bool {
@@ -202,6 +187,43 @@ impl Blocks {
     }
 }
 
-fn next_version(head: u64) -> u64 {
-    ((head >> STATE_SHIFT).wrapping_add(1)) << STATE_SHIFT
+/// Puts a chunk that is the caller's on a stack; `next` is the chunk's own word for it.
+fn put(head: &AtomicU64, next: &AtomicU64, chunk: ChunkId) {
+    let mut old = head.load(Ordering::Relaxed);
+    loop {
+        next.store(old & COUNT_MASK, Ordering::Relaxed);
+        let new = next_version(old) | u64::from(chunk.0);
+        // Pairs with the load in `take` (2).
+        let order = at("stack: put", Ordering::Release);
+        match head.compare_exchange_weak(old, new, order, Ordering::Relaxed) {
+            Ok(_) => return,
+            Err(now) => old = now,
+        }
+    }
 }
+
+/// Takes the chunk on top. `next` is a chunk's word for the one below it, if it can have one.
+fn take<'w>(head: &AtomicU64, next: impl Fn(ChunkId) -> Option<&'w AtomicU64>) -> Option<ChunkId> {
+    loop {
+        // Pairs with the exchange in `put` (2).
+        let old = head.load(at("stack: take", Ordering::Acquire));
+        let chunk = ChunkId(old as u32);
+        if chunk == ChunkId::NONE {
+            return None;
+        }
+        // Whoever took and put it back meanwhile has made a new version: this one will not do.
+        let below = next(chunk).map_or(0, |next| next.load(Ordering::Relaxed) & COUNT_MASK);
+        let new = next_version(old) | below;
+        if head.compare_exchange(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return Some(chunk);
+        }
+    }
+}
+
+fn next_version(head: u64) -> u64 {
+    let step = sync::step("stack: version");
+    ((head >> STATE_SHIFT).wrapping_add(step)) << STATE_SHIFT
+}
+
+#[cfg(all(test, loom))]
+mod models;
