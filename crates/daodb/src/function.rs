@@ -1,8 +1,10 @@
-//! Code that transactions call: transaction functions and predicates, by name.
+//! Code that transactions and queries call: functions, predicates and aggregates, by name.
 //!
-//! 1. A function sees the state before the transaction (a predicate of `:db/ensure` the one after
-//!    it), and nothing else; it may run again when another commit came first.
-//! 2. Functions belong to the process. A transaction that needs one which is not there is refused.
+//! 1. A function of a transaction sees the state before it (a predicate of `:db/ensure` the one
+//!    after it), and nothing else; it may run again when another commit came first. A function of a
+//!    query sees the state that is asked.
+//! 2. Functions belong to the process. A transaction or query that needs one which is not there is
+//!    refused.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -12,16 +14,23 @@ use datom::Value;
 
 use crate::db::Db;
 
-/// Why a function failed, in words for whoever sent the transaction.
+/// Why a function failed, in words for whoever sent the transaction or query.
 pub type FunctionError = Box<dyn StdError + Send + Sync>;
 
-/// Code that a transaction can call.
+/// Code that transactions and queries can call.
 ///
 /// * A **transaction function** is called by a form, `[my/transfer 1 2 50]` or
 ///   `[:db.fn/call my/transfer 1 2 50]`, and answers more forms, as a vector.
 /// * A **predicate of an attribute** (`:db.attr/preds`) gets a value and answers whether it may be.
 /// * A **predicate of an entity** (`:db.entity/preds`, asked for by `:db/ensure`) gets the entity,
 ///   and the state after the transaction.
+/// * A **function of a query**, `[(my/score ?x) ?y]`, gets its arguments and answers a value; as a
+///   **predicate**, `[(my/fine? ?x)]`, whatever is neither nil nor false keeps the row.
+/// * An **aggregate** of a query, `(my/worst 3 ?x)`, gets what stands before the variable and then
+///   the values of a group as a vector.
+/// * An **`:xform`** of a pull gets what would be shown.
+///
+/// Functions of queries are named with a namespace, and answer equal arguments equally.
 ///
 /// Closures are functions. Whoever brings another language implements the trait, and [`Library`]
 /// where functions are stored and found.
@@ -29,7 +38,7 @@ pub trait Function: Send + Sync {
     /// Calls it.
     ///
     /// # Errors
-    /// Refuse the transaction; the text is what its sender reads.
+    /// Refuse the transaction or query; the text is what its sender reads.
     fn call(&self, db: &Db, args: &[Value]) -> Result<Value, FunctionError>;
 }
 
@@ -49,6 +58,18 @@ pub trait Library: Send + Sync {
     /// # Errors
     /// When there is one and it cannot be had.
     fn find(&self, db: &Db, name: &str) -> Result<Option<Arc<dyn Function>>, FunctionError>;
+
+    /// The function that an entity is, for queries that name it so.
+    ///
+    /// # Errors
+    /// As [`Library::find`].
+    fn find_entity(
+        &self,
+        _db: &Db,
+        _entity: u64,
+    ) -> Result<Option<Arc<dyn Function>>, FunctionError> {
+        Ok(None)
+    }
 }
 
 /// The functions that a database's transactions can call.
@@ -104,5 +125,28 @@ impl Functions {
             }
         }
         Ok(None)
+    }
+
+    /// The function that an entity is: in a library, or registered under the entity's ident.
+    pub(crate) fn find_entity(
+        &self,
+        db: &Db,
+        entity: u64,
+    ) -> Result<Option<Arc<dyn Function>>, FunctionError> {
+        let libraries = self.known.read().unwrap_or_else(PoisonError::into_inner).libraries.clone();
+        for library in libraries {
+            if let Some(found) = library.find_entity(db, entity)? {
+                return Ok(Some(found));
+            }
+        }
+        match db.ident_of(entity)? {
+            Some(ident) => self.find(db, ident.as_str()),
+            None => Ok(None),
+        }
+    }
+
+    /// The names that were registered.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).named.keys().cloned().collect()
     }
 }

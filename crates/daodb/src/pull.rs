@@ -69,12 +69,18 @@ impl Puller<'_> {
         if pattern.wildcard {
             self.everything(pattern, entity, &mut shown)?;
         }
-        if pattern.id && (!shown.is_empty() || !pattern.wildcard) {
-            shown.insert(Value::keyword("db/id"), Value::Ref(entity));
+        if let Some(key) = pattern.id.clone().filter(|_| !shown.is_empty() || !pattern.wildcard) {
+            shown.insert(key, Value::Ref(entity));
         }
         for (place, spec) in pattern.specs.iter().enumerate() {
             self.watch.tick()?;
-            let value = self.spec(pattern, place, spec, entity, left)?;
+            let value = match (self.spec(pattern, place, spec, entity, left)?, &spec.xform) {
+                // What becomes nil is not shown.
+                (Some(shown), Some(xform)) => {
+                    Some(xform.call(&[shown])?).filter(|made| *made != Value::Nil)
+                }
+                (shown, _) => shown,
+            };
             if let Some(value) = value.or_else(|| spec.default.clone()) {
                 shown.insert(spec.key.clone(), value);
             }

@@ -17,6 +17,7 @@
 mod aggregate;
 mod answer;
 mod ast;
+mod callee;
 mod closure;
 mod column;
 mod demand;
@@ -63,6 +64,7 @@ pub use self::limits::{Cancel, Limits};
 pub use self::rows::{Row, Rows};
 pub use self::view::{Input, query};
 
+pub(crate) use self::callee::Callable;
 pub(crate) use self::column::Columns;
 pub(crate) use self::limits::Watch;
 #[cfg(test)]
@@ -136,7 +138,7 @@ impl Query {
 
     /// Whether the input at a place is `$`.
     pub(crate) fn is_default_source(&self, at: usize) -> bool {
-        matches!(self.parsed.inputs.get(at), Some(Expected::Source(name)) if &**name == "$")
+        self.parsed.default_source() == at
     }
 }
 
@@ -198,12 +200,11 @@ impl<'q, 's> Run<'q, 's> {
             Given::Source(source) => Some(*source),
             Given::Value(_) => None,
         }));
-        let (mut data, mut rules, mut default) = (Vec::new(), Vec::new(), usize::MAX);
+        let (mut data, mut rules, default) = (Vec::new(), Vec::new(), parsed.default_source());
         let mut sources = Vec::new();
         for (at, expected) in parsed.inputs.iter().enumerate() {
             if let Expected::Source(name) = expected {
                 sources.push((name.clone(), at));
-                default = if &**name == "$" { at } else { default };
             }
         }
         for (expected, given) in parsed.inputs.iter().zip(given) {

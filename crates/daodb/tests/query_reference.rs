@@ -1,6 +1,6 @@
 //! Every example of `docs/query.md` is run, and its answer compared with what stands there.
 
-use daodb::Database;
+use daodb::{Database, Db, FunctionError};
 use datom::{Value, edn};
 
 const REFERENCE: &str = include_str!("../../../docs/query.md");
@@ -22,7 +22,22 @@ fn world() -> Database {
         transacted += 1;
     }
     assert_eq!(transacted, 2, "a schema and facts");
+    own_functions(&database);
     database
+}
+
+/// The functions that the page takes for granted.
+fn own_functions(database: &Database) {
+    fn text(args: &[Value]) -> Result<&str, FunctionError> {
+        Ok(args.first().and_then(Value::as_text).ok_or("a text is wanted")?)
+    }
+    database.register("my/initial", |_: &Db, args: &[Value]| Ok(Value::text(&text(args)?[..1])));
+    database.register("my/early?", |_: &Db, args: &[Value]| Ok(Value::Bool(text(args)? < "C")));
+    database.register("my/longest", |_: &Db, args: &[Value]| {
+        let values = args.first().and_then(Value::as_slice).ok_or("the values of the group")?;
+        let lengths = values.iter().filter_map(Value::as_text).map(str::len);
+        Ok(Value::Int(i64::try_from(lengths.max().unwrap_or(0))?))
+    });
 }
 
 /// Collections are compared without regard for order where the query asks for none.

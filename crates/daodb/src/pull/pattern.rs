@@ -2,7 +2,7 @@
 
 use datom::Value;
 
-use crate::query::{QueryError, Source, unknown_attribute};
+use crate::query::{Callable, QueryError, Source, unknown_attribute};
 
 use super::LIMIT;
 
@@ -14,8 +14,8 @@ const DEPTH_MAX: usize = 64;
 pub(crate) struct Pattern {
     /// `*`: every attribute, and the id.
     pub(super) wildcard: bool,
-    /// `:db/id`.
-    pub(super) id: bool,
+    /// `:db/id`, and the key it is shown under.
+    pub(super) id: Option<Value>,
     pub(super) specs: Vec<Spec>,
 }
 
@@ -32,6 +32,8 @@ pub(super) struct Spec {
     pub(super) key: Value,
     pub(super) limit: Option<usize>,
     pub(super) default: Option<Value>,
+    /// What is made of what would be shown; a default is shown as it is.
+    pub(super) xform: Option<Callable>,
     pub(super) inside: Inside,
 }
 
@@ -68,7 +70,12 @@ impl Pattern {
                 Value::Symbol(name) if name.as_str() == "*" => parsed.wildcard = true,
                 Value::Text(name) if &**name == "*" => parsed.wildcard = true,
                 Value::Keyword(name) if name.as_str() == "*" => parsed.wildcard = true,
-                Value::Keyword(name) if name.as_str() == "db/id" => parsed.id = true,
+                id @ Value::Keyword(name) if name.as_str() == "db/id" => {
+                    parsed.id = Some(id.clone())
+                }
+                Value::Vector(parts) | Value::List(parts) if names_id(parts) => {
+                    parsed.id = parts.get(2).cloned();
+                }
                 Value::Map(map) => {
                     for (key, inner) in map {
                         let mut spec = attribute_spec(key, source)?;
@@ -91,6 +98,12 @@ impl Pattern {
         self.specs.retain(|known| known.key != spec.key);
         self.specs.push(spec);
     }
+}
+
+/// `(:db/id :as key)`.
+fn names_id(parts: &[Value]) -> bool {
+    let is = |at: usize, name| parts.get(at) == Some(&Value::keyword(name));
+    parts.len() == 3 && is(0, "db/id") && is(1, "as")
 }
 
 fn inside(value: &Value, source: &dyn Source, depth: usize) -> Result<Inside, QueryError> {
@@ -116,7 +129,7 @@ fn attribute_spec(item: &Value, source: &dyn Source) -> Result<Spec, QueryError>
     match item.as_slice().ok_or_else(refuse)? {
         [Value::Symbol(option), attribute, value] => {
             let mut spec = attribute_spec(attribute, source)?;
-            set_option(&mut spec, option.as_str(), value)?;
+            set_option(&mut spec, option.as_str(), value, source)?;
             Ok(spec)
         }
         [attribute @ Value::Keyword(_), options @ ..] => {
@@ -127,7 +140,7 @@ fn attribute_spec(item: &Value, source: &dyn Source) -> Result<Spec, QueryError>
             }
             for [option, value] in pairs {
                 let Value::Keyword(option) = option else { return Err(refuse()) };
-                set_option(&mut spec, option.as_str(), value)?;
+                set_option(&mut spec, option.as_str(), value, source)?;
             }
             Ok(spec)
         }
@@ -135,7 +148,12 @@ fn attribute_spec(item: &Value, source: &dyn Source) -> Result<Spec, QueryError>
     }
 }
 
-fn set_option(spec: &mut Spec, option: &str, value: &Value) -> Result<(), QueryError> {
+fn set_option(
+    spec: &mut Spec,
+    option: &str,
+    value: &Value,
+    source: &dyn Source,
+) -> Result<(), QueryError> {
     match (option, value) {
         ("as", key) => spec.key = key.clone(),
         ("default", value) => spec.default = Some(value.clone()),
@@ -148,8 +166,10 @@ fn set_option(spec: &mut Spec, option: &str, value: &Value) -> Result<(), QueryE
                 "a limit is a number above 0 or nil, not {other}"
             )));
         }
+        ("xform", name) => spec.xform = Some(Callable::of_name(name, source)?),
         (other, _) => {
-            let message = format!("there is no option {other}; there are :as, :limit and :default");
+            let message =
+                format!("there is no option {other}; there are :as, :limit, :default and :xform");
             return Err(QueryError::pull(message));
         }
     }
@@ -183,6 +203,7 @@ fn named(item: &Value, source: &dyn Source) -> Result<Spec, QueryError> {
         key: item.clone(),
         limit: Some(LIMIT),
         default: None,
+        xform: None,
         inside: Inside::Nothing,
     })
 }

@@ -88,6 +88,25 @@ fn recursion_ends_by_depth_and_at_cycles() {
 }
 
 #[test]
+fn values_are_transformed_and_keys_renamed() {
+    shows("[(:name :xform upper-case)]", 1, "{:name \"ADA\"}");
+    shows("[(:skill :limit 2 :xform count :as :skills)]", 1, "{:skills 2}");
+    shows("[{(:boss :xform first) [:name]}]", 1, "nil");
+    shows("[(:boss :default 0 :xform str)]", 1, "{:boss 0}");
+    shows(
+        "[(:db/id :as :number) {:boss [[:db/id :as \"id\"]]}]",
+        2,
+        "{:number 2 :boss {\"id\" 1}}",
+    );
+    let error = pull("[(:name :xform inc)]", 1).unwrap_err();
+    assert!(error.contains("inc: works on numbers"), "{error}");
+    let error = pull("[(:name :xform upper-cas)]", 1).unwrap_err();
+    assert!(error.contains("did you mean upper-case?"), "{error}");
+    let error = pull("[(:name :xform my/own)]", 1).unwrap_err();
+    assert!(error.contains("unknown function my/own"), "{error}");
+}
+
+#[test]
 fn what_is_not_there_is_left_out() {
     shows("[:boss]", 1, "nil");
     shows("[*]", 99, "nil");

@@ -6,11 +6,12 @@ use std::hash::{BuildHasher, RandomState};
 
 use datom::{Tag, Value, Word};
 
+use super::callee::{Stored, is_stored};
 use super::error::{Error, ErrorKind, nearest};
 use super::function::{add, compare, divide};
 
 /// One aggregate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Aggregate {
     Count,
     CountDistinct,
@@ -28,6 +29,8 @@ pub(crate) enum Aggregate {
     SampleOne,
     Rand(usize),
     RandOne,
+    /// A function of the database: gets what stands before the variable, then the bag.
+    Stored(Box<(Value, Vec<Value>)>),
 }
 
 const NAMES: [&str; 12] = [
@@ -50,6 +53,9 @@ const MANY_MAX: i64 = 1 << 20;
 
 impl Aggregate {
     pub(crate) fn named(name: &str, args: &[Value]) -> Result<Self, Error> {
+        if is_stored(name) {
+            return Ok(Self::Stored(Box::new((Value::symbol(name), args.to_vec()))));
+        }
         let many = match args {
             [] => None,
             [Value::Int(n)] if (1..=MANY_MAX).contains(n) => usize::try_from(*n).ok(),
@@ -91,7 +97,11 @@ impl Aggregate {
         })
     }
 
-    pub(crate) fn name(self) -> &'static str {
+    pub(crate) fn is_stored(&self) -> bool {
+        matches!(self, Self::Stored(_))
+    }
+
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Count => "count",
             Self::CountDistinct => "count-distinct",
@@ -105,14 +115,16 @@ impl Aggregate {
             Self::Distinct => "distinct",
             Self::Sample(_) | Self::SampleOne => "sample",
             Self::Rand(_) | Self::RandOne => "rand",
+            Self::Stored(call) => call.0.as_symbol().map_or("", |name| name.as_str()),
         }
     }
 
     /// The aggregate of a bag that is not empty.
     pub(crate) fn of(
-        self,
+        &self,
         words: &[u64],
         value: &dyn Fn(u64) -> Result<Value, Error>,
+        stored: &dyn Fn(&Value) -> Result<Stored, Error>,
     ) -> Result<Value, Error> {
         let length = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
         match self {
@@ -130,9 +142,16 @@ impl Aggregate {
             Self::Sample(n) => {
                 let mut words = distinct(words);
                 shuffle(&mut words);
-                words.truncate(n);
+                words.truncate(*n);
                 let values = words.into_iter().map(value).collect::<Result<_, _>>()?;
                 return Ok(Value::Vector(values));
+            }
+            Self::Stored(call) => {
+                let (name, args) = &**call;
+                let values = words.iter().map(|word| value(*word)).collect::<Result<_, _>>()?;
+                let mut args = args.clone();
+                args.push(Value::Vector(values));
+                return stored(name)?.call(&args);
             }
             _ => {}
         }
@@ -143,7 +162,7 @@ impl Aggregate {
     }
 
     /// Sum, mean, min and max where every word is an inline integer: no value is made.
-    fn of_integers(self, words: &[u64]) -> Option<Value> {
+    fn of_integers(&self, words: &[u64]) -> Option<Value> {
         let mut total: i64 = 0;
         let (mut least, mut most) = (u64::MAX, 0);
         for &word in words {
@@ -159,7 +178,7 @@ impl Aggregate {
         }
     }
 
-    fn of_values(self, values: &mut Vec<Value>) -> Result<Value, String> {
+    fn of_values(&self, values: &mut Vec<Value>) -> Result<Value, String> {
         let length = values.len();
         Ok(match self {
             Self::Sum => sum(values)?,
@@ -168,12 +187,12 @@ impl Aggregate {
             Self::Max => values.iter().max_by(|a, b| compare(a, b)).cloned().unwrap_or(Value::Nil),
             Self::MinOf(n) => {
                 values.sort_by(compare);
-                values.truncate(n);
+                values.truncate(*n);
                 Value::Vector(std::mem::take(values))
             }
             Self::MaxOf(n) => {
                 values.sort_by(compare);
-                Value::Vector(values.split_off(length.saturating_sub(n)))
+                Value::Vector(values.split_off(length.saturating_sub(*n)))
             }
             Self::Median => median(values)?,
             Self::Variance => Value::Float(variance(values)?),
@@ -181,12 +200,16 @@ impl Aggregate {
             Self::Rand(n) => {
                 let mut random = Random::new();
                 let mut pick = || values.get(random.below(length)).cloned();
-                Value::Vector((0..n).filter_map(|_| pick()).collect())
+                Value::Vector((0..*n).filter_map(|_| pick()).collect())
             }
             Self::SampleOne | Self::RandOne => {
                 values.get(Random::new().below(length)).cloned().unwrap_or(Value::Nil)
             }
-            Self::Count | Self::CountDistinct | Self::Distinct | Self::Sample(_) => Value::Nil,
+            Self::Count
+            | Self::CountDistinct
+            | Self::Distinct
+            | Self::Sample(_)
+            | Self::Stored(_) => Value::Nil,
         })
     }
 }

@@ -236,7 +236,8 @@ fn grouped(
         for (at, find) in parsed.find.iter().enumerate() {
             let Find::Aggregate { aggregate, .. } = find else { continue };
             let bag: Vec<u64> = group.iter().filter_map(|row| row.get(at).copied()).collect();
-            let value = aggregate.of(&bag, &|word| env.space.value(word))?;
+            let stored = |name: &Value| env.stored(parsed.default_source(), name);
+            let value = aggregate.of(&bag, &|word| env.space.value(word), &stored)?;
             if let Some(place) = answer.get_mut(at) {
                 *place = value;
             }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use datom::{Symbol, Value};
 
+use super::callee::Callee;
 use super::error::Place;
-use super::function::Builtin;
 
 /// A variable: an index into its scope's [`Names`].
 pub(crate) type Var = usize;
@@ -99,7 +99,7 @@ pub(crate) enum ClauseKind {
     /// `[?e :a ?v]`, at most five positions.
     Pattern { source: SourceRef, terms: Vec<Term> },
     /// `[(f ?x ?y)]` and `[(f ?x ?y) ?z]`.
-    Function { function: Builtin, args: Vec<Arg>, binding: Option<Binding> },
+    Function { function: Callee, args: Vec<Arg>, binding: Option<Binding> },
     /// `(not …)`, `(not-join [?x] …)`; `join` only for the latter.
     Not { clauses: Vec<Clause>, join: Option<Vec<Var>> },
     /// `(or …)`, `(or-join [[?r] ?x] …)`.

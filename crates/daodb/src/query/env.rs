@@ -7,6 +7,7 @@ use std::rc::Rc;
 use datom::{Value, Word};
 
 use super::ast::{Arg, Clause, ClauseKind, SourceRef, Term, Var, walk};
+use super::callee::{self, Stored};
 use super::closure::Closures;
 use super::demand::{Components, DEPTH_MAX, too_deep};
 use super::error::Error;
@@ -44,6 +45,7 @@ pub(crate) struct Env<'s> {
     pub(crate) depth: std::cell::Cell<usize>,
     /// Whether steps are timed.
     pub(crate) timed: std::cell::Cell<bool>,
+    stored: RefCell<HashMap<(usize, Value), Stored>>,
     averages: RefCell<HashMap<(usize, u64, Index), f64>>,
     by_value: RefCell<HashMap<(usize, u64), Sorted>>,
 }
@@ -65,6 +67,7 @@ impl<'s> Env<'s> {
             closures: RefCell::default(),
             depth: std::cell::Cell::new(0),
             timed: std::cell::Cell::new(false),
+            stored: RefCell::default(),
             averages: RefCell::default(),
             by_value: RefCell::default(),
         }
@@ -98,6 +101,20 @@ impl<'s> Env<'s> {
             Some(Some(Data::Facts { source, .. })) => Some(*source),
             _ => None,
         }
+    }
+
+    /// The function of a database that a name or entity names: of the database at a place of `:in`,
+    /// or of the first one where a relation stands there.
+    pub(crate) fn stored(&self, at: usize, name: &Value) -> Result<Stored, Error> {
+        let key = (at, name.clone());
+        if let Some(known) = self.stored.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let first = || (0..self.data.len()).find_map(|at| self.facts(at));
+        let source = self.facts(at).or_else(first).ok_or_else(|| callee::unknown(name, []))?;
+        let found = source.function(name)?;
+        self.stored.borrow_mut().insert(key, found.clone());
+        Ok(found)
     }
 
     /// The attribute a constant names, if it names one.
@@ -188,6 +205,7 @@ impl<'s> Env<'s> {
                 note(terms.first(), at);
                 note(terms.get(1), at);
                 note(terms.get(3), at);
+                note(terms.get(4).filter(|_| terms.len() == 6), at);
                 if let Some(Term::Const(name)) = terms.get(1)
                     && self.attribute(at, name).is_some_and(Attribute::is_ref)
                 {

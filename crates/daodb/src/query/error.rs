@@ -41,7 +41,7 @@ pub enum ErrorKind {
         nearest: Option<String>,
     },
     /// No function or predicate of this name exists.
-    #[error("unknown function {name}{}", suggest(.nearest))]
+    #[error("unknown function {name}{}", suggest_function(.name, .nearest))]
     UnknownFunction {
         /// The name as written.
         name: String,
@@ -111,6 +111,17 @@ pub enum ErrorKind {
 
 fn suggest(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+fn suggest_function(name: &str, nearest: &Option<String>) -> String {
+    match nearest {
+        None if name.contains('/') => {
+            "; a name with a namespace is a function that Database::register named, or that a \
+             library of the database finds"
+                .to_owned()
+        }
+        nearest => suggest(nearest),
+    }
 }
 
 /// A query that was refused or given up: why, and where.

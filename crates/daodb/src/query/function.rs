@@ -1,7 +1,8 @@
 //! The functions and predicates that queries can call.
 //!
 //! 1. Functions are pure but for the three that read a database (`get-else`, `get-some`,
-//!    `missing?`), which the executor answers itself.
+//!    `missing?`), which the executor answers itself. Those that a database brings are told of in
+//!    [`super::callee`].
 //! 2. A predicate holds unless it returns nil or false. A function that returns nil binds nothing:
 //!    the row is dropped.
 //! 3. `=`, `<` and their like compare numbers by value, so that `(= 1 1.0)` holds and an entity
@@ -9,6 +10,7 @@
 //!    means the same value, so 1 and 1.0 never join.
 
 mod collection;
+mod date;
 mod number;
 mod text;
 
@@ -138,6 +140,20 @@ static TABLE: &[Entry] = &[
     native("re-pattern", 1, 1, text::re_pattern),
     native("re-find", 2, 2, text::re_find),
     native("re-matches", 2, 2, text::re_matches),
+    native("index-of", 2, 2, text::index_of),
+    native("replace", 3, 3, text::replace),
+    native("split", 2, 2, text::split),
+    native("join", 1, 2, text::join),
+    native("inst", 1, 1, date::inst),
+    native("inst-ms", 1, 1, date::inst_ms),
+    native("inst-us", 1, 1, date::inst_us),
+    native("year", 1, 1, date::year),
+    native("month", 1, 1, date::month),
+    native("day", 1, 1, date::day),
+    native("weekday", 1, 1, date::weekday),
+    native("hour", 1, 1, date::hour),
+    native("minute", 1, 1, date::minute),
+    native("second", 1, 1, date::second),
     native("name", 1, 1, text::name),
     native("namespace", 1, 1, text::namespace),
     native("keyword", 1, 2, text::keyword),
@@ -195,10 +211,7 @@ impl std::fmt::Debug for Builtin {
 impl Builtin {
     /// Finds a function; the namespaces of Clojure's core and string functions may be written.
     pub(crate) fn named(name: &str) -> Result<Self, Error> {
-        let bare = ["clojure.core/", "clojure.string/", "str/"]
-            .iter()
-            .find_map(|prefix| name.strip_prefix(prefix))
-            .unwrap_or(name);
+        let bare = bare(name);
         TABLE.iter().find(|entry| entry.name == bare).map(Self).ok_or_else(|| {
             let nearest = nearest(bare, TABLE.iter().map(|entry| entry.name)).map(str::to_owned);
             Error::new(ErrorKind::UnknownFunction { name: name.to_owned(), nearest })
@@ -248,13 +261,24 @@ impl Builtin {
     }
 }
 
+/// A name without the namespaces that mean this language.
+fn bare(name: &str) -> &str {
+    let prefixes = ["clojure.core/", "clojure.string/", "str/"];
+    prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+}
+
+/// Whether a name with a namespace means a function of this language.
+pub(crate) fn is_of_language(name: &str) -> bool {
+    name.starts_with("clojure.") || TABLE.iter().any(|entry| entry.name == bare(name))
+}
+
 /// Most parts of a value that a function makes, and most bytes of text in it. A recursive rule can
 /// hand a function its own answer: without a bound a few rounds of doubling fill the memory.
 const PARTS_MAX: usize = 1 << 20;
 const TEXT_BYTES_MAX: usize = 1 << 24;
 
 /// Refuses a value that is too large or too deep to be handled further.
-fn bounded(value: Value) -> Result<Value, String> {
+pub(super) fn bounded(value: Value) -> Result<Value, String> {
     let is_leaf = !matches!(
         value,
         Value::Text(_)

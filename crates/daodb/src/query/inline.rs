@@ -138,7 +138,7 @@ impl Scope<'_> {
                 terms: self.terms(terms),
             },
             ClauseKind::Function { function, args, binding } => ClauseKind::Function {
-                function: *function,
+                function: function.clone(),
                 args: args.iter().map(|arg| self.arg(arg)).collect(),
                 binding: binding.as_ref().map(|binding| self.binding(binding)),
             },

@@ -180,6 +180,10 @@ impl Source for Memory {
         Ok((rows.count() as u64, distinct.len() as u64))
     }
 
+    fn function(&self, name: &Value) -> Result<super::callee::Stored, Error> {
+        Err(super::callee::unknown(name, []))
+    }
+
     fn columns(&self) -> Option<&Columns> {
         (!self.computed).then_some(&self.columns)
     }

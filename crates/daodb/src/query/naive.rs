@@ -124,7 +124,7 @@ impl World {
                     Arg::Source(_) => Value::Nil,
                 };
                 let args: Vec<Value> = args.iter().map(value).collect();
-                truthy(&function.call(&args).unwrap())
+                truthy(&function.builtin().unwrap().call(&args).unwrap())
             }
             ClauseKind::Not { clauses, join } => {
                 let mut inner = words.clone();

@@ -36,6 +36,14 @@ pub(crate) struct Parsed {
     pub(crate) place: Arc<Place>,
 }
 
+impl Parsed {
+    /// The place in `:in` of `$`; where there is none, no place.
+    pub(crate) fn default_source(&self) -> usize {
+        let is_default = |input: &Input| matches!(input, Input::Source(name) if &**name == "$");
+        self.inputs.iter().position(is_default).unwrap_or(usize::MAX)
+    }
+}
+
 const SECTIONS: [&str; 13] = [
     "find", "with", "in", "where", "keys", "strs", "syms", "order-by", "limit", "offset",
     "timeout", "max-rows", "rules",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use datom::Value;
 
 use super::ast::{Arg, Clause, ClauseKind, Find, Input as Expected, SourceRef, Term, walk};
+use super::callee::Callee;
 use super::error::QueryError;
 use super::syntax::Syntax;
 use super::{Input, Query, parse, rules_text};
@@ -47,7 +48,11 @@ impl Query {
             }
         }
         for find in &self.parsed.find {
-            if matches!(find, Find::Pull { .. }) {
+            let named = |find: &Find| match find {
+                Find::Aggregate { aggregate, .. } => aggregate.is_stored(),
+                _ => false,
+            };
+            if matches!(find, Find::Pull { .. }) || named(find) {
                 visit(Reads::Everything);
             }
         }
@@ -77,6 +82,8 @@ fn reads(clause: &Clause, relations: &[usize], visit: &mut dyn FnMut(Reads<'_>))
             }
             constants(terms, visit);
         }
+        // What such a function reads nobody says.
+        ClauseKind::Function { function: Callee::Stored(_), .. } => visit(Reads::Everything),
         ClauseKind::Function { args, .. } => {
             if !args.iter().any(|arg| matches!(arg, Arg::Source(_))) {
                 return;

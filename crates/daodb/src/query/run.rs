@@ -299,6 +299,9 @@ impl<'s> Flow<'_, '_, 's> {
     fn fact(&mut self, scan: &Scan<'s>, key: &Key, row: &[u64]) -> Result<bool, Error> {
         let index = if scan.by_value.is_some() { Index::Avet } else { scan.index };
         let fact = index.datom(key);
+        if scan.reasoned && fact.metadata().is_none() {
+            return Ok(false);
+        }
         if !scan.foreign {
             return self.emit(row, scan.takes.iter().map(|(part, take)| (*take, part.word(&fact))));
         }

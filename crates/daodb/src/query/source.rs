@@ -7,6 +7,7 @@
 
 use datom::{Keyword, Value, Word};
 
+use super::callee::Stored;
 use super::column::Columns;
 use super::error::Error;
 use crate::attribute::Attribute;
@@ -40,6 +41,9 @@ pub(crate) trait Source {
 
     /// How many facts an attribute has, and how many entities or values; the present's figures.
     fn statistics(&self, attribute: u64, entities: bool) -> Result<(u64, u64), Error>;
+
+    /// The function of a name or entity.
+    fn function(&self, name: &Value) -> Result<Stored, Error>;
 
     fn reader(&self, index: Index) -> Reader<'_>;
 

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use datom::{Datom, Value, Word, id};
 
 use super::ast::Binding;
+use super::callee::Callable;
 use super::demand::Component;
 use super::error::{Error, Place};
-use super::function::{Builtin, Comparison, Lookup};
+use super::function::{Comparison, Lookup};
 use super::pairs::Pairs;
 use super::relation::Relation;
 use super::search::Graph;
@@ -28,11 +29,19 @@ pub(crate) enum Part {
     Value,
     Tx,
     Added,
+    /// The entity that says why the fact was stated.
+    Reason,
 }
 
 impl Part {
-    pub(crate) const ALL: [Part; 5] =
-        [Part::Entity, Part::Attribute, Part::Value, Part::Tx, Part::Added];
+    pub(crate) const ALL: [Part; 6] =
+        [Part::Entity, Part::Attribute, Part::Value, Part::Tx, Part::Added, Part::Reason];
+
+    /// What the positions of a pattern mean: `[e a v tx added]`, or `[e a v tx reason added]`.
+    pub(crate) fn positions(width: usize) -> [Part; 6] {
+        let [e, a, v, tx, added, reason] = Self::ALL;
+        if width == 6 { [e, a, v, tx, reason, added] } else { Self::ALL }
+    }
 
     /// The word that queries see.
     pub(crate) fn word(self, fact: &Datom) -> u64 {
@@ -42,6 +51,7 @@ impl Part {
             Part::Value => fact.v.raw(),
             Part::Tx => Word::entity(id::transaction(fact.t)).raw(),
             Part::Added => Word::bool(fact.added()).raw(),
+            Part::Reason => fact.metadata().map_or(Word::NIL, Word::entity).raw(),
         }
     }
 
@@ -50,7 +60,7 @@ impl Part {
         match self {
             Part::Entity | Part::Attribute => Word::from_raw(word).as_entity(),
             Part::Value => Some(word),
-            Part::Tx | Part::Added => None,
+            Part::Tx | Part::Added | Part::Reason => None,
         }
     }
 }
@@ -138,6 +148,8 @@ pub(crate) struct Scan<'s> {
     pub(crate) takes: Vec<(Part, Take)>,
     /// Whether one fact is as good as many.
     pub(crate) once: bool,
+    /// Whether facts without a reason do not match.
+    pub(crate) reasoned: bool,
     /// The facts of an attribute without the index AVET, in that order; read instead of the index.
     pub(crate) by_value: Option<u64>,
     pub(crate) made: RefCell<Option<Rc<Vec<Key>>>>,
@@ -183,7 +195,7 @@ pub(crate) struct Search<'s> {
 
 /// A function's value, kept if it is true or bound.
 pub(crate) struct Apply {
-    pub(crate) function: Builtin,
+    pub(crate) function: Callable,
     pub(crate) args: Vec<ArgCell>,
     pub(crate) binding: Option<Binding>,
     /// By variable of the binding: what becomes of its word.

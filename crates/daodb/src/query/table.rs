@@ -17,6 +17,11 @@ impl Table {
         Self { width, words, orders: RefCell::default() }
     }
 
+    /// Words in a row; of no rows 0.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.words.len().checked_div(self.width).unwrap_or(0)
     }

@@ -2,6 +2,7 @@
 
 use datom::{Datom, Keyword, Value, Word};
 
+use super::callee::{self, Stored};
 use super::column::Columns;
 use super::error::{Error, QueryError};
 use super::source::{Reader, Source};
@@ -79,6 +80,25 @@ impl Source for Db {
     fn statistics(&self, attribute: u64, entities: bool) -> Result<(u64, u64), Error> {
         let known = Db::statistics(self, attribute).map_err(Error::storage)?;
         Ok((known.datoms, if entities { known.entities } else { known.values }))
+    }
+
+    fn function(&self, name: &Value) -> Result<Stored, Error> {
+        let functions = &self.state().functions;
+        let found = match name {
+            Value::Symbol(name) => functions.find(self, name.as_str()),
+            entity => match Source::entity_id(self, entity)? {
+                Some(id) => functions.find_entity(self, id),
+                None => Err(format!("there is no entity {entity}").into()),
+            },
+        };
+        let found = found.map_err(|error| callee::failed(&name.to_string(), error.to_string()))?;
+        let Some(function) = found else {
+            let known = functions.names();
+            return Err(callee::unknown(name, known.iter().map(String::as_str)));
+        };
+        let db = self.clone();
+        let run = move |args: &[Value]| function.call(&db, args).map_err(|error| error.to_string());
+        Ok(Stored::new(name, std::sync::Arc::new(run)))
     }
 
     fn columns(&self) -> Option<&Columns> {

@@ -46,6 +46,34 @@ fn division_is_exact_or_a_float() {
 }
 
 #[test]
+fn instants_have_a_calendar() {
+    for (text, year, month, day, weekday) in [
+        ("1970-01-01T00:00:00Z", 1970, 1, 1, 4),
+        ("1969-12-31T23:59:59Z", 1969, 12, 31, 3),
+        ("2000-02-29T12:00:00Z", 2000, 2, 29, 2),
+        ("1900-03-01T00:00:00Z", 1900, 3, 1, 4),
+        ("0001-01-01T00:00:00Z", 1, 1, 1, 1),
+        ("9999-12-31T23:59:59Z", 9999, 12, 31, 5),
+    ] {
+        let instant = format!("#inst \"{text}\"");
+        gives("year", &instant, &year.to_string());
+        gives("month", &instant, &month.to_string());
+        gives("day", &instant, &day.to_string());
+        gives("weekday", &instant, &weekday.to_string());
+        gives("inst", &format!("\"{text}\""), &instant);
+    }
+    let instant = "#inst \"1969-12-31T22:58:57.5Z\"";
+    gives("hour", instant, "22");
+    gives("minute", instant, "58");
+    gives("second", instant, "57");
+    gives("inst-us", instant, "-3662500000");
+    gives("inst-ms", instant, "-3662500");
+    gives("inst", "-3662500000", instant);
+    assert!(call("year", "1").is_err());
+    assert!(call("inst", "\"yesterday\"").is_err());
+}
+
+#[test]
 fn text_counts_characters() {
     gives("subs", "\"äöü\" 1 2", "\"ö\"");
     gives("count", "\"äöü\"", "3");

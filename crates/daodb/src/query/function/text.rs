@@ -171,3 +171,61 @@ pub(super) fn symbol(args: &[Value]) -> Result<Value, String> {
     let [arg] = args else { return Err("takes one argument".to_owned()) };
     Ok(Value::symbol(text(arg)?))
 }
+
+/// The place of the first character of one text in another; nil if it is not there.
+pub(super) fn index_of(args: &[Value]) -> Result<Value, String> {
+    let [of, part] = args else { return Err("takes two arguments".to_owned()) };
+    let (of, part) = (text(of)?, text(part)?);
+    let before = of.find(part).and_then(|at| of.get(..at));
+    let count = before.map(|before| i64::try_from(before.chars().count()).unwrap_or(i64::MAX));
+    Ok(count.map_or(Value::Nil, Value::Int))
+}
+
+/// Every occurrence of a text replaced by another; both are plain text, no patterns.
+pub(super) fn replace(args: &[Value]) -> Result<Value, String> {
+    let [of, from, to] = args else { return Err("takes three arguments".to_owned()) };
+    let (of, from, to) = (text(of)?, text(from)?, text(to)?);
+    // Looked at before it is made: every character may become a long text.
+    let longer = of.matches(from).count().saturating_mul(to.len());
+    if longer > super::TEXT_BYTES_MAX {
+        return Err(format!("the result is larger than {} bytes", super::TEXT_BYTES_MAX));
+    }
+    Ok(Value::text(&of.replace(from, to)))
+}
+
+/// The parts of a text between the occurrences of another, which is plain text.
+pub(super) fn split(args: &[Value]) -> Result<Value, String> {
+    let [of, by] = args else { return Err("takes two arguments".to_owned()) };
+    let (of, by) = (text(of)?, text(by)?);
+    if by.is_empty() {
+        return Err("splits at a text that is not empty".to_owned());
+    }
+    Ok(Value::Vector(of.split(by).map(Value::text).collect()))
+}
+
+/// The elements of a collection written together as `str` writes them, with a text in between.
+pub(super) fn join(args: &[Value]) -> Result<Value, String> {
+    let (by, items) = match args {
+        [items] => ("", items),
+        [by, items] => (text(by)?, items),
+        _ => return Err("takes one or two arguments".to_owned()),
+    };
+    let items: Vec<&Value> = match items {
+        Value::Vector(items) | Value::List(items) => items.iter().collect(),
+        Value::Set(items) => items.iter().collect(),
+        other => return Err(wants("vectors, lists and sets", other)),
+    };
+    let mut all = String::new();
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            all.push_str(by);
+        }
+        if let Value::Text(written) = str(std::slice::from_ref(item))? {
+            all.push_str(&written);
+        }
+        if all.len() > super::TEXT_BYTES_MAX {
+            return Err(format!("the result is larger than {} bytes", super::TEXT_BYTES_MAX));
+        }
+    }
+    Ok(Value::text(&all))
+}

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datom::{Symbol, Value};
+use datom::{Keyword, Symbol, Value};
 
 use super::super::ast::{Arg, Binding, Clause, ClauseKind, Names, SourceRef, Term, Var};
+use super::super::callee::Callee;
 use super::super::error::{Error, ErrorKind, Place};
-use super::super::function::Builtin;
 use super::super::syntax::{Node, Syntax};
 
 /// The variables that names mean at one point.
@@ -50,6 +50,15 @@ const FORMS: [&str; 5] = ["not", "not-join", "or", "or-join", "and"];
 /// Whether a symbol can name a rule.
 pub(super) fn is_rule_name(name: &str) -> bool {
     !name.starts_with(['?', '$', '%', '_']) && !FORMS.contains(&name)
+}
+
+/// The attribute that `:a/_b` is the other way of.
+fn forwards(name: &Keyword) -> Option<Keyword> {
+    let bare = name.name().strip_prefix('_').filter(|bare| !bare.is_empty())?;
+    Some(match name.namespace() {
+        Some(namespace) => format!("{namespace}/{bare}").as_str().into(),
+        None => bare.into(),
+    })
 }
 
 fn is_var(name: &str) -> bool {
@@ -98,12 +107,23 @@ impl Parser<'_> {
             return self.function(call, items, scope);
         }
         let (source, items) = self.source(source, items)?;
-        if items.is_empty() || items.len() > 5 {
-            let message = "a pattern has one to five positions: [entity attribute value tx added]";
+        if items.is_empty() {
+            let message = "a pattern has at least one position: [entity attribute value tx added]";
             return Err(Error::syntax(message).at(place));
         }
         self.reads(source)?;
-        let terms = items.iter().map(|item| self.term(item, scope)).collect::<Result<_, _>>()?;
+        let mut terms =
+            items.iter().map(|item| self.term(item, scope)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(Term::Const(Value::Keyword(name))) = terms.get(1)
+            && let Some(forward) = forwards(name)
+        {
+            // `[?x :a/_b ?y]` is `[?y :a/b ?x]`.
+            terms.resize(terms.len().max(3), Term::Blank);
+            terms.swap(0, 2);
+            if let Some(attribute) = terms.get_mut(1) {
+                *attribute = Term::Const(Value::Keyword(forward));
+            }
+        }
         Ok(ClauseKind::Pattern { source, terms })
     }
 
@@ -155,12 +175,21 @@ impl Parser<'_> {
         let Some((name, args)) = call.split_first() else {
             return Err(Error::syntax("a call needs a function: [(function argument …)]"));
         };
-        let Some(name) = name.symbol() else {
-            return Err(Error::syntax("a function is named by a symbol"));
-        };
-        let function = Builtin::named(name)?;
-        function.check_arity(args.len())?;
+        let function = Callee::parse(name)?;
         let mut parsed = Vec::new();
+        match function.builtin() {
+            Some(builtin) => builtin.check_arity(args.len())?,
+            // The database that it is a function of: what `$` means here, if none is written.
+            None if args
+                .first()
+                .and_then(Syntax::symbol)
+                .is_none_or(|arg| !arg.starts_with('$')) =>
+            {
+                self.used_default = true;
+                parsed.push(Arg::Source(SourceRef::Default));
+            }
+            None => {}
+        }
         for arg in args {
             parsed.push(match arg.symbol() {
                 Some(name) if is_var(name) => Arg::Var(scope.var(name, &mut self.names)),
@@ -179,6 +208,7 @@ impl Parser<'_> {
         if function.reads_database() {
             // `$` may be left out: it is what is meant.
             if !matches!(parsed.first(), Some(Arg::Source(_))) {
+                let name = name.to_value();
                 let message = format!("{name} takes a source first, such as $");
                 return Err(Error::syntax(message));
             }

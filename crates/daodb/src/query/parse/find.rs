@@ -86,6 +86,7 @@ fn aggregate(
     };
     let args: Vec<Value> = args.iter().map(Syntax::to_value).collect();
     let aggregate = Aggregate::named(name, &args)?;
+    parser.used_default |= aggregate.is_stored();
     match var.symbol().filter(|name| name.starts_with('?')) {
         Some(name) => Ok(Find::Aggregate { aggregate, var: scope.var(name, &mut parser.names) }),
         None => Err(Error::syntax(format!("({name} …) takes a variable last"))),

@@ -23,7 +23,7 @@ impl Bound<'_> {
             Part::Entity => self.entity,
             Part::Attribute => self.attribute,
             Part::Value => self.value,
-            Part::Tx | Part::Added => false,
+            Part::Tx | Part::Added | Part::Reason => false,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::super::ast::{Arg, Binding, Clause, ClauseKind, Term, Var};
+use super::super::callee::{Callable, Callee};
 use super::super::closure::closure;
 use super::super::demand;
 use super::super::error::{Error, ErrorKind};
@@ -126,7 +127,7 @@ impl<'s> Planner<'_, '_, 's> {
     pub(super) fn condition(&self, at: usize, clause: &Clause) -> Result<Action<'s>, Error> {
         match &clause.kind {
             ClauseKind::Function { function, args, binding } => {
-                self.function(at, *function, args, binding.as_ref())
+                self.function(at, function, args, binding.as_ref())
             }
             ClauseKind::Not { clauses, join } => {
                 let join = self.not_join(clause, join.as_deref(), clauses)?;
@@ -200,7 +201,7 @@ impl<'s> Planner<'_, '_, 's> {
     fn function(
         &self,
         at: usize,
-        function: super::super::function::Builtin,
+        function: &Callee,
         args: &[Arg],
         binding: Option<&Binding>,
     ) -> Result<Action<'s>, Error> {
@@ -215,7 +216,20 @@ impl<'s> Planner<'_, '_, 's> {
                 })
                 .collect()
         };
-        if let Some(lookup) = function.lookup() {
+        let builtin = match function {
+            Callee::Builtin(builtin) => *builtin,
+            Callee::Stored(name) => {
+                let [Arg::Source(source), args @ ..] = args else {
+                    return Err(Error::storage("a function without its database"));
+                };
+                let function = env.stored(source.resolve(self.scope.default), name)?;
+                let function = Callable::Stored(function);
+                let (args, binding) = (cells(args)?, binding.cloned());
+                return Ok(Action::Apply(Apply { function, args, binding, takes }));
+            }
+        };
+        let function = Callable::Builtin(builtin);
+        if let Some(lookup) = builtin.lookup() {
             let [Arg::Source(source), entity, rest @ ..] = args else {
                 return Err(Error::syntax("takes a source, an entity and attributes"));
             };
@@ -259,7 +273,7 @@ impl<'s> Planner<'_, '_, 's> {
                 apply,
             }));
         }
-        if let (Some(comparison), [left, right], None) = (function.comparison(), args, binding) {
+        if let (Some(comparison), [left, right], None) = (builtin.comparison(), args, binding) {
             let cell = |arg: &Arg| match arg {
                 Arg::Var(var) => Ok(self.var_cell(*var)),
                 Arg::Const(value) => Ok(Cell::Const(env.space.word(value)?)),

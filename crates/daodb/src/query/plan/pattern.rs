@@ -32,7 +32,7 @@ struct Facts<'s> {
     at: usize,
     source: &'s dyn Source,
     foreign: bool,
-    slots: [Slot; 5],
+    slots: [Slot; 6],
     attribute: Option<&'s Attribute>,
     /// Whether the value is an entity wherever the pattern matches.
     reference: bool,
@@ -89,6 +89,12 @@ impl<'s> Planner<'_, '_, 's> {
     pub(super) fn pattern_cost(&self, at: usize, terms: &[Term]) -> Result<f64, Error> {
         let env = self.scope.env;
         match env.data(at)? {
+            Data::Rows(table) if table.len() > 0 && terms.len() > table.width() => {
+                let (width, given) = (table.width(), terms.len());
+                Err(Error::syntax(format!(
+                    "the relation has {width} columns, but the pattern {given} positions"
+                )))
+            }
             Data::Rows(table) => Ok(self.rows_cost(table.len() as f64, terms)),
             Data::Facts { .. } => {
                 let facts = self.facts(at, terms)?;
@@ -106,11 +112,17 @@ impl<'s> Planner<'_, '_, 's> {
             return Err(Error::syntax("needs a database"));
         };
         let (source, foreign) = (*source, *foreign);
+        if terms.len() > Part::ALL.len() {
+            return Err(Error::syntax(
+                "a pattern over a database has one to five positions, [entity attribute value tx \
+                 added], or six: [entity attribute value tx reason added]",
+            ));
+        }
         let mut facts = Facts {
             at,
             source,
             foreign,
-            slots: [Slot::Blank; 5],
+            slots: [Slot::Blank; 6],
             attribute: None,
             reference: false,
         };
@@ -122,7 +134,7 @@ impl<'s> Planner<'_, '_, 's> {
             facts.attribute = Word::from_raw(*word).as_entity().and_then(|a| source.attribute(a));
         }
         facts.reference = facts.attribute.is_some_and(Attribute::is_ref);
-        for (part, term) in Part::ALL.into_iter().zip(terms) {
+        for (part, term) in Part::positions(terms.len()).into_iter().zip(terms) {
             let slot = match term {
                 Term::Blank => Slot::Blank,
                 Term::Var(var) if self.bound.contains(var) => Slot::Fixed(self.var_cell(*var)),
@@ -140,7 +152,7 @@ impl<'s> Planner<'_, '_, 's> {
         let fixed = |word: Word| Slot::Fixed(Cell::Const(word.raw()));
         Ok(match part {
             Part::Attribute => facts.attribute.map_or(Slot::Absent, |a| fixed(Word::entity(a.id))),
-            Part::Entity => entity(facts.source, value)?,
+            Part::Entity | Part::Reason => entity(facts.source, value)?,
             Part::Value if facts.reference => entity(facts.source, value)?,
             Part::Value => Slot::Fixed(Cell::Const(self.scope.env.space.word(value)?)),
             Part::Tx => {
@@ -275,6 +287,7 @@ impl<'s> Planner<'_, '_, 's> {
             index,
             reader: RefCell::new(facts.source.reader(index)),
             prefix,
+            reasoned: takes.iter().any(|(part, _)| *part == Part::Reason),
             takes,
             once,
             by_value,
@@ -317,7 +330,8 @@ impl<'s> Planner<'_, '_, 's> {
 
     /// The pairs of the pattern's attribute, where it asks for nothing else of a source that lends.
     fn pairs(&self, facts: &Facts<'s>, by: By) -> Option<Pairs<'s>> {
-        let plain = (facts.slot(Part::Tx), facts.slot(Part::Added)) == (Slot::Blank, Slot::Blank);
+        let mut rest = [Part::Tx, Part::Added, Part::Reason].into_iter();
+        let plain = rest.all(|part| facts.slot(part) == Slot::Blank);
         if facts.foreign || !plain {
             return None;
         }

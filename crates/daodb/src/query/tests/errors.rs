@@ -85,7 +85,7 @@ fn malformed_queries_are_refused_where_they_are_wrong() {
     says("[:find ?e :where [?e :edge]", &[], "no EDN", None);
     says("[:where [?e :edge]]", &[], ":find", Some((1, 1)));
     says("[:find ?e :wher [?e :edge]]", &[], ":wher is no part of a query", Some((1, 11)));
-    says("[:find ?e :where [?e :edge 1 2 3 4]]", &[], "one to five positions", Some((1, 18)));
+    says("[:find ?e :where [?e :edge 1 2 3 4 5]]", &[], "one to five positions", Some((1, 18)));
     says("[:find ?e :where (or [?e :edge] [?x :edge])]", &[], "same variables", Some((1, 18)));
     says("[:find ?e :where [?e :edge] :find ?e]", &[], "comes twice", Some((1, 29)));
     says("[:find ?e :where [?e :edge] :limit -1]", &[], "whole number", Some((1, 36)));
