@@ -548,9 +548,7 @@ fn rules() {
         (
             named(
                 "(above ?d ?b)",
-                &format!(
-                    "[(above [?x] ?y) [?x :person/boss ?y]] [(above [?x] ?y) [?x :person/boss ?t] (above ?t ?y)]"
-                ),
+                "[(above [?x] ?y) [?x :person/boss ?y]] [(above [?x] ?y) [?x :person/boss ?t] (above ?t ?y)]",
             ),
             above,
         ),
