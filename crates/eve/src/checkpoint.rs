@@ -3,7 +3,8 @@
 //! 1. A record is written only after everything its version can reach was flushed, and flushed
 //!    itself before it counts.
 //! 2. While a record counts, its version is pinned, so nothing that it can reach is overwritten.
-//! 3. Of two records the older one is overwritten: the newer one counts until the new one does.
+//! 3. Of two records the older one is overwritten, when the newer one is known to be on the disk: that
+//!    counts until the new one does.
 //! 4. The disk says that a region is in order only while all of it is there: that is taken back, on
 //!    the disk, before the first change, and said again after the last one got there.
 
@@ -29,12 +30,13 @@ impl Slab {
     /// [`Error::Io`] when the disk refuses; then the older checkpoint stays, and this handle
     /// refuses further ones: what the system still holds of the failed write is unknown.
     pub fn sync(&self) -> Result<u64, Error> {
-        write(&self.inner)
+        write(&self.inner, u64::MAX)
     }
 }
 
-/// Writes a checkpoint of the newest version, if the newest one is not of it already.
-pub(crate) fn write(inner: &Inner) -> Result<u64, Error> {
+/// Writes a checkpoint of the newest version, unless there is one of it or of epoch `enough`, or of a
+/// later one, when its turn has come. Returns the epoch that is safe.
+pub(crate) fn write(inner: &Inner, enough: u64) -> Result<u64, Error> {
     let attachment = &inner.attachment;
     let region = attachment.region();
     let Some(path) = region.path() else { return Ok(attachment.root().epoch()) };
@@ -44,7 +46,24 @@ pub(crate) fn write(inner: &Inner) -> Result<u64, Error> {
     let _one_at_a_time = lock(&inner.checkpointing);
     let locked = Lease::Checkpoint.take(region);
     locked.map_err(|source| Error::Io { path: path.to_owned(), doing: "lock the file", source })?;
-    let written = attachment.pin().and_then(|(pin, word, root)| {
+    // Whoever had the turn before may have made safe what this one waits for.
+    let saved = region.word(page::SAVED).load(Ordering::Acquire);
+    let written = match saved >= enough {
+        true => Ok(saved),
+        false if inner.sync_failed.load(StdOrdering::Relaxed) => {
+            Err(Error::SyncFailed { path: path.to_owned() })
+        }
+        false => write_newest(inner),
+    };
+    Lease::Checkpoint.give_back(region);
+    written
+}
+
+/// The caller holds the lock of checkpoints.
+fn write_newest(inner: &Inner) -> Result<u64, Error> {
+    let attachment = &inner.attachment;
+    let region = attachment.region();
+    attachment.pin().and_then(|(pin, word, root)| {
         let written = write_pinned(&attachment.blocks, word.epoch(), root);
         // Whoever borrows the attachment has it kept, and other views have their own pins' counts.
         attachment.pins.leave_kept(region, pin);
@@ -52,9 +71,7 @@ pub(crate) fn write(inner: &Inner) -> Result<u64, Error> {
             inner.sync_failed.store(true, StdOrdering::Relaxed);
         }
         written.map(|()| word.epoch())
-    });
-    Lease::Checkpoint.give_back(region);
-    written
+    })
 }
 
 /// Says on the disk that the region is in use, before anything in it changes: a machine that stops
@@ -80,20 +97,30 @@ pub(crate) fn end_use(blocks: &Blocks) {
 fn write_pinned(blocks: &Blocks, epoch: u64, root: Addr) -> Result<(), Error> {
     let region = blocks.region();
     let newest = Checkpoint::newest(region);
-    if newest.is_some_and(|(_, record)| record.epoch >= epoch) || epoch == 0 {
+    let counts = |(which, record): (usize, Checkpoint)| -> Result<(), Error> {
+        region.flush(PAGE)?;
+        region.word(page::SAVED).store(record.epoch, Ordering::Release);
+        region.word(page::CHECKPOINT_PINS + (1 - which as u64) * 8).store(0, Ordering::Release);
+        Ok(())
+    };
+    if let Some(newest) = newest
+        && newest.1.epoch > region.word(page::SAVED).load(Ordering::Acquire)
+    {
+        // Whoever wrote it did not live to flush it. The disk may have it or not: both records would
+        // have to be kept.
+        counts(newest)?;
+    }
+    if region.word(page::SAVED).load(Ordering::Acquire) >= epoch {
         return Ok(());
     }
     let high_water = u64::from(blocks.high_water().0);
     region.flush(high_water * CHUNK)?;
     let which = newest.map_or(0, |(which, _)| 1 - which);
-    let pins = region.atomics(page::CHECKPOINT_PINS, 2);
     // From here on the record's own pin holds the version; the attachment's may end after it.
-    pins[which].store(epoch, Ordering::Release);
-    let allocated = region.allocated();
-    Checkpoint { epoch, root, high_water, allocated }.store(region, which);
-    region.flush(PAGE)?;
-    pins[1 - which].store(0, Ordering::Release);
-    Ok(())
+    region.word(page::CHECKPOINT_PINS + which as u64 * 8).store(epoch, Ordering::Release);
+    let record = Checkpoint { epoch, root, high_water, allocated: region.allocated() };
+    record.store(region, which);
+    counts((which, record))
 }
 
 /// After the machine stopped: the newest checkpoint becomes the root, and nothing is left of what
@@ -120,6 +147,7 @@ pub(crate) fn restore(region: &Region) -> Result<u64, Error> {
     let pins = region.atomics(page::CHECKPOINT_PINS, 2);
     pins[which].store(record.epoch, Ordering::Relaxed);
     pins[1 - which].store(0, Ordering::Relaxed);
+    region.word(page::SAVED).store(record.epoch, Ordering::Relaxed);
     region.word(page::ROOT).store(RootWord::new(0, record.epoch).0, Ordering::Relaxed);
     fence(Ordering::SeqCst);
     Ok(record.epoch)

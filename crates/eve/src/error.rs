@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::Addr;
+use crate::{Addr, Commit};
 
 /// Why an operation on a region or on something in it could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,16 @@ pub enum Error {
     SyncFailed {
         /// The region file.
         path: PathBuf,
+    },
+    /// A transaction was committed, and what it was to wait for failed.
+    #[error(
+        "commit {epoch} has happened and is visible, but it is not safe from the machine: {source}"
+    )]
+    NotDurable {
+        /// The commit's number.
+        epoch: u64,
+        /// Why there is no checkpoint of it.
+        source: Box<Error>,
     },
     /// The file is something else.
     #[error("{path}: not a region file: {found}; check the path", path = path.display())]
@@ -177,14 +187,24 @@ impl Error {
     }
 }
 
-/// Why a transaction was not committed. Nothing of it happened.
+/// Why a transaction was not committed, or not as it should have been.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommitError {
     /// Another commit came first: what was built went back; begin again on the new root.
     #[error("another transaction committed first; begin again on the new root")]
     Conflict,
-    /// The commit could not be tried at all.
+    /// The commit could not be tried at all. Nothing of it happened.
     #[error(transparent)]
     Failed(#[from] Error),
+    /// The commit has happened and everybody sees it, but its [`Durability`](crate::Durability) is
+    /// not kept: there is no checkpoint of it.
+    #[error("commit {} has happened and is visible, but it is not safe from the machine: {source}",
+        commit.epoch)]
+    NotDurable {
+        /// The commit.
+        commit: Commit,
+        /// Why there is no checkpoint of it.
+        source: Error,
+    },
 }

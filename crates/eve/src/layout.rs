@@ -45,6 +45,7 @@ pub(crate) mod page {
     pub(crate) const CLEAN: u64 = 520;
     pub(crate) const USER: u64 = 640;
     pub(crate) const CHECKPOINT_PINS: u64 = 768;
+    pub(crate) const SAVED: u64 = 784;
     pub(crate) const CHECKPOINT_A: u64 = 1024;
     pub(crate) const CHECKPOINT_B: u64 = 1536;
 }

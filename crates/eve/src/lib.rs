@@ -42,6 +42,7 @@ mod checkpoint;
 mod claim;
 mod class;
 mod domain;
+mod durability;
 mod epoch;
 mod error;
 mod header;
@@ -70,6 +71,7 @@ pub mod torture {
 
 pub use addr::Addr;
 pub use domain::{Atoms, Domain, Loaded, NAME_BYTES_MAX, Value};
+pub use durability::Durability;
 pub use error::{CommitError, Error};
 pub use memory::{Read, Write};
 pub use payload::{Payload, Shared};

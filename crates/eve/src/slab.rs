@@ -13,7 +13,7 @@ use crate::layout::{LANES, USER_WORDS, cell_at, page};
 use crate::lease::Lease;
 use crate::sync::{AtomicU64, Ordering, fence, futex_wait, futex_wake};
 use crate::verify::{Marks, marked};
-use crate::{Addr, CommitError, Error, Region, Snapshot, Txn, checkpoint, reclaim};
+use crate::{Addr, CommitError, Durability, Error, Region, Snapshot, Txn, checkpoint, reclaim};
 
 /// A waiter looks itself this often, should whoever committed have died before waking it.
 const WAIT_SLICE: Duration = Duration::from_millis(100);
@@ -61,6 +61,7 @@ pub enum Recovery {
 #[derive(Clone, Debug)]
 pub struct Slab {
     pub(crate) inner: Arc<Handle>,
+    pub(crate) durability: Durability,
 }
 
 /// What all clones of a handle, and the payloads of it, share. When they are gone the snapshots that
@@ -167,7 +168,8 @@ impl Slab {
             process: std::process::id(),
             recovery: OnceLock::new(),
         };
-        let slab = Slab { inner: Arc::new(Handle(Arc::new(inner))) };
+        let inner = Arc::new(Handle(Arc::new(inner)));
+        let slab = Slab { inner, durability: Durability::None };
         if arrival.alone && !clean {
             let blocks = slab.rebuild(trace)?;
             if recovery == Recovery::None {
@@ -228,14 +230,15 @@ impl Slab {
     /// [`Error::LanesFull`], [`Error::PinsFull`].
     #[inline]
     pub fn begin(&self) -> Result<Txn, Error> {
-        Txn::new(&self.inner)
+        Txn::new(&self.inner, self.durability)
     }
 
     /// Runs `change` until it commits: again on the new root whenever another commit came first.
     /// `change` returns the new root and what [`Slab::swap`] shall return.
     ///
     /// # Errors
-    /// What `change` returns, and what keeps a commit from being tried.
+    /// What `change` returns, and what keeps a commit from being tried; [`Error::NotDurable`] when it
+    /// has happened and this handle's [`Durability`] could not be kept.
     pub fn swap<T, E: From<Error>>(
         &self,
         mut change: impl FnMut(&mut Txn) -> Result<(Addr, T), E>,
@@ -247,6 +250,10 @@ impl Slab {
                 Ok(commit) => return Ok((commit, outcome)),
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Failed(error)) => return Err(error.into()),
+                Err(CommitError::NotDurable { commit: Commit { epoch }, source }) => {
+                    let source = Box::new(source);
+                    return Err(Error::NotDurable { epoch, source }.into());
+                }
             }
         }
     }
@@ -379,7 +386,7 @@ impl Drop for Inner {
         if ready && !attachment.has_company() {
             // Most of the work, before the gate is shut to those who come. What comes of it is seen
             // below: after a failure nothing is written any more.
-            let _ = checkpoint::write(self);
+            let _ = checkpoint::write(self, u64::MAX);
         }
         if Lease::Gate.take(region).is_err() {
             return;
@@ -387,7 +394,7 @@ impl Drop for Inner {
         let in_order = ready
             && attachment.sweep() == 0
             && !attachment.has_company()
-            && checkpoint::write(self).is_ok();
+            && checkpoint::write(self, u64::MAX).is_ok();
         attachment.leave();
         if in_order {
             checkpoint::end_use(&attachment.blocks);

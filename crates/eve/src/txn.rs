@@ -15,12 +15,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::blocks::{Birth, Place};
+use crate::durability;
 use crate::epoch::{self, RootWord};
 use crate::lane::Lane;
 use crate::layout::{lane, lane_at};
 use crate::slab::Inner;
 use crate::sync::Ordering;
-use crate::{Addr, Commit, CommitError, Error, Read, Snapshot, Write};
+use crate::{Addr, Commit, CommitError, Durability, Error, Read, Snapshot, Write};
 
 /// A new version in the making, on the version that was the newest when it began. Dropping it
 /// gives back what it took.
@@ -29,17 +30,18 @@ pub struct Txn {
     /// Always there, but for the end of `commit` and `drop`.
     lane: Option<Box<Lane>>,
     birth: Birth,
+    durability: Durability,
 }
 
 impl Txn {
     #[inline]
-    pub(crate) fn new(inner: &Arc<Inner>) -> Result<Txn, Error> {
+    pub(crate) fn new(inner: &Arc<Inner>, durability: Durability) -> Result<Txn, Error> {
         let mut lane = inner.attachment.take_lane()?;
         // After the lane: so its last commit is at or before the base (lane, invariant 2).
         match Snapshot::new(inner) {
             Ok(base) => {
                 let birth = lane.begin(inner.blocks(), base.word);
-                Ok(Txn { base, lane: Some(lane), birth })
+                Ok(Txn { base, lane: Some(lane), birth, durability })
             }
             Err(error) => {
                 inner.attachment.return_lane(lane);
@@ -75,14 +77,15 @@ impl Txn {
     /// # Errors
     /// [`CommitError::Conflict`] when another commit came first, [`CommitError::Failed`] when
     /// `root` is no block or there is no room for the list of what was retired. In both cases
-    /// nothing happened.
+    /// nothing happened. [`CommitError::NotDurable`] when it has happened, and the disk refused what
+    /// the handle's [`Durability`] asks for.
     pub fn commit(mut self, root: Addr) -> Result<Commit, CommitError> {
         if !root.is_none() {
             self.words(root)?;
         }
         let inner = Arc::clone(self.base.inner());
         let blocks = inner.blocks();
-        let (base, epoch) = (self.base.word, self.epoch());
+        let (base, epoch, durability) = (self.base.word, self.epoch(), self.durability);
         let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
         let records = lane.write_records(blocks, self.birth, epoch)?;
         let cell = lane.spare_cell(base);
@@ -104,7 +107,7 @@ impl Txn {
             }
             inner.attachment.return_lane(lane);
         }
-        Ok(Commit { epoch })
+        durability::keep(&inner, durability, Commit { epoch })
     }
 
     #[cold]

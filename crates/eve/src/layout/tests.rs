@@ -80,6 +80,7 @@ fn page_0_is_as_the_document_says() {
         ("user words", page::USER),
         ("slots used", page::SLOTS_USED),
         ("checkpoint pins", page::CHECKPOINT_PINS),
+        ("saved", page::SAVED),
         ("checkpoint A", page::CHECKPOINT_A),
         ("checkpoint B", page::CHECKPOINT_B),
     ];
@@ -177,11 +178,12 @@ fn a_new_region_has_the_bytes_of_the_document() {
 #[test]
 fn every_promise_about_faults_has_its_test() {
     const FAULTS: &str = include_str!("../../../../docs/faults.md");
-    const TESTS: [&str; 5] = [
+    const TESTS: [&str; 6] = [
         include_str!("../../tests/slab_processes.rs"),
         include_str!("../../tests/torture.rs"),
         include_str!("../region/tests.rs"),
         include_str!("../checkpoint/tests.rs"),
+        include_str!("../durability/tests.rs"),
         include_str!("../slab/tests.rs"),
     ];
     let start = FAULTS.find("## eve: regions and slabs").expect("the section");
