@@ -20,7 +20,7 @@ use crate::options::{Durability, Options, TransactOptions};
 use crate::pending;
 use crate::record::Record;
 use crate::report::Report;
-use crate::store::{Data, Store};
+use crate::store::{Data, Make, Prepare, Store};
 use crate::subscription::Hub;
 use crate::verify::{self, Verification};
 use crate::world::World;
@@ -221,10 +221,20 @@ impl Database {
     /// committed on: `make` runs again when another commit came first.
     pub(crate) fn transact_made(
         &self,
-        make: &dyn Fn(&Db) -> Result<Vec<Value>, Error>,
+        make: &Make<'_>,
         options: &TransactOptions,
     ) -> Result<Report, Error> {
         self.commit(Data::Made(make), options)
+    }
+
+    /// As [`Database::transact_made`], for who works the frame out as well. Of the options, the
+    /// metadata is for `prepare` to know.
+    pub(crate) fn transact_prepared(
+        &self,
+        prepare: &Prepare<'_>,
+        options: &TransactOptions,
+    ) -> Result<Report, Error> {
+        self.commit(Data::Prepared(prepare), options)
     }
 
     fn commit(&self, data: Data<'_>, options: &TransactOptions) -> Result<Report, Error> {

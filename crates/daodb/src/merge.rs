@@ -3,12 +3,12 @@
 //! 1. Three states decide: that where the fork began (or was merged last), ours, and theirs. What
 //!    only one side changed is not in conflict.
 //! 2. A conflict is an attribute of one value that both sides changed, to different values. It is
-//!    data; a policy resolves it, or the merge is refused and no fact is taken over. Attributes that
-//!    only the fork had are installed first, in a transaction of their own, and stay.
+//!    data; a policy resolves it, or the merge is refused, and nothing happened.
 //! 3. An entity that was born in the fork keeps its number if we never used it, is ours if it states
 //!    a unique identity that we have, and gets a new number otherwise. `:db.fork/born` remembers which.
-//! 4. The merge is one transaction on the very state that it was worked out on (one more before it,
-//!    if the fork brings attributes), whose facts name the fork as their reason.
+//! 4. The merge is one transaction on the very state that it was worked out on, whose facts name the
+//!    fork as their reason. Where the fork brings attributes, what it says with them is worked out on
+//!    the state that has them, which nobody else sees; the frame is one all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,8 @@ use crate::history::Diff;
 use crate::index::Index;
 use crate::options::TransactOptions;
 use crate::report::Report;
+use crate::transact;
+use crate::with;
 
 /// An attribute of one value that both sides changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,17 +102,26 @@ impl Fork {
     /// [`Error::Conflicts`] has the conflicts that `policy` refused. [`Error::Rejected`] when the
     /// merged state would break a rule: a unique value that is taken, for instance.
     pub fn merge(&self, policy: &dyn Fn(&Conflict) -> Resolution) -> Result<Option<Report>, Error> {
-        let options = TransactOptions::new().metadata(Value::Ref(self.entity()));
-        let attributes = |db: &Db| Ok(Merge::new(self, db)?.attributes());
-        if !attributes(&self.database().db()?)?.is_empty() {
-            self.database().transact_made(&attributes, &options)?;
-        }
-        let db = self.database().db()?;
-        if Merge::new(self, &db)?.is_done() {
+        let reason = Value::Ref(self.entity());
+        let prepare = |db: &Db, now: i64| {
+            let merge = Merge::new(self, db)?;
+            let prepared = |db: &Db, forms: &[Value]| {
+                transact::prepare(db.shared(), forms, Some(&reason), now)
+            };
+            let attributes = merge.attributes()?;
+            if attributes.is_empty() {
+                return prepared(db, &merge.forms(policy)?);
+            }
+            let first = prepared(db, &attributes)?;
+            let (_, between) = with::speculate(db.shared(), &first.proposal)?;
+            let forms = Merge::new(self, &between)?.forms(policy)?;
+            Ok(first.joined(prepared(&between, &forms)?))
+        };
+        if Merge::new(self, &self.database().db()?)?.is_done() {
             return Ok(None);
         }
-        let make = |db: &Db| Merge::new(self, db)?.forms(policy);
-        self.database().transact_made(&make, &options).map(Some)
+        let options = TransactOptions::new();
+        self.database().transact_prepared(&prepare, &options).map(Some)
     }
 }
 
@@ -228,38 +239,29 @@ impl<'m> Merge<'m> {
         Value::Vector(vec![Value::keyword("db/add"), Value::Ref(e), Value::Ref(a), v])
     }
 
-    /// What the merge remembers of entities whose number is another one.
-    fn remembered(&self) -> impl Iterator<Item = Value> {
-        self.born.iter().map(|(&there, &here)| {
+    /// What the merge remembers of those entities whose number is another one.
+    fn remembered(&self, which: impl Fn(u64) -> bool) -> impl Iterator<Item = Value> {
+        self.born.iter().filter(move |(there, _)| which(**there)).map(|(&there, &here)| {
             let pair = Value::Vector(vec![number(there), number(here)]);
             self.add(self.fork.entity(), builtin::FORK_BORN, pair)
         })
     }
 
     /// The forms that install the attributes which the fork brings.
-    fn attributes(&self) -> Vec<Value> {
-        let added = &self.changes.added;
-        let is_new = |fact: &&Datom| {
-            builtin::is_schema(fact.a)
+    fn attributes(&self) -> Result<Vec<Value>, Error> {
+        let mut forms = Vec::new();
+        let mut named = BTreeSet::new();
+        for fact in &self.changes.added {
+            let is_new = builtin::is_schema(fact.a)
                 && self.theirs.attribute(fact.e).is_some()
-                && self.attribute(fact.e).is_none()
-        };
-        let facts = added.iter().filter(is_new);
-        let forms = facts.filter_map(|fact| {
-            let value = self.value(fact.v).ok()?;
-            Some(self.add(self.entity(fact.e), fact.a, value))
-        });
-        let forms: Vec<Value> = forms.collect();
-        if forms.is_empty() {
-            return forms;
+                && self.attribute(fact.e).is_none();
+            if is_new {
+                forms.push(self.add(self.entity(fact.e), fact.a, self.value(fact.v)?));
+                named.insert(fact.e);
+            }
         }
-        let named: BTreeSet<u64> = added.iter().filter(is_new).map(|fact| fact.e).collect();
-        let pairs = self.born.iter().filter(|(there, _)| named.contains(there));
-        let pairs = pairs.map(|(&there, &here)| {
-            let pair = Value::Vector(vec![number(there), number(here)]);
-            self.add(self.fork.entity(), builtin::FORK_BORN, pair)
-        });
-        forms.into_iter().chain(pairs).collect()
+        forms.extend(self.remembered(|there| named.contains(&there)));
+        Ok(forms)
     }
 
     /// The forms of the merge.
@@ -319,7 +321,7 @@ impl<'m> Merge<'m> {
         if !conflicts.is_empty() {
             return Err(Error::Conflicts { fork: self.fork.name().to_owned(), conflicts });
         }
-        forms.extend(self.remembered());
+        forms.extend(self.remembered(|_| true));
         let head = number(self.theirs.basis());
         forms.push(self.add(self.fork.entity(), builtin::FORK_MERGED, head));
         Ok(forms)

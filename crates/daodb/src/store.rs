@@ -22,7 +22,7 @@ use crate::query::Columns;
 use crate::record::Record;
 use crate::report::Report;
 use crate::schema::Schema;
-use crate::transact::{self, Proposal};
+use crate::transact::{self, Prepared, Proposal};
 use crate::with;
 
 /// What a transaction is to do.
@@ -30,8 +30,15 @@ use crate::with;
 pub(crate) enum Data<'d> {
     Given(&'d [Value]),
     /// Worked out on the state that it is then committed on.
-    Made(&'d dyn Fn(&Db) -> Result<Vec<Value>, Error>),
+    Made(&'d Make<'d>),
+    /// The same, down to the frame.
+    Prepared(&'d Prepare<'d>),
 }
+
+/// Data for a state.
+pub(crate) type Make<'m> = dyn Fn(&Db) -> Result<Vec<Value>, Error> + 'm;
+/// A transaction for a state, made at an instant.
+pub(crate) type Prepare<'m> = dyn Fn(&Db, i64) -> Result<Prepared, Error> + 'm;
 
 /// A slab with a database in it.
 pub(crate) struct Store {
@@ -129,15 +136,12 @@ impl Store {
         loop {
             let txn = self.slab.begin()?;
             let before = self.state(txn.snapshot().clone())?;
-            let made;
-            let data = match data {
-                Data::Given(data) => data,
-                Data::Made(make) => {
-                    made = make(&Db::new(before.clone()))?;
-                    &made
-                }
+            let state = || Db::new(before.clone());
+            let prepared = match data {
+                Data::Given(data) => transact::prepare(&before, data, metadata, now())?,
+                Data::Made(make) => transact::prepare(&before, &make(&state())?, metadata, now())?,
+                Data::Prepared(prepare) => prepare(&state(), now())?,
             };
-            let prepared = transact::prepare(&before, data, metadata, now())?;
             let proposal = prepared.proposal;
             if !prepared.ensures.is_empty() {
                 let (_, after) = with::speculate(&before, &proposal)?;

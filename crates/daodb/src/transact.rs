@@ -14,6 +14,8 @@
 //! | [`prepare`] | changes | [`Proposal`] | a frame that can be applied to exactly this basis |
 //! | [`ensure`] | the state after | nothing | what was to be ensured holds |
 //!
+//! [`joined`] makes one proposal of two that follow each other.
+//!
 //! 1. Nothing here writes. A transaction that is refused has done nothing; one that loses the race
 //!    is worked out again on the new state.
 //! 2. The frame is all there is: applying it to the basis, now or in a rebuild, gives the same
@@ -26,6 +28,7 @@ mod ensure;
 mod expand;
 mod forms;
 mod identity;
+mod joined;
 mod tuples;
 mod words;
 

@@ -3,10 +3,13 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{about, data, facts, transact, value};
+use daodb::parts::{Published, Storage};
 use daodb::{
-    Category, Create, Database, Db, Error, Fork, Index, Options, Resolution, TransactOptions,
+    Category, Create, Database, Db, Durability, Error, Fork, Index, Options, Resolution,
+    TransactOptions,
 };
 use datom::{Value, id};
 
@@ -210,7 +213,9 @@ fn a_merge_brings_attributes_before_it_uses_them() {
         &db,
         "{:name \"takes a number\"} {:db/ident :mine :db/valueType :db.type/long} {:db/ident :kind :db/valueType :db.type/ref}",
     );
-    fork.merge(&daodb::refuse).unwrap().unwrap();
+    let before = db.db().unwrap().basis();
+    let report = fork.merge(&daodb::refuse).unwrap().unwrap();
+    assert_eq!(report.t, before + 1, "attributes and facts are one transaction");
     let now = db.db().unwrap();
     assert_eq!(get(&now, "a", "colour"), Some(value(":red")));
     assert_eq!(
@@ -218,6 +223,135 @@ fn a_merge_brings_attributes_before_it_uses_them() {
         Some(Value::Ref(now.entity_id(&value(":kind/big")).unwrap().unwrap()))
     );
     assert!(now.attribute_named(&"mine".into()).is_some());
+    assert!(db.verify().unwrap().is_clean());
+    // Who only gets the frames ends with the same facts, indexes and attributes.
+    let other = Database::memory().unwrap();
+    for frame in db.frames(1, u64::MAX).unwrap() {
+        assert_eq!(other.publish(&frame.unwrap()).unwrap(), Published::Yes);
+    }
+    let there = other.db().unwrap();
+    assert_eq!(there.content_hash().unwrap(), now.content_hash().unwrap());
+    assert_eq!(there.attributes().collect::<Vec<_>>(), now.attributes().collect::<Vec<_>>());
+    assert!(other.verify().unwrap().is_clean());
+}
+
+/// A merge that has to install an attribute, with a conflict about the sum of "a".
+fn with_an_attribute() -> (Database, Fork) {
+    let db = begun();
+    let fork = db.fork("work", None).unwrap();
+    change(&fork, "{:db/ident :colour :db/valueType :db.type/keyword :db/index true}");
+    change(&fork, "{:name \"a\" :colour :red :sum 10} {:name \"new\" :colour :blue}");
+    transact(&db, "{:name \"a\" :sum 11}");
+    (db, fork)
+}
+
+fn add(one: i64) -> impl Fn(&daodb::Conflict) -> Resolution {
+    move |_| Resolution::Value(Value::Int(one))
+}
+
+/// Everything that a refused merge could have changed.
+fn all_of(db: &Database) -> (u64, [u8; 32], Vec<daodb::Attribute>, u64) {
+    let now = db.db().unwrap();
+    let (hash, attributes) = (now.content_hash().unwrap(), now.attributes().cloned().collect());
+    (now.basis(), hash, attributes, now.count(Index::Avet, &[]).unwrap())
+}
+
+#[test]
+fn a_merge_that_is_refused_has_done_nothing_whatever_refused_it() {
+    type Spoil = fn(&Database, &Fork);
+    type Policy<'p> = &'p dyn Fn(&daodb::Conflict) -> Resolution;
+    let cases: [(&str, Spoil, Policy<'_>); 5] = [
+        ("the policy", |_, _| {}, &daodb::refuse),
+        ("a value of a wrong type", |_, _| {}, &|_| Resolution::Value(Value::text("x"))),
+        (
+            "a unique value that is taken",
+            |db, fork| {
+                change(fork, "{:db/id [:name \"b\"] :name \"z\"}");
+                transact(db, "{:name \"z\"}");
+            },
+            &daodb::theirs,
+        ),
+        (
+            "an attribute of parts that are gone",
+            |db, fork| {
+                change(fork, "{:db/ident :pair :db/tupleAttrs [:sum :note]}");
+                transact(db, "{:db/id :sum :db/ident :total}");
+            },
+            &daodb::theirs,
+        ),
+        (
+            "a predicate that nobody knows",
+            |db, _| {
+                transact(db, "[:db/add :sum :db.attr/preds missing]");
+            },
+            &daodb::theirs,
+        ),
+    ];
+    for (why, spoil, policy) in cases {
+        let (db, fork) = with_an_attribute();
+        spoil(&db, &fork);
+        let before = all_of(&db);
+        let refused = fork.merge(policy);
+        assert!(refused.is_err(), "{why}: {refused:?}");
+        assert_eq!(all_of(&db), before, "{why}");
+        assert!(db.verify().unwrap().is_clean(), "{why}");
+    }
+}
+
+#[test]
+fn a_merge_whose_policy_panics_has_done_nothing() {
+    let (db, fork) = with_an_attribute();
+    let before = all_of(&db);
+    let merge = || fork.merge(&|_| panic!("no policy"));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(merge)).is_err());
+    assert_eq!(all_of(&db), before);
+    fork.merge(&add(21)).unwrap().unwrap();
+    assert_eq!(get(&db.db().unwrap(), "a", "sum"), Some(Value::Int(21)));
+}
+
+#[test]
+fn a_merge_that_has_no_room_has_done_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::new().region_bytes_max(4 << 20).durability(Durability::Process);
+    let db = Database::open(folder.path(), options).unwrap();
+    transact(&db, SCHEMA);
+    transact(&db, "{:name \"a\" :sum 1}");
+    let fork = db.fork("work", None).unwrap();
+    let text = "x".repeat(3_000);
+    change(&fork, "{:db/ident :colour :db/valueType :db.type/keyword}");
+    for number in 0..300 {
+        change(&fork, &format!("{{:name \"{number}\" :colour :red :note \"{number} {text}\"}}"));
+        if db.transact(&data(&format!("{{:note \"{number} too {text}\"}}"))).is_err() {
+            break;
+        }
+    }
+    let before = all_of(&db);
+    let refused = fork.merge(&daodb::refuse);
+    assert!(matches!(refused, Err(Error::Memory(_))), "{refused:?}");
+    assert_eq!(all_of(&db), before);
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn a_merge_that_another_commit_overtakes_is_worked_out_again() {
+    let (db, fork) = with_an_attribute();
+    let asked = AtomicU64::new(0);
+    let report = fork.merge(&|conflict| {
+        if asked.fetch_add(1, Ordering::Relaxed) == 0 {
+            transact(
+                &db,
+                "{:name \"a\" :sum 12} {:db/ident :colour :db/valueType :db.type/keyword}",
+            );
+        }
+        assert!(matches!(conflict.ours, Some(Value::Int(11 | 12))));
+        Resolution::Value(conflict.ours.clone().unwrap())
+    });
+    let report = report.unwrap().unwrap();
+    assert_eq!(asked.into_inner(), 2);
+    let now = db.db().unwrap();
+    assert_eq!((report.t, get(&now, "a", "sum")), (now.basis(), Some(Value::Int(12))));
+    assert_eq!(get(&now, "new", "colour"), Some(value(":blue")));
+    assert_eq!(now.attributes().filter(|known| known.ident.as_str() == "colour").count(), 1);
     assert!(db.verify().unwrap().is_clean());
 }
 
