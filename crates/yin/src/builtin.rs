@@ -47,6 +47,10 @@ pub(crate) enum Verb {
     ControlOnce,
     /// The value of a dynamic name.
     Dynamic,
+    /// What the store has under a key.
+    StoreGet,
+    /// Puts something into the store.
+    StorePut,
     /// Loads the namespaces that a program needs.
     Namespace,
 }
@@ -356,7 +360,11 @@ pub(crate) static TABLE: &[Primitive] = &[
     verb("yin/control", 2, 2, Verb::Control),
     verb("yin/control-once", 2, 2, Verb::ControlOnce),
     verb("yin/dynamic", 1, 1, Verb::Dynamic),
+    verb("vm/store-get", 1, 1, Verb::StoreGet),
+    verb("vm/store-put", 2, 2, Verb::StorePut),
     verb(NAMESPACE, 1, ANY, Verb::Namespace),
+    plain("vm/gensym", 0, 1, text::gensym),
+    plain("yin/parked", 1, 1, form::parked),
     plain("yin/set-of", 1, 1, collection::set),
     plain("yin/map-of", 1, 1, collection::map_of),
     plain("yin/list-of", 0, ANY, form::list_of),

@@ -20,6 +20,7 @@ mod stack;
 mod step;
 mod stepping;
 mod still;
+mod store;
 mod trouble;
 mod view;
 

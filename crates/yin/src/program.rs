@@ -10,6 +10,7 @@ mod places;
 mod positions;
 mod store;
 mod types;
+mod universal;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

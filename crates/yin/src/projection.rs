@@ -286,6 +286,12 @@ impl Projection {
             .map(|(global, value)| (&global.name, *value))
     }
 
+    /// What a name is defined as.
+    pub(crate) fn definition(&self, name: &Symbol) -> Option<Word> {
+        let id = *self.global_ids.get(name)?;
+        self.values.get(id as usize).copied().filter(|&word| word != UNBOUND)
+    }
+
     fn has_global(&self, name: &Symbol) -> bool {
         self.global_ids.contains_key(name)
     }

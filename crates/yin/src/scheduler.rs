@@ -29,6 +29,9 @@ const SLICE: u64 = 10_000;
 pub struct AgentId(u64);
 
 impl AgentId {
+    /// The one program of a machine that has no scheduler.
+    pub(crate) const ALONE: Self = Self(u64::MAX);
+
     /// The number it has in its scheduler.
     #[must_use]
     pub const fn number(self) -> u64 {

@@ -45,9 +45,29 @@ struct Cursor {
     position: u64,
 }
 
-/// All streams and cursors of a scheduler.
+/// All streams and cursors of a scheduler, or of whoever runs a machine without one.
+///
+/// ```
+/// use yin::{Limits, Machine, NoFacts, Outcome, Program, Streams};
+///
+/// let source = "(let [s (stream/make 4) c (stream/cursor s)] (stream/put s 7) (stream/next c))";
+/// let mut machine = Machine::new(NoFacts, Limits::default());
+/// machine.start(&Program::read("t", source).unwrap()).unwrap();
+/// let mut streams = Streams::default();
+/// let value = loop {
+///     match machine.run(1_000) {
+///         Outcome::Perform { id, op, args } => {
+///             for (id, answer) in streams.serve(id, op.as_str(), args).unwrap() {
+///                 machine.resume(id, answer).unwrap();
+///             }
+///         }
+///         outcome => break outcome,
+///     }
+/// };
+/// assert_eq!(value, Outcome::Done(7.into()));
+/// ```
 #[derive(Default)]
-pub(crate) struct Streams {
+pub struct Streams {
     streams: BTreeMap<u64, Stream>,
     cursors: BTreeMap<u64, Cursor>,
     next: u64,
@@ -79,6 +99,21 @@ const STREAM: &str = "yin/stream";
 const CURSOR: &str = "yin/cursor";
 
 impl Streams {
+    /// Serves a request of a machine that has no scheduler: gives the requests that are answered
+    /// by now, this one or those that waited for it, with their answers.
+    ///
+    /// # Errors
+    /// The arguments, if the operation is none of streams.
+    pub fn serve(
+        &mut self,
+        request: u64,
+        op: &str,
+        args: Vec<Value>,
+    ) -> Result<Vec<(u64, Result<Value, Value>)>, Vec<Value>> {
+        let answers = self.perform((AgentId::ALONE, request), op, args)?.into_iter();
+        Ok(answers.map(|answer| (answer.to.1, answer.answer)).collect())
+    }
+
     /// Serves a request, and whoever it sets free. Hands the arguments back if it is none of ours.
     pub(crate) fn perform(
         &mut self,

@@ -51,6 +51,12 @@ pub(super) fn unmark(heap: &mut Heap, args: &[Word]) -> Answer {
     }
 }
 
+/// The reference to a parked continuation: `#yin/parked n`.
+pub(super) fn parked(heap: &mut Heap, args: &[Word]) -> Answer {
+    let tag = heap.symbol("yin/parked")?;
+    heap.tagged(tag, arg(args, 0))
+}
+
 /// A symbol that is new in this machine.
 pub(super) fn fresh(heap: &mut Heap, args: &[Word]) -> Answer {
     let stem = heap.as_text(arg(args, 0)).map(|stem| stem.as_str().to_owned());

@@ -15,6 +15,7 @@ pub(crate) const ERROR_TAG: &str = "yin/error";
 const WORDS_PER_PART: usize = 8;
 /// The tag a function is shown with outside of its machine.
 const FUNCTION_TAG: &str = "yin/function";
+const CONTINUATION_TAG: &str = "yin/continuation";
 
 impl Heap {
     /// The word of a value.
@@ -318,7 +319,11 @@ impl Leaving<'_> {
                 Value::Tagged(self.heap.name(tag).unwrap_or("").into(), Box::new(value))
             }
             Sort::Function => {
-                Value::Tagged(FUNCTION_TAG.into(), Box::new(Value::symbol(&(self.name)(word))))
+                let tag = match self.heap.form(word) {
+                    Some(Form::Continuation) => CONTINUATION_TAG,
+                    _ => FUNCTION_TAG,
+                };
+                Value::Tagged(tag.into(), Box::new(Value::symbol(&(self.name)(word))))
             }
             sort => self.heap.leaf_value(word, sort),
         })

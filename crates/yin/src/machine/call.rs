@@ -175,8 +175,11 @@ impl Machine {
 
     /// A verb of the database. It happens once: what comes after it does not run it again.
     pub(crate) fn verb(&mut self, verb: Verb, args: &[Word]) -> Result<Word, Trouble> {
-        if verb == Verb::Dynamic {
-            return self.dynamic(args.first().copied().unwrap_or(Word::NIL));
+        match (verb, args) {
+            (Verb::Dynamic, &[name]) => return self.dynamic(name),
+            (Verb::StoreGet, &[key]) => return self.store_get(key),
+            (Verb::StorePut, &[key, word]) => return self.store_put(key, word),
+            _ => {}
         }
         let values = args.iter().map(|&word| self.value(word)).collect::<Result<Vec<_>, _>>()?;
         let (first, rest) = match values.split_first() {

@@ -12,6 +12,7 @@ use datom::{Keyword, Symbol, Value};
 
 use super::Program;
 use super::positions::Positions;
+use super::universal::is_call;
 use crate::ast::{DEPTH_MAX, Node, NodeId, Tree, check};
 use crate::error::{Error, Kind};
 
@@ -259,6 +260,7 @@ impl<C: Code + ?Sized> Loader<'_, C> {
         let kind = facts.keyword("yin/type")?;
         let name = match kind.namespace() {
             Some("yin.type") => kind.name(),
+            _ if is_call(kind.as_str()) => "application",
             _ => "",
         };
         Ok(match name {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use datom::{Symbol, Value};
 
 use super::types::{declared, param_id, type_id};
+use super::universal::{parts, type_of_call};
 use super::{Program, positions};
 use crate::ast::{Node, NodeId, Tree};
 
@@ -65,6 +66,13 @@ const SCHEMA: &[Attribute] = &[
         "The node that a definition gives its :yin/name to.",
     ),
     Attribute("yin/op", "keyword", false, false, "What a perform node asks for."),
+    Attribute("yin/target", "ref", false, false, "The stream that a :stream/put puts into."),
+    Attribute("yin/val-node", "ref", false, false, "What is put into a stream, or resumes."),
+    Attribute("yin/source", "ref", false, false, "The stream or cursor that a node reads."),
+    Attribute("yin/buffer", "any", false, false, "How much a :stream/make makes room for."),
+    Attribute("yin/prefix", "any", false, false, "What a :vm/gensym begins its names with."),
+    Attribute("yin/key", "any", false, false, "The cell of the store that a node is about."),
+    Attribute("yin/parked-id", "any", false, false, "What a :vm/resume resumes."),
     Attribute("fn/param", "ref", true, false, "The parameters of a function that declares types."),
     Attribute("fn/returns", "ref", false, false, "The type that a function declares to return."),
     Attribute("param/id", "hash", false, true, "BLAKE3 of a function's hash and a place."),
@@ -197,6 +205,25 @@ fn tempid(hash: &[u8; 32]) -> Value {
 
 const OPERANDS: (&str, &str) = ("yin/operands", "yin/order");
 
+/// The value of `:yin/type`. A call that the original has a node type for has that type.
+fn type_of(tree: &Tree, node: &Node) -> String {
+    match called(tree, node).and_then(|(name, _)| type_of_call(name)) {
+        Some(kind) => kind.to_owned(),
+        None => format!("yin.type/{}", node.type_name()),
+    }
+}
+
+/// The name that is called, and with what.
+fn called<'t>(tree: &'t Tree, node: &'t Node) -> Option<(&'t Symbol, &'t [NodeId])> {
+    match node {
+        Node::Application { operator, operands } => match tree.node(*operator) {
+            Node::Variable(name) => Some((name, operands)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn node(tree: &Tree, id: NodeId) -> Value {
     let hash = tree.hash(id);
     let child = |id| tempid(&tree.hash(id));
@@ -204,7 +231,7 @@ fn node(tree: &Tree, id: NodeId) -> Value {
     map.put("db/id", tempid(&hash));
     map.put("yin/hash", Value::Hash(hash));
     let content = tree.node(id);
-    map.put("yin/type", Value::keyword(&format!("yin.type/{}", content.type_name())));
+    map.put("yin/type", Value::keyword(&type_of(tree, content)));
     match content {
         // It is stated apart from the map: there, a collection could mean several values.
         Node::Literal(_) => {}
@@ -218,6 +245,11 @@ fn node(tree: &Tree, id: NodeId) -> Value {
         Node::Application { operator, operands } => {
             map.put("yin/operator", child(*operator));
             map.put_nodes(tree, OPERANDS, operands);
+            for (attribute, part) in original_parts(tree, content) {
+                if let Ok(node) = part {
+                    map.put(attribute, child(node));
+                }
+            }
         }
         Node::If { test, consequent, alternate } => {
             map.put("yin/test", child(*test));
@@ -246,6 +278,20 @@ fn node(tree: &Tree, id: NodeId) -> Value {
         }
     }
     map.value()
+}
+
+fn original_parts(tree: &Tree, node: &Node) -> Vec<(&'static str, Result<NodeId, Value>)> {
+    called(tree, node).map_or_else(Vec::new, |(name, operands)| parts(tree, name, operands))
+}
+
+/// The constants that the original states of a call with a type of its own.
+fn constants(tree: &Tree, id: NodeId, data: &mut Vec<Value>) {
+    for (attribute, part) in original_parts(tree, tree.node(id)) {
+        if let Err(value) = part {
+            let (add, id) = (Value::keyword("db/add"), tempid(&tree.hash(id)));
+            data.push(Value::Vector(vec![add, id, Value::keyword(attribute), value]));
+        }
+    }
 }
 
 /// The value of a literal, and the call of an expansion. One without it has nil.
@@ -317,6 +363,7 @@ impl Program {
             if seen.insert(tree.hash(id)) {
                 data.push(node(tree, id));
                 data.extend(literal(tree, id));
+                constants(tree, id, &mut data);
                 types(tree, id, &mut data);
                 if matches!(tree.node(id), Node::Definition { .. }) {
                     definitions.push(tempid(&tree.hash(id)));

@@ -214,3 +214,37 @@ fn damaged_positions_lose_places_and_nothing_else() {
         assert_eq!(loaded.hash(), program.hash());
     }
 }
+
+#[test]
+fn streams_and_continuations_have_the_node_types_of_the_universal_ast() {
+    let world = world();
+    let ast = edn::read(
+        "{:type :stream/put, :target {:type :stream/make, :buffer 4},
+          :val {:type :vm/resume, :parked-id 0, :val {:type :vm/park}}}",
+    );
+    let program = Program::from_ast("p", &ast.unwrap()).unwrap();
+    assert_eq!(program.print(), "(stream/put (stream/make 4) (vm/resume 0 (vm/park)))\n");
+    world.transact(&program.transaction()).unwrap();
+    assert_eq!(load(&world, &program.entity()).unwrap().hash(), program.hash());
+    let found = world.db().unwrap().q(
+        "[:find ?room ?id :where [?put :yin/type :stream/put] [?put :yin/target ?s] [?s :yin/buffer ?room]
+          [?put :yin/val-node ?r] [?r :yin/type :vm/resume] [?r :yin/parked-id ?id]
+          [?r :yin/val-node ?p] [?p :yin/type :vm/park]]",
+        &[],
+    );
+    assert_eq!(found.unwrap().to_value(), edn::read("#{[4 0]}").unwrap());
+}
+
+#[test]
+fn what_is_no_universal_ast_is_refused_with_the_node() {
+    for (ast, message) in [
+        ("{:type :lamda}", "there is no node type :lamda"),
+        ("7", "a node is a map"),
+        ("{:type :if, :test {:type :literal}}", "has no :consequent"),
+        ("{:type :variable, :name if}", "cannot be the name of a variable"),
+        ("{:type :lambda, :params [a a], :body {:type :literal}}", "bound twice"),
+    ] {
+        let error = Program::from_ast("p", &edn::read(ast).unwrap()).unwrap_err();
+        assert!(error.message.contains(message), "{ast}: {error}");
+    }
+}

@@ -1,0 +1,42 @@
+//! The store as programs see it: cells by name.
+//!
+//! A symbol names the cell that a definition of that name fills and a variable of that name reads. A
+//! keyword names a cell that no variable reaches, for no name begins with a colon.
+
+use datom::{Symbol, Tag, Word};
+
+use super::Machine;
+use crate::error::Trouble;
+use crate::heap::UNBOUND;
+
+impl Machine {
+    /// The name of the cell of a key.
+    fn cell(&self, operation: &str, key: Word) -> Result<Symbol, Trouble> {
+        match (key.tag(), self.heap.name(key)) {
+            (Tag::Symbol, Some(name)) => Ok(name.into()),
+            (Tag::Keyword, Some(name)) => Ok(format!(":{name}").as_str().into()),
+            _ => Err(self.heap.wrong(operation, "a keyword or symbol as key", key)),
+        }
+    }
+
+    /// What the store has under a key; nil if nothing.
+    pub(super) fn store_get(&self, key: Word) -> Result<Word, Trouble> {
+        let cell = self.cell("vm/store-get", key)?;
+        Ok(self.projection.definition(&cell).unwrap_or(Word::NIL))
+    }
+
+    /// Puts something into the store, and gives it.
+    pub(super) fn store_put(&mut self, key: Word, word: Word) -> Result<Word, Trouble> {
+        debug_assert_ne!(word, UNBOUND, "no program holds the mark of an empty cell");
+        let cell = self.cell("vm/store-put", key)?;
+        if !crate::reader::is_definable(&cell) {
+            return Err(self.heap.wrong(
+                "vm/store-put",
+                "the key of a cell that can be defined",
+                key,
+            ));
+        }
+        self.set_global(&cell, word);
+        Ok(word)
+    }
+}
