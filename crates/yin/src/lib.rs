@@ -48,7 +48,7 @@ pub use machine::{Engine, Level, Limits, Machine, Outcome};
 pub use program::{Code, Program, schema};
 pub use scheduler::{AgentId, Event, Scheduler};
 pub use state::State;
-pub use stream::Streams;
+pub use stream::{Answered, Streams};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -45,6 +45,9 @@ struct Cursor {
     position: u64,
 }
 
+/// A request, and its answer.
+pub type Answered = (u64, Result<Value, Value>);
+
 /// All streams and cursors of a scheduler, or of whoever runs a machine without one.
 ///
 /// ```
@@ -109,7 +112,7 @@ impl Streams {
         request: u64,
         op: &str,
         args: Vec<Value>,
-    ) -> Result<Vec<(u64, Result<Value, Value>)>, Vec<Value>> {
+    ) -> Result<Vec<Answered>, Vec<Value>> {
         let answers = self.perform((AgentId::ALONE, request), op, args)?.into_iter();
         Ok(answers.map(|answer| (answer.to.1, answer.answer)).collect())
     }

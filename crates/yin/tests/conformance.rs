@@ -138,19 +138,16 @@ fn check(name: &str, step: &Value, outcome: &Outcome) -> Value {
     if let Some(expected) = step.get("expect") {
         assert_eq!(as_vectors(value), as_vectors(expected), "{name}");
     }
-    match step.get("expect-type").and_then(Value::as_keyword).map(|kind| kind.as_str().to_owned()) {
-        Some(kind) => {
-            let wanted = match kind.as_str() {
-                "closure" => "yin/function",
-                "reified-continuation" => "yin/continuation",
-                "parked-continuation" => "yin/parked",
-                "stream-ref" => "yin/stream",
-                "cursor-ref" => "yin/cursor",
-                other => panic!("{name}: {other}"),
-            };
-            assert!(matches!(value, Value::Tagged(tag, _) if tag.as_str() == wanted), "{name}");
-        }
-        None => {}
+    if let Some(kind) = step.get("expect-type").and_then(Value::as_keyword) {
+        let wanted = match kind.as_str() {
+            "closure" => "yin/function",
+            "reified-continuation" => "yin/continuation",
+            "parked-continuation" => "yin/parked",
+            "stream-ref" => "yin/stream",
+            "cursor-ref" => "yin/cursor",
+            other => panic!("{name}: {other}"),
+        };
+        assert!(matches!(value, Value::Tagged(tag, _) if tag.as_str() == wanted), "{name}");
     }
     if step.get("expect-kind") == Some(&Value::keyword("keyword")) {
         assert!(value.as_keyword().is_some(), "{name}");

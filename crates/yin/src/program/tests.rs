@@ -232,7 +232,7 @@ fn streams_and_continuations_have_the_node_types_of_the_universal_ast() {
           [?r :yin/val-node ?p] [?p :yin/type :vm/park]]",
         &[],
     );
-    assert_eq!(found.unwrap().to_value(), edn::read("#{[4 0]}").unwrap());
+    assert_eq!(found.unwrap(), edn::read("#{[4 0]}").unwrap());
 }
 
 #[test]
