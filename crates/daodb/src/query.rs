@@ -49,6 +49,7 @@ mod syntax;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tools;
 mod view;
 
 use std::collections::{BTreeSet, HashMap};
@@ -85,6 +86,7 @@ use self::space::Space;
 use self::step::Plan;
 use self::syntax::Syntax;
 use self::table::Table;
+use self::tools::Tools;
 use crate::pull::Pattern;
 
 /// A query that was parsed and checked: make it once, run it often, from any thread.
@@ -163,12 +165,13 @@ pub(crate) fn explain(
     given: &[Given<'_>],
     limits: &Limits,
 ) -> Result<Explanation, QueryError> {
-    let mut run = Run::new(query, given, limits)?;
+    let run = Run::new(query, given, limits)?;
     let plan = run.plan()?;
+    let tools = Tools::new(&run.env, &plan, &[])?;
     run.env.timed.set(true);
-    let words = run.rows(&plan)?;
+    let words = run.rows(&plan, &tools)?;
     let scanned = run.env.watch.scanned();
-    Ok(Explanation::new(&plan, words.len() as u64 / run.width() as u64, scanned))
+    Explanation::new(&plan, &tools, words.len() as u64 / run.width() as u64, scanned)
 }
 
 /// One run of one query.
@@ -296,7 +299,7 @@ impl<'q, 's> Run<'q, 's> {
         (self.parsed.find.len() + self.parsed.with.len()).max(1)
     }
 
-    fn plan(&mut self) -> Result<Plan<'s>, QueryError> {
+    fn plan(&self) -> Result<Plan, QueryError> {
         let mut scope = Scope::new(&self.env, &self.names, self.default, self.entities.clone());
         scope.constants = self.constants.clone();
         let bound: BTreeSet<Var> = self.constants.keys().copied().collect();
@@ -308,7 +311,7 @@ impl<'q, 's> Run<'q, 's> {
     }
 
     /// The distinct rows.
-    fn rows(&self, plan: &Plan<'s>) -> Result<Vec<u64>, QueryError> {
+    fn rows(&self, plan: &Plan, tools: &Tools<'s>) -> Result<Vec<u64>, QueryError> {
         self.env.watch.tick()?;
         let vars: Vec<Var> = self.vars().collect();
         let known = plan.is_distinct(&vars, self.constants.keys());
@@ -322,7 +325,7 @@ impl<'q, 's> Run<'q, 's> {
                 *place = *word;
             }
         }
-        run::run(&self.env, plan, plan.width, &row, &mut |rows| {
+        run::run(&self.env, plan, tools, plan.width, &row, &mut |rows| {
             distinct.take(rows, plan.width, &vars);
             Ok(())
         })?;
@@ -330,10 +333,11 @@ impl<'q, 's> Run<'q, 's> {
         Ok(distinct.finish(answer::wants_order(self.parsed)))
     }
 
-    fn answer(&mut self) -> Result<Answer, QueryError> {
+    fn answer(&self) -> Result<Answer, QueryError> {
         let patterns = self.patterns()?;
         let plan = self.plan()?;
-        let words = self.rows(&plan)?;
+        let tools = Tools::new(&self.env, &plan, &[])?;
+        let words = self.rows(&plan, &tools)?;
         answer::answer(&self.env, self.parsed, &patterns, words)
     }
 

@@ -80,7 +80,7 @@ impl<'s> Closure<'s> {
             let scope = Scope::new(env, &edge.rule.names, self.source, entities);
             let ends = BTreeSet::from([from, to]);
             let planned = |bound: &BTreeSet<Var>| match plan(&scope, &edge.clauses, bound, &ends) {
-                Ok(plan) => Ok(Some(Way { plan, from, to })),
+                Ok(plan) => Way::new(env, plan, from, to).map(Some),
                 Err(error) if waits(&error) => Ok(None),
                 Err(error) => Err(error.at(&edge.rule.place)),
             };

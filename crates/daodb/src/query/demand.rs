@@ -43,6 +43,7 @@ use super::plan::Shared;
 use super::relation::relation;
 use super::run::run;
 use super::step::{Cell, Plan};
+use super::tools::Tools;
 
 /// The components of a run, by their number and the source they are called on.
 pub(crate) type Components<'s> = HashMap<(usize, usize), Rc<RefCell<Component<'s>>>>;
@@ -71,7 +72,8 @@ struct FlatRule<'s> {
     /// Which slots the columns of the driver's rows fill, and which they must equal.
     fills: Vec<(usize, usize)>,
     checks: Vec<(usize, Cell)>,
-    plan: Plan<'s>,
+    plan: Plan,
+    tools: Tools<'s>,
     head: usize,
     cells: Vec<Cell>,
 }
@@ -243,7 +245,7 @@ impl<'s> Component<'s> {
         let width = rule.plan.width;
         let head = self.relation_at(rule.head);
         let mut made: Vec<u64> = Vec::new();
-        run(env, &rule.plan, width, rows, &mut |rows| {
+        run(env, &rule.plan, &rule.tools, width, rows, &mut |rows| {
             for row in rows.chunks_exact(width) {
                 made.extend(rule.cells.iter().map(|cell| cell.of(row)));
             }

@@ -15,6 +15,7 @@ use super::limits::Watch;
 use super::program::Program;
 use super::source::Source;
 use super::space::Space;
+use super::step::At;
 use super::table::Table;
 use crate::attribute::Attribute;
 use crate::index::{Index, Key};
@@ -93,6 +94,18 @@ impl<'s> Env<'s> {
             .get(at)
             .and_then(Option::as_ref)
             .ok_or_else(|| Error::syntax("the clause reads a source that was not given"))
+    }
+
+    /// Rows that stand at a place.
+    pub(crate) fn table(&self, at: At) -> Result<&Table, Error> {
+        let table = match at {
+            At::Input(at) => self.tables.get(at),
+            At::Source(at) => match self.data.get(at) {
+                Some(Some(Data::Rows(table))) => Some(table),
+                _ => None,
+            },
+        };
+        table.map(|table| &**table).ok_or_else(|| Error::storage("rows that were not given"))
     }
 
     /// The database at a place of `:in`.

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use datom::Value;
 
+use super::error::Error;
+use super::pairs::Pairs;
 use super::step::{Action, Plan};
+use super::tools::{Kind, Tools};
+use crate::index::Index;
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +44,15 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    pub(crate) fn new(plan: &Plan<'_>, rows: u64, scanned: u64) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        tools: &Tools<'_>,
+        rows: u64,
+        scanned: u64,
+    ) -> Result<Self, Error> {
         let mut steps = Vec::new();
-        collect(plan, 0, &mut steps);
-        Self { steps, rows, scanned }
+        collect(plan, tools, 0, &mut steps)?;
+        Ok(Self { steps, rows, scanned })
     }
 
     /// The same as one value: `{:steps [{…}] :rows 1 :scanned 2}`.
@@ -85,52 +94,71 @@ impl fmt::Display for Explanation {
     }
 }
 
-fn collect(plan: &Plan<'_>, depth: usize, into: &mut Vec<ExplainedStep>) {
-    for (at, step) in plan.steps.iter().enumerate() {
+fn collect(
+    plan: &Plan,
+    tools: &Tools<'_>,
+    depth: usize,
+    into: &mut Vec<ExplainedStep>,
+) -> Result<(), Error> {
+    for (at, (step, tool)) in plan.steps.iter().zip(tools.all()).enumerate() {
         // A step hands its rows to the next one before it goes on.
-        let behind = plan.steps.get(at + 1).map_or(0, |next| next.spent_ns.get());
-        let spent = step.spent_ns.get().saturating_sub(behind);
-        let index = |index: crate::index::Index| match index {
-            crate::index::Index::Eavt => "eavt",
-            crate::index::Index::Aevt => "aevt",
-            crate::index::Index::Avet => "avet",
-            crate::index::Index::Vaet => "vaet",
-        };
-        let read = |pairs: &super::pairs::Pairs<'_>| match pairs.index() {
-            Some(of) if !pairs.is_column() => index(of),
-            _ => "column",
-        };
-        let (action, indexes) = match &step.action {
-            Action::Nothing => ("nothing", Vec::new()),
-            Action::Scan(scan) if scan.by_value.is_some() => ("scan", vec!["sorted"]),
-            Action::Scan(scan) => ("scan", vec![index(scan.index)]),
-            Action::All(all) => ("scan", vec![read(&all.pairs.borrow())]),
-            Action::Follow(follow) => ("look", vec![read(&follow.pairs.borrow())]),
-            Action::Meet(meet) => {
-                ("leap", meet.members.borrow().iter().map(|(pairs, _)| read(pairs)).collect())
-            }
-            Action::Find(_) => ("rows", Vec::new()),
-            Action::Probe(_) => ("relation", Vec::new()),
-            Action::Call(_) => ("rule", Vec::new()),
-            Action::Search(_) => ("search", Vec::new()),
-            Action::Compare { .. } | Action::Apply(_) => ("function", Vec::new()),
-            Action::Consult(_) => ("function", vec!["eavt"]),
-            Action::Not { .. } => ("not", Vec::new()),
-            Action::Or(_) => ("or", Vec::new()),
-        };
+        let behind = tools.all().get(at + 1).map_or(0, |next| next.spent_ns.get());
+        let spent = tool.spent_ns.get().saturating_sub(behind);
+        let (action, indexes) = named(&step.action, &tool.kind);
         into.push(ExplainedStep {
             depth,
             action,
             indexes,
             clauses: step.places.iter().map(|place| place.clause.clone()).collect(),
             estimate: step.estimate,
-            rows: step.rows.get(),
+            rows: tool.rows.get(),
             time: Duration::from_nanos(spent),
         });
         match &step.action {
-            Action::Not { plan, .. } => collect(plan, depth + 1, into),
-            Action::Or(plans) => plans.iter().for_each(|plan| collect(plan, depth + 1, into)),
+            Action::Not { plan, .. } => collect(plan, tool.inner(0)?, depth + 1, into)?,
+            Action::Or(plans) => {
+                for (at, plan) in plans.iter().enumerate() {
+                    collect(plan, tool.inner(at)?, depth + 1, into)?;
+                }
+            }
             _ => {}
         }
     }
+    Ok(())
+}
+
+/// What a step is called, and what it read.
+fn named(action: &Action, tool: &Kind<'_>) -> (&'static str, Vec<&'static str>) {
+    let index = |index: Index| match index {
+        Index::Eavt => "eavt",
+        Index::Aevt => "aevt",
+        Index::Avet => "avet",
+        Index::Vaet => "vaet",
+    };
+    let read = |pairs: &Pairs<'_>| match pairs.index() {
+        Some(of) if !pairs.is_column() => index(of),
+        _ => "column",
+    };
+    let reads = match (tool, action) {
+        (Kind::Side(pairs), _) => vec![read(&pairs.borrow())],
+        (Kind::Sides(sides), _) => sides.borrow().iter().map(read).collect(),
+        (Kind::Sorted(_), _) => vec!["sorted"],
+        (_, Action::Scan(scan)) => vec![index(scan.index)],
+        (_, Action::Consult(_)) => vec!["eavt"],
+        _ => Vec::new(),
+    };
+    let name = match action {
+        Action::Nothing => "nothing",
+        Action::Scan(_) | Action::All(_) => "scan",
+        Action::Follow(_) => "look",
+        Action::Meet(_) => "leap",
+        Action::Find(_) => "rows",
+        Action::Probe(_) => "relation",
+        Action::Call(_) => "rule",
+        Action::Search(_) => "search",
+        Action::Compare { .. } | Action::Apply(_) | Action::Consult(_) => "function",
+        Action::Not { .. } => "not",
+        Action::Or(_) => "or",
+    };
+    (name, reads)
 }

@@ -25,7 +25,7 @@ use super::ast::{Arg, Clause, ClauseKind, Names, Term, Var};
 use super::env::Env;
 use super::error::{Error, ErrorKind, Place};
 use super::relation::Relation;
-use super::step::{Action, Cell, Find, Plan, Probe, Step, Take};
+use super::step::{Action, At, Cell, Find, Plan, Probe, Step, Take};
 
 /// A relation of the component that is being compiled.
 pub(crate) type Shared = Rc<RefCell<Box<dyn Relation>>>;
@@ -85,7 +85,7 @@ pub(crate) struct Planner<'c, 'p, 's> {
     wanted: BTreeSet<Var>,
     /// Variables that some clause, or whoever runs the plan, gives words to.
     producible: BTreeSet<Var>,
-    steps: Vec<Step<'s>>,
+    steps: Vec<Step>,
     /// The order in which clauses were done, and what was bound before each.
     pub(crate) trace: Vec<(usize, BTreeSet<Var>)>,
     /// Costs of clauses that are dear to cost, by what was bound.
@@ -98,7 +98,7 @@ pub(crate) fn plan<'c, 's>(
     clauses: &'c [Clause],
     bound: &BTreeSet<Var>,
     wanted: &BTreeSet<Var>,
-) -> Result<Plan<'s>, Error> {
+) -> Result<Plan, Error> {
     let clauses: Vec<&'c Clause> = clauses.iter().collect();
     let mut planner = Planner::new(scope, &clauses, bound, wanted);
     planner.run()?;
@@ -142,7 +142,7 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
         if missing.is_empty() { Ok(()) } else { Err(self.unbound(&missing)) }
     }
 
-    pub(crate) fn finish(self) -> Plan<'s> {
+    pub(crate) fn finish(self) -> Plan {
         Plan { width: self.scope.width(), steps: self.steps }
     }
 
@@ -274,8 +274,7 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
             }
             ClauseKind::Rows { table, terms } => {
                 let (columns, key, takes, once) = self.columns(at, terms)?;
-                let table = self.scope.env.tables.get(*table).cloned().unwrap_or_default();
-                let find = Find { table, columns, key, takes, once };
+                let find = Find { table: At::Input(*table), columns, key, takes, once };
                 (Action::Find(find), vec![place.clone()])
             }
             ClauseKind::Derived { relation, terms } => {
@@ -289,14 +288,8 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
         Ok(())
     }
 
-    fn push(&mut self, action: Action<'s>, estimate: f64, places: Vec<Arc<Place>>) {
-        self.steps.push(Step {
-            action,
-            estimate,
-            rows: Count::new(0),
-            spent_ns: Count::new(0),
-            places,
-        });
+    fn push(&mut self, action: Action, estimate: f64, places: Vec<Arc<Place>>) {
+        self.steps.push(Step { action, estimate, places });
     }
 
     /// How a row of a table or relation is matched: columns that are bound, their cells, and what
@@ -353,14 +346,14 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
             })
             .collect::<Result<_, Error>>()?;
         let columns: Vec<usize> = fixed.iter().map(|(column, _)| *column).collect();
-        let (relation, order, sequence) = orders(relation, &columns);
+        let (_, order, sequence) = orders(relation, &columns);
         Ok(self.probe_by(at, relation, order, &sequence, terms, &fixed))
     }
 
     fn probe_by(
         &self,
         at: usize,
-        relation: Shared,
+        relation: usize,
         order: usize,
         sequence: &[usize],
         terms: &[Term],

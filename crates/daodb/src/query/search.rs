@@ -13,6 +13,7 @@ use super::env::Env;
 use super::error::Error;
 use super::run::run;
 use super::step::Plan;
+use super::tools::Tools;
 use crate::mix::WordHashMap;
 
 /// Nodes asked for their edges before all edges are asked for, at least, and as a share of the edges.
@@ -21,9 +22,17 @@ const EDGES_PER_NODE: f64 = 8.0;
 
 /// Edges as the rows of a plan: the slots of their ends.
 pub(crate) struct Way<'s> {
-    pub(crate) plan: Plan<'s>,
-    pub(crate) from: usize,
-    pub(crate) to: usize,
+    plan: Plan,
+    tools: Tools<'s>,
+    from: usize,
+    to: usize,
+}
+
+impl<'s> Way<'s> {
+    pub(crate) fn new(env: &Env<'s>, plan: Plan, from: usize, to: usize) -> Result<Self, Error> {
+        let tools = Tools::new(env, &plan, &[])?;
+        Ok(Self { plan, tools, from, to })
+    }
 }
 
 /// A graph, and what of it is known by now.
@@ -207,7 +216,7 @@ impl<'s> Graph<'s> {
                 row[width - 1] = u64::from(*node);
             }
             env.deeper(|| {
-                run(env, &way.plan, width, &rows, &mut |made| {
+                run(env, &way.plan, &way.tools, width, &rows, &mut |made| {
                     found.extend(made.chunks_exact(width).map(|row| (row[width - 1], row[way.to])));
                     env.watch.rows(found.len())
                 })
@@ -232,7 +241,7 @@ impl<'s> Graph<'s> {
         for way in self.all.iter().flatten() {
             let width = way.plan.width;
             env.deeper(|| {
-                run(env, &way.plan, width, &vec![0; width], &mut |made| {
+                run(env, &way.plan, &way.tools, width, &vec![0; width], &mut |made| {
                     found.extend(made.chunks_exact(width).map(|row| (row[way.from], row[way.to])));
                     env.watch.rows(found.len())
                 })

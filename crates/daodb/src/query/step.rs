@@ -2,24 +2,21 @@
 //!
 //! A plan runs over rows of words, one slot for each variable of its scope. Each step takes rows
 //! and makes rows in which more slots are filled; the meaning of the others is nothing.
+//!
+//! 1. A plan says what to do and holds nothing of what it is done with: sources, tables and relations
+//!    are numbers, and what a run reads them through are its [`Tools`](super::tools::Tools). So a plan
+//!    outlives its run, and threads share it.
 
-use std::cell::{Cell as Count, RefCell};
-use std::rc::Rc;
 use std::sync::Arc;
 
-use datom::{Datom, Value, Word, id};
+use datom::{Datom, Symbol, Value, Word, id};
 
 use super::ast::Binding;
 use super::callee::Callable;
-use super::demand::Component;
+use super::column::By;
 use super::error::{Error, Place};
 use super::function::{Comparison, Lookup};
-use super::pairs::Pairs;
-use super::relation::Relation;
-use super::search::Graph;
-use super::source::{Reader, Source};
-use super::table::Table;
-use crate::index::{Index, Key};
+use crate::index::Index;
 
 /// A position of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +108,18 @@ pub(crate) enum Then {
     Exists,
 }
 
+/// The facts of one attribute of one source, looked up by one of their sides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side {
+    /// The source, as a place of `:in`.
+    pub(crate) at: usize,
+    pub(crate) attribute: u64,
+    pub(crate) by: By,
+}
+
 /// Facts of one attribute by one of their sides.
-pub(crate) struct Follow<'s> {
-    pub(crate) pairs: RefCell<Pairs<'s>>,
+pub(crate) struct Follow {
+    pub(crate) side: Side,
     pub(crate) key: Cell,
     pub(crate) then: Then,
     /// Whether a key has one word on the other side at most.
@@ -121,8 +127,8 @@ pub(crate) struct Follow<'s> {
 }
 
 /// Every fact of one attribute.
-pub(crate) struct All<'s> {
-    pub(crate) pairs: RefCell<Pairs<'s>>,
+pub(crate) struct All {
+    pub(crate) side: Side,
     /// The slots of entity and value, where anybody reads them.
     pub(crate) entity: Option<usize>,
     pub(crate) value: Option<usize>,
@@ -131,19 +137,17 @@ pub(crate) struct All<'s> {
 }
 
 /// Patterns that all restrict one variable.
-pub(crate) struct Meet<'s> {
+pub(crate) struct Meet {
     /// Each with what its other side holds.
-    pub(crate) members: RefCell<Vec<(Pairs<'s>, Cell)>>,
+    pub(crate) members: Vec<(Side, Cell)>,
     pub(crate) slot: usize,
 }
 
 /// Facts of one source by a prefix of one index.
-pub(crate) struct Scan<'s> {
+pub(crate) struct Scan {
     pub(crate) at: usize,
-    pub(crate) source: &'s dyn Source,
     pub(crate) foreign: bool,
     pub(crate) index: Index,
-    pub(crate) reader: RefCell<Reader<'s>>,
     pub(crate) prefix: Vec<(Part, Cell)>,
     pub(crate) takes: Vec<(Part, Take)>,
     /// Whether one fact is as good as many.
@@ -152,12 +156,20 @@ pub(crate) struct Scan<'s> {
     pub(crate) reasoned: bool,
     /// The facts of an attribute without the index AVET, in that order; read instead of the index.
     pub(crate) by_value: Option<u64>,
-    pub(crate) made: RefCell<Option<Rc<Vec<Key>>>>,
+}
+
+/// Where a table is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum At {
+    /// A relation in the place of a database.
+    Source(usize),
+    /// An input of many rows.
+    Input(usize),
 }
 
 /// Rows of a table by some of its columns.
 pub(crate) struct Find {
-    pub(crate) table: Rc<Table>,
+    pub(crate) table: At,
     pub(crate) columns: Vec<usize>,
     pub(crate) key: Vec<Cell>,
     pub(crate) takes: Vec<(usize, Take)>,
@@ -166,7 +178,8 @@ pub(crate) struct Find {
 
 /// Rows of a relation by the first columns of one of its orders.
 pub(crate) struct Probe {
-    pub(crate) relation: Rc<RefCell<Box<dyn Relation>>>,
+    /// Its number in the component that the plan is of.
+    pub(crate) relation: usize,
     pub(crate) order: usize,
     pub(crate) prefix: Vec<Cell>,
     pub(crate) takes: Vec<(usize, Take)>,
@@ -174,17 +187,22 @@ pub(crate) struct Probe {
 }
 
 /// Rows of a rule of another component, computed for what is asked.
-pub(crate) struct Call<'s> {
-    pub(crate) component: Rc<RefCell<Component<'s>>>,
-    pub(crate) variant: usize,
+pub(crate) struct Call {
+    pub(crate) rule: Symbol,
+    pub(crate) at: usize,
+    pub(crate) mask: Vec<bool>,
     pub(crate) demand: Vec<Cell>,
+    /// A look into the answers, whose columns are the bound arguments first.
     pub(crate) probe: Probe,
 }
 
 /// What can be reached in a graph.
-pub(crate) struct Search<'s> {
+pub(crate) struct Search {
+    /// The rule that is a closure, and the source it is one on.
+    pub(crate) rule: Symbol,
+    pub(crate) at: usize,
     /// Against its edges where only the far end is given.
-    pub(crate) graph: Rc<Graph<'s>>,
+    pub(crate) backward: bool,
     /// The ends, where they are given.
     pub(crate) ends: [Option<Cell>; 2],
     /// The slots of the others, where anybody reads them.
@@ -209,8 +227,7 @@ pub(crate) enum ArgCell {
 }
 
 /// A function that reads a database.
-pub(crate) struct Consult<'s> {
-    pub(crate) source: &'s dyn Source,
+pub(crate) struct Consult {
     pub(crate) at: usize,
     pub(crate) lookup: Lookup,
     pub(crate) entity: Cell,
@@ -219,52 +236,48 @@ pub(crate) struct Consult<'s> {
     pub(crate) apply: Apply,
 }
 
-pub(crate) enum Action<'s> {
+pub(crate) enum Action {
     /// No row can match.
     Nothing,
-    Scan(Box<Scan<'s>>),
-    All(All<'s>),
-    Follow(Follow<'s>),
+    Scan(Scan),
+    All(All),
+    Follow(Follow),
     /// One variable that several patterns restrict: a worst-case-optimal join.
-    Meet(Meet<'s>),
+    Meet(Meet),
     Find(Find),
     Probe(Probe),
-    Call(Call<'s>),
-    Search(Search<'s>),
+    Call(Call),
+    Search(Search),
     Compare {
         comparison: Comparison,
         left: Cell,
         right: Cell,
     },
     Apply(Apply),
-    Consult(Consult<'s>),
+    Consult(Consult),
     /// Rows for which the plan finds nothing; `slot` numbers the rows.
     Not {
-        plan: Plan<'s>,
+        plan: Plan,
         slot: usize,
     },
-    Or(Vec<Plan<'s>>),
+    Or(Vec<Plan>),
 }
 
-/// One step, and what is known about it.
-pub(crate) struct Step<'s> {
-    pub(crate) action: Action<'s>,
+/// One step, and what is expected of it.
+pub(crate) struct Step {
+    pub(crate) action: Action,
     /// Rows expected for each row that comes in.
     pub(crate) estimate: f64,
-    /// Rows made so far.
-    pub(crate) rows: Count<u64>,
-    /// Nanoseconds spent in this step and those behind it, where that is measured.
-    pub(crate) spent_ns: Count<u64>,
     pub(crate) places: Vec<Arc<Place>>,
 }
 
 /// Steps, in order.
-pub(crate) struct Plan<'s> {
+pub(crate) struct Plan {
     pub(crate) width: usize,
-    pub(crate) steps: Vec<Step<'s>>,
+    pub(crate) steps: Vec<Step>,
 }
 
-impl Plan<'_> {
+impl Plan {
     /// Whether no two rows agree in `shown`, given that those with `given` filled come from one row:
     /// every step makes distinct rows, and every slot follows from what is shown.
     pub(crate) fn is_distinct<'v>(
@@ -320,7 +333,7 @@ impl Plan<'_> {
     }
 }
 
-impl Step<'_> {
+impl Step {
     /// The same error at the first clause of this step.
     pub(crate) fn locate(&self, error: Error) -> Error {
         match self.places.first() {

@@ -12,6 +12,7 @@ use super::super::env::Env;
 use super::super::error::{Error, ErrorKind, Place};
 use super::super::plan::{Planner, Scope, Shared, waits};
 use super::super::step::Cell;
+use super::super::tools::Tools;
 use super::stand_in::Nothing;
 use super::{Component, FlatRule, Variant, layout};
 
@@ -436,7 +437,8 @@ impl<'s> Component<'s> {
                 Term::Blank => return Err(Error::syntax("a rule is asked with _ bound")),
             });
         }
-        Ok(FlatRule { driver: relation, fills, checks, plan, head, cells })
+        let tools = Tools::new(env, &plan, &self.relations)?;
+        Ok(FlatRule { driver: relation, fills, checks, plan, tools, head, cells })
     }
 
     /// `p(x, y) :- p(x, t), p(t, y)` beside rules that do not recur is the closure of these, and so

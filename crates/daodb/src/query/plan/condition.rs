@@ -87,7 +87,7 @@ impl<'s> Planner<'_, '_, 's> {
     ) -> Result<Option<Rc<Graph<'s>>>, Error> {
         let env = self.scope.env;
         let Some(closure) = closure(env, rule, at) else { return Ok(None) };
-        let graph = closure.graph(env, mask == [false, true])?;
+        let graph = closure.graph(env, is_backward(mask))?;
         Ok(graph.filter(|graph| mask != [false, false] || graph.is_enumerable()))
     }
 
@@ -117,14 +117,14 @@ impl<'s> Planner<'_, '_, 's> {
         Ok(shared)
     }
 
-    fn branch(&self, clauses: &[Clause], join: &[Var]) -> Result<Plan<'s>, Error> {
+    fn branch(&self, clauses: &[Clause], join: &[Var]) -> Result<Plan, Error> {
         let bound: BTreeSet<Var> =
             join.iter().copied().filter(|var| self.bound.contains(var)).collect();
         let wanted: BTreeSet<Var> = join.iter().copied().collect();
         plan(self.scope, clauses, &bound, &wanted)
     }
 
-    pub(super) fn condition(&self, at: usize, clause: &Clause) -> Result<Action<'s>, Error> {
+    pub(super) fn condition(&self, at: usize, clause: &Clause) -> Result<Action, Error> {
         match &clause.kind {
             ClauseKind::Function { function, args, binding } => {
                 self.function(at, function, args, binding.as_ref())
@@ -158,7 +158,7 @@ impl<'s> Planner<'_, '_, 's> {
         rule: &datom::Symbol,
         source: usize,
         terms: &[Term],
-    ) -> Result<Action<'s>, Error> {
+    ) -> Result<Action, Error> {
         let env = self.scope.env;
         let mask = self.mask(terms);
         let mut fixed = Vec::new();
@@ -177,7 +177,7 @@ impl<'s> Planner<'_, '_, 's> {
                 _ => {}
             }
         }
-        if let Some(graph) = self.graph(rule, source, &mask)?
+        if self.graph(rule, source, &mask)?.is_some()
             && let [from, to] = terms
         {
             let read = |term: &Term| {
@@ -187,15 +187,13 @@ impl<'s> Planner<'_, '_, 's> {
             let cell = |place| fixed.iter().find(|(at, _)| *at == place).map(|(_, cell)| *cell);
             let same = from.var().is_some() && from.var() == to.var();
             let (ends, fills) = ([cell(0), cell(1)], [read(from), read(to)]);
-            return Ok(Action::Search(Search { graph, ends, fills, same }));
+            let (rule, backward) = (rule.clone(), is_backward(&mask));
+            return Ok(Action::Search(Search { rule, at: source, backward, ends, fills, same }));
         }
-        let component = demand::component(env, rule, source)?;
-        let variant = demand::variant(env, &component, rule, &mask)?;
         let sequence = demand::layout(&mask);
-        let relation = component.borrow().relation(variant);
-        let probe = self.probe_by(at, relation, 0, &sequence, terms, &fixed);
+        let probe = self.probe_by(at, 0, 0, &sequence, terms, &fixed);
         let demand = fixed.iter().map(|(_, cell)| *cell).collect();
-        Ok(Action::Call(Call { component, variant, demand, probe }))
+        Ok(Action::Call(Call { rule: rule.clone(), at: source, mask, demand, probe }))
     }
 
     fn function(
@@ -204,7 +202,7 @@ impl<'s> Planner<'_, '_, 's> {
         function: &Callee,
         args: &[Arg],
         binding: Option<&Binding>,
-    ) -> Result<Action<'s>, Error> {
+    ) -> Result<Action, Error> {
         let env = self.scope.env;
         let takes = self.binding_takes(at, binding);
         let cells = |args: &[Arg]| -> Result<Vec<ArgCell>, Error> {
@@ -264,7 +262,6 @@ impl<'s> Planner<'_, '_, 's> {
             let apply = Apply { function, args: Vec::new(), binding: binding.cloned(), takes };
             let entity = cell(entity)?;
             return Ok(Action::Consult(Consult {
-                source,
                 at: source_at,
                 lookup,
                 entity,
@@ -304,6 +301,11 @@ impl<'s> Planner<'_, '_, 's> {
         }
         takes
     }
+}
+
+/// Whether a call of a closure with these arguments bound goes against the edges.
+fn is_backward(mask: &[bool]) -> bool {
+    mask == [false, true]
 }
 
 /// Whether a binding makes many rows of one value.

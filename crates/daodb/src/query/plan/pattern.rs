@@ -1,6 +1,5 @@
 //! Patterns: what they cost, and the steps they become.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use datom::{Value, Word, id};
@@ -9,9 +8,10 @@ use super::super::ast::{Term, Var};
 use super::super::column::By;
 use super::super::env::Data;
 use super::super::error::{Error, ErrorKind, nearest};
-use super::super::pairs::Pairs;
 use super::super::source::Source;
-use super::super::step::{Action, All, Cell, Find, Follow, Meet, Part, Scan, Take, Then, parts};
+use super::super::step::{
+    Action, All, At, Cell, Find, Follow, Meet, Part, Scan, Side, Take, Then, parts,
+};
 use super::access::Bound;
 use super::{Planner, repeats};
 use crate::attribute::{Attribute, Cardinality};
@@ -222,9 +222,9 @@ impl<'s> Planner<'_, '_, 's> {
     ) -> Result<(), Error> {
         let Some(&(_, clause)) = self.left.get(at) else { return Ok(()) };
         let places = vec![clause.place.clone()];
-        if let Data::Rows(table) = self.scope.env.data(source)? {
+        if let Data::Rows(_) = self.scope.env.data(source)? {
             let (columns, key, takes, once) = self.columns(at, terms)?;
-            let find = Find { table: table.clone(), columns, key, takes, once };
+            let find = Find { table: At::Source(source), columns, key, takes, once };
             self.left.remove(at);
             self.bound.extend(clause.produces());
             self.push(Action::Find(find), cost, places);
@@ -247,7 +247,7 @@ impl<'s> Planner<'_, '_, 's> {
         Ok(())
     }
 
-    fn scan(&self, at: usize, facts: &Facts<'s>, terms: &[Term]) -> Action<'s> {
+    fn scan(&self, at: usize, facts: &Facts<'s>, terms: &[Term]) -> Action {
         let bound = facts.bound();
         let mut index = bound.choose();
         let mut by_value = None;
@@ -280,23 +280,13 @@ impl<'s> Planner<'_, '_, 's> {
         // Slots are filled before they are compared.
         takes.sort_by_key(|(_, take)| matches!(take, Take::Check { .. }));
         let once = !takes.iter().any(|(_, take)| matches!(take, Take::Fill { .. }));
-        Action::Scan(Box::new(Scan {
-            at: facts.at,
-            source: facts.source,
-            foreign: facts.foreign,
-            index,
-            reader: RefCell::new(facts.source.reader(index)),
-            prefix,
-            reasoned: takes.iter().any(|(part, _)| *part == Part::Reason),
-            takes,
-            once,
-            by_value,
-            made: RefCell::new(None),
-        }))
+        let Facts { at, foreign, .. } = *facts;
+        let reasoned = takes.iter().any(|(part, _)| *part == Part::Reason);
+        Action::Scan(Scan { at, foreign, index, prefix, takes, once, reasoned, by_value })
     }
 
     /// The pattern as a step on the pairs of its attribute, where it is no more than that.
-    fn paired(&self, at: usize, facts: &Facts<'s>) -> Option<Action<'s>> {
+    fn paired(&self, at: usize, facts: &Facts<'s>) -> Option<Action> {
         let attribute = facts.attribute?;
         let one = attribute.cardinality == Cardinality::One;
         let read = |var: Var| self.is_read(var, at).then_some(var);
@@ -305,13 +295,13 @@ impl<'s> Planner<'_, '_, 's> {
             (other, Slot::Fixed(value)) => (By::Value, value, other),
             (Slot::Free(e), Slot::Free(v)) if e == v => return None,
             (Slot::Free(entity), value) => {
-                let pairs = RefCell::new(self.pairs(facts, By::Entity)?);
+                let side = self.side(facts, By::Entity)?;
                 let value = match value {
                     Slot::Free(var) => read(var),
                     _ => None,
                 };
                 let entity = read(entity);
-                return Some(Action::All(All { pairs, entity, value, functional: one }));
+                return Some(Action::All(All { side, entity, value, functional: one }));
             }
             _ => return None,
         };
@@ -324,18 +314,18 @@ impl<'s> Planner<'_, '_, 's> {
             Slot::Free(var) => read(var).map_or(Then::Exists, Then::Fill),
             _ => Then::Exists,
         };
-        let pairs = RefCell::new(self.pairs(facts, by)?);
-        Some(Action::Follow(Follow { pairs, key, then, functional }))
+        let side = self.side(facts, by)?;
+        Some(Action::Follow(Follow { side, key, then, functional }))
     }
 
-    /// The pairs of the pattern's attribute, where it asks for nothing else of a source that lends.
-    fn pairs(&self, facts: &Facts<'s>, by: By) -> Option<Pairs<'s>> {
+    /// A side of the pattern's attribute, where it asks for nothing else of a source that lends.
+    fn side(&self, facts: &Facts<'s>, by: By) -> Option<Side> {
         let mut rest = [Part::Tx, Part::Added, Part::Reason].into_iter();
         let plain = rest.all(|part| facts.slot(part) == Slot::Blank);
-        if facts.foreign || !plain {
+        if facts.foreign || !plain || facts.source.columns().is_none() {
             return None;
         }
-        Pairs::new(facts.source, facts.attribute?, by, self.scope.env.watch.clone())
+        Some(Side { at: facts.at, attribute: facts.attribute?.id, by })
     }
 
     /// Joins the pattern with all others that have the same variable free, if there are any.
@@ -371,7 +361,7 @@ impl<'s> Planner<'_, '_, 's> {
         }
         let place = |member: &usize| self.left.get(*member).map(|(_, clause)| clause.place.clone());
         let places = members.iter().filter_map(|(member, _)| place(member)).collect();
-        let (mut taken, pairs): (Vec<usize>, Vec<_>) = members.into_iter().unzip();
+        let (mut taken, members): (Vec<usize>, Vec<_>) = members.into_iter().unzip();
         taken.sort_unstable();
         for (done, member) in taken.into_iter().enumerate() {
             let (number, _) = self.left.remove(member - done);
@@ -380,19 +370,18 @@ impl<'s> Planner<'_, '_, 's> {
             }
         }
         self.bound.insert(var);
-        let members = RefCell::new(pairs);
         self.push(Action::Meet(Meet { members, slot: var }), cost, places);
         Ok(true)
     }
 
-    /// A pattern whose only free variable is `var`: its pairs, and what stands on the other side.
-    fn member(&self, facts: &Facts<'s>, var: Var) -> Option<(Pairs<'s>, Cell)> {
+    /// A pattern whose only free variable is `var`: its side, and what stands on the other side.
+    fn member(&self, facts: &Facts<'s>, var: Var) -> Option<(Side, Cell)> {
         let (by, cell) = match facts.only(var)? {
             Part::Entity => (By::Value, facts.cell(Part::Value)?),
             Part::Value => (By::Entity, facts.cell(Part::Entity)?),
             _ => return None,
         };
-        Some((self.pairs(facts, by)?, cell))
+        Some((self.side(facts, by)?, cell))
     }
 }
 
