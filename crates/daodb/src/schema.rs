@@ -16,6 +16,7 @@ use crate::dictionary;
 use crate::error::Error;
 use crate::index::Index;
 use crate::mix::WordHashMap;
+use crate::query::Plans;
 use crate::record::Record;
 
 /// All attributes at one moment.
@@ -26,6 +27,8 @@ pub(crate) struct Schema {
     names: WordHashMap<Keyword, u64>,
     /// Which composite tuples an attribute is a part of.
     composites: WordHashMap<u64, Vec<u64>>,
+    /// What queries planned for it.
+    pub(crate) plans: Plans,
 }
 
 /// What is stated about an entity that may be an attribute.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use datom::{Value, Word};
 
@@ -37,7 +38,7 @@ pub(crate) struct Env<'s> {
     pub(crate) data: Vec<Option<Data<'s>>>,
     pub(crate) space: Space<'s>,
     pub(crate) watch: Rc<Watch>,
-    pub(crate) program: Program,
+    pub(crate) program: Arc<Program>,
     /// Inputs of many rows.
     pub(crate) tables: Vec<Rc<Table>>,
     pub(crate) components: RefCell<Components<'s>>,
@@ -52,17 +53,12 @@ pub(crate) struct Env<'s> {
 }
 
 impl<'s> Env<'s> {
-    pub(crate) fn new(
-        data: Vec<Option<Data<'s>>>,
-        space: Space<'s>,
-        watch: Rc<Watch>,
-        program: Program,
-    ) -> Self {
+    pub(crate) fn new(data: Vec<Option<Data<'s>>>, space: Space<'s>, watch: Rc<Watch>) -> Self {
         Self {
             data,
             space,
             watch,
-            program,
+            program: Arc::default(),
             tables: Vec::new(),
             components: RefCell::default(),
             closures: RefCell::default(),

@@ -6,6 +6,7 @@ use datom::{Keyword, Value, Word, id};
 
 use super::column::Columns;
 use super::error::{Error, ErrorKind};
+use super::plans::Plans;
 use super::source::{Reader, Source};
 use crate::attribute::{Attribute, Cardinality, Unique, ValueType};
 use crate::index::{Index, Key};
@@ -18,6 +19,7 @@ pub(crate) struct Memory {
     words: HashMap<Value, Word>,
     orders: [Vec<Key>; 4],
     columns: Columns,
+    plans: Plans,
     /// Answers as a computed view does: nothing is lent.
     pub(crate) computed: bool,
 }
@@ -35,6 +37,7 @@ impl Memory {
             words: HashMap::new(),
             orders: Default::default(),
             columns: Columns::default(),
+            plans: Plans::default(),
             computed: false,
         };
         for (name, value_type, flags) in schema {
@@ -182,6 +185,10 @@ impl Source for Memory {
 
     fn function(&self, name: &Value) -> Result<super::callee::Stored, Error> {
         Err(super::callee::unknown(name, []))
+    }
+
+    fn plans(&self) -> &Plans {
+        &self.plans
     }
 
     fn columns(&self) -> Option<&Columns> {

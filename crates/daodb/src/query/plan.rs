@@ -19,11 +19,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use datom::Value;
+
 pub(crate) use self::condition::waits;
 pub(crate) use self::pattern::unknown_attribute;
 use super::ast::{Arg, Clause, ClauseKind, Names, Term, Var};
 use super::env::Env;
 use super::error::{Error, ErrorKind, Place};
+use super::plans::Guard;
 use super::relation::Relation;
 use super::step::{Action, At, Cell, Find, Plan, Probe, Step, Take};
 
@@ -48,6 +51,10 @@ pub(crate) struct Scope<'p, 's> {
     pub(crate) depth: Count<usize>,
     pub(crate) hidden: Count<usize>,
     pub(crate) orders: Option<&'p MakeOrder<'p>>,
+    /// The figures that costs were worked out from.
+    pub(crate) guards: RefCell<Vec<Guard>>,
+    /// Whether the plan holds no word or function of a store, and no input.
+    pub(crate) lasting: Count<bool>,
 }
 
 impl<'p, 's> Scope<'p, 's> {
@@ -66,6 +73,24 @@ impl<'p, 's> Scope<'p, 's> {
             depth: Count::new(0),
             hidden: Count::new(0),
             orders: None,
+            guards: RefCell::default(),
+            lasting: Count::new(true),
+        }
+    }
+
+    /// A constant that was left in its place.
+    pub(crate) fn constant(&self, value: &Value) -> Result<Cell, Error> {
+        if value.to_inline().is_none() {
+            self.lasting.set(false);
+        }
+        self.env.space.word(value).map(Cell::Const)
+    }
+
+    /// The word of a cell, where it is one word in the whole run.
+    pub(crate) fn known(&self, cell: Cell) -> Option<u64> {
+        match cell {
+            Cell::Const(word) => Some(word),
+            Cell::Slot(slot) => self.constants.get(&slot).copied(),
         }
     }
 
@@ -112,12 +137,14 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
         bound: &BTreeSet<Var>,
         wanted: &BTreeSet<Var>,
     ) -> Self {
+        let mut bound = bound.clone();
+        bound.extend(scope.constants.keys());
         let mut producible = bound.clone();
         producible.extend(clauses.iter().flat_map(|clause| clause.produces()));
         Self {
             scope,
             left: clauses.iter().copied().enumerate().collect(),
-            bound: bound.clone(),
+            bound,
             wanted: wanted.clone(),
             producible,
             steps: Vec::new(),
@@ -245,11 +272,9 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
         }
     }
 
+    #[allow(clippy::unused_self, reason = "a variable is of the planner's scope")]
     fn var_cell(&self, var: Var) -> Cell {
-        match self.scope.constants.get(&var) {
-            Some(word) => Cell::Const(*word),
-            None => Cell::Slot(var),
-        }
+        Cell::Slot(var)
     }
 
     /// Whether anybody reads a variable besides the clause at `at`.
@@ -307,7 +332,7 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
                 Term::Blank => {}
                 Term::Const(value) => {
                     columns.push(column);
-                    key.push(Cell::Const(self.scope.env.space.word(value)?));
+                    key.push(self.scope.constant(value)?);
                 }
                 Term::Var(var) => {
                     let entity = self.scope.entities.get(var).copied();
@@ -336,9 +361,7 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
             .iter()
             .enumerate()
             .filter_map(|(column, term)| match term {
-                Term::Const(value) => {
-                    Some(self.scope.env.space.word(value).map(|word| (column, Cell::Const(word))))
-                }
+                Term::Const(value) => Some(self.scope.constant(value).map(|cell| (column, cell))),
                 Term::Var(var) if self.bound.contains(var) => {
                     Some(Ok((column, self.var_cell(*var))))
                 }

@@ -5,6 +5,7 @@
 //!    components before it, and never its own negation (refused with the cycle named).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use datom::Symbol;
 
@@ -185,6 +186,8 @@ impl Program {
 
 impl Env<'_> {
     /// Finds which arguments of rules are entities: the least fixpoint over all rules and sources.
+    ///
+    /// The program must be of this run alone.
     pub(crate) fn type_rules(&mut self) {
         let names: Vec<Symbol> = self.program.rules.keys().cloned().collect();
         let sources: Vec<usize> =
@@ -209,8 +212,10 @@ impl Env<'_> {
                         }
                     }
                 }
-                if self.program.entity.get(&key) != Some(&params) {
-                    self.program.entity.insert(key, params);
+                if self.program.entity.get(&key) != Some(&params)
+                    && let Some(program) = Arc::get_mut(&mut self.program)
+                {
+                    program.entity.insert(key, params);
                     changed = true;
                 }
             }

@@ -10,6 +10,7 @@ use datom::{Keyword, Value, Word};
 use super::callee::Stored;
 use super::column::Columns;
 use super::error::Error;
+use super::plans::Plans;
 use crate::attribute::Attribute;
 use crate::index::{Index, Key};
 
@@ -46,6 +47,9 @@ pub(crate) trait Source {
     fn function(&self, name: &Value) -> Result<Stored, Error>;
 
     fn reader(&self, index: Index) -> Reader<'_>;
+
+    /// What was planned for databases of the same schema.
+    fn plans(&self) -> &Plans;
 
     /// The columns made of the source so far, if it lends.
     fn columns(&self) -> Option<&Columns>;

@@ -38,7 +38,7 @@ fn ask_within(
     inputs: &[Value],
     limits: &Limits,
 ) -> Result<Answer, QueryError> {
-    let query = Query::parse(query)?;
+    let query = Query::of_text(query)?;
     let mut given = vec![Given::Source(memory)];
     given.extend(inputs.iter().map(Given::Value));
     execute(&query, &given, limits)

@@ -5,6 +5,7 @@ use datom::{Datom, Keyword, Value, Word};
 use super::callee::{self, Stored};
 use super::column::Columns;
 use super::error::{Error, QueryError};
+use super::plans::Plans;
 use super::source::{Reader, Source};
 use super::{Answer, Explanation, Given, Limits, Query, Watch};
 use crate::attribute::Attribute;
@@ -101,6 +102,10 @@ impl Source for Db {
         Ok(Stored::new(name, std::sync::Arc::new(run)))
     }
 
+    fn plans(&self) -> &Plans {
+        &self.state().schema.plans
+    }
+
     fn columns(&self) -> Option<&Columns> {
         self.is_present().then(|| &*self.state().columns)
     }
@@ -184,7 +189,7 @@ impl Db {
     /// As [`Query::parse`] and [`Db::query`].
     pub fn q(&self, text: &str, inputs: &[Value]) -> Result<Value, crate::Error> {
         let inputs: Vec<Input> = inputs.iter().cloned().map(Input::Value).collect();
-        Ok(self.query(&Query::parse(text)?, &inputs)?.to_value())
+        Ok(self.query(&Query::of_text(text)?, &inputs)?.to_value())
     }
 
     /// Runs a query and tells how it was done: steps, indexes, expected and actual rows.

@@ -165,6 +165,7 @@ impl<'s> Planner<'_, '_, 's> {
         for (place, term) in terms.iter().enumerate() {
             match term {
                 Term::Const(value) => {
+                    self.scope.constant(value)?;
                     let mut word = env.space.word(value)?;
                     if let Some(of) = env.program.entity_param(rule, source, place) {
                         word = env.entity(of, word)?;
@@ -221,6 +222,7 @@ impl<'s> Planner<'_, '_, 's> {
                     return Err(Error::storage("a function without its database"));
                 };
                 let function = env.stored(source.resolve(self.scope.default), name)?;
+                self.scope.lasting.set(false);
                 let function = Callable::Stored(function);
                 let (args, binding) = (cells(args)?, binding.cloned());
                 return Ok(Action::Apply(Apply { function, args, binding, takes }));
@@ -235,7 +237,7 @@ impl<'s> Planner<'_, '_, 's> {
             let source = env.source(*source, self.scope.default)?;
             let cell = |arg: &Arg| match arg {
                 Arg::Var(var) => Ok(self.var_cell(*var)),
-                Arg::Const(value) => Ok(Cell::Const(env.space.word(value)?)),
+                Arg::Const(value) => self.scope.constant(value),
                 Arg::Source(_) => Err(Error::syntax("takes one source")),
             };
             let get_else = lookup == super::super::function::Lookup::GetElse;
@@ -273,7 +275,7 @@ impl<'s> Planner<'_, '_, 's> {
         if let (Some(comparison), [left, right], None) = (builtin.comparison(), args, binding) {
             let cell = |arg: &Arg| match arg {
                 Arg::Var(var) => Ok(self.var_cell(*var)),
-                Arg::Const(value) => Ok(Cell::Const(env.space.word(value)?)),
+                Arg::Const(value) => self.scope.constant(value),
                 Arg::Source(_) => Err(Error::syntax("takes no source")),
             };
             return Ok(Action::Compare { comparison, left: cell(left)?, right: cell(right)? });

@@ -8,6 +8,7 @@ use super::super::ast::{Term, Var};
 use super::super::column::By;
 use super::super::env::Data;
 use super::super::error::{Error, ErrorKind, nearest};
+use super::super::plans::Guard;
 use super::super::source::Source;
 use super::super::step::{
     Action, All, At, Cell, Find, Follow, Meet, Part, Scan, Side, Take, Then, parts,
@@ -36,6 +37,8 @@ struct Facts<'s> {
     attribute: Option<&'s Attribute>,
     /// Whether the value is an entity wherever the pattern matches.
     reference: bool,
+    /// Whether the entity is the same for every row.
+    constant_entity: bool,
 }
 
 impl Facts<'_> {
@@ -55,7 +58,7 @@ impl Facts<'_> {
             entity: self.cell(Part::Entity).is_some(),
             attribute: self.cell(Part::Attribute).is_some(),
             value: self.cell(Part::Value).is_some(),
-            constant_entity: matches!(self.cell(Part::Entity), Some(Cell::Const(_))),
+            constant_entity: self.constant_entity,
             known: self.attribute,
         }
     }
@@ -125,12 +128,14 @@ impl<'s> Planner<'_, '_, 's> {
             slots: [Slot::Blank; 6],
             attribute: None,
             reference: false,
+            constant_entity: false,
         };
         if let Some(Term::Const(name)) = terms.get(1) {
             facts.attribute = Some(known(source, name)?);
         } else if let Some(Term::Var(var)) = terms.get(1)
             && let Some(word) = self.scope.constants.get(var)
         {
+            self.scope.lasting.set(false);
             facts.attribute = Word::from_raw(*word).as_entity().and_then(|a| source.attribute(a));
         }
         facts.reference = facts.attribute.is_some_and(Attribute::is_ref);
@@ -145,6 +150,8 @@ impl<'s> Planner<'_, '_, 's> {
                 *place = slot;
             }
         }
+        facts.constant_entity =
+            facts.cell(Part::Entity).is_some_and(|cell| self.scope.known(cell).is_some());
         Ok(facts)
     }
 
@@ -152,9 +159,9 @@ impl<'s> Planner<'_, '_, 's> {
         let fixed = |word: Word| Slot::Fixed(Cell::Const(word.raw()));
         Ok(match part {
             Part::Attribute => facts.attribute.map_or(Slot::Absent, |a| fixed(Word::entity(a.id))),
-            Part::Entity | Part::Reason => entity(facts.source, value)?,
-            Part::Value if facts.reference => entity(facts.source, value)?,
-            Part::Value => Slot::Fixed(Cell::Const(self.scope.env.space.word(value)?)),
+            Part::Entity | Part::Reason => self.entity(facts.source, value)?,
+            Part::Value if facts.reference => self.entity(facts.source, value)?,
+            Part::Value => Slot::Fixed(self.scope.constant(value)?),
             Part::Tx => {
                 let number = match value {
                     Value::Int(n) => u64::try_from(*n).ok(),
@@ -172,14 +179,20 @@ impl<'s> Planner<'_, '_, 's> {
         })
     }
 
+    /// An entity that a constant names, which was left in its place.
+    fn entity(&self, source: &dyn Source, value: &Value) -> Result<Slot, Error> {
+        if !matches!(value, Value::Int(_) | Value::Ref(_)) {
+            self.scope.lasting.set(false);
+        }
+        entity(source, value)
+    }
+
     /// How many facts match for each row.
     fn fan_out(&self, facts: &Facts<'s>) -> Result<f64, Error> {
         let bound = facts.bound();
-        let count = |index, prefix: &[u64]| facts.source.count(index, prefix).map(|n| n as f64);
-        let constant = |part| match facts.cell(part) {
-            Some(Cell::Const(word)) => part.key_word(word),
-            _ => None,
-        };
+        let count = |index, prefix: &[u64]| self.counted(facts, index, prefix);
+        let constant =
+            |part: Part| part.key_word(facts.cell(part).and_then(|c| self.scope.known(c))?);
         let (e, v) = (constant(Part::Entity), constant(Part::Value));
         let Some(a) = facts.attribute.map(|attribute| attribute.id) else {
             // Without a known attribute: an entity has few facts, the database has many.
@@ -211,6 +224,19 @@ impl<'s> Planner<'_, '_, 's> {
             _ if bound.value => (count(Index::Aevt, &[a])? / 10.0).max(1.5),
             _ => count(Index::Aevt, &[a])?,
         })
+    }
+
+    /// How many facts a prefix has, and a guard that it stays so.
+    fn counted(&self, facts: &Facts<'s>, index: Index, prefix: &[u64]) -> Result<f64, Error> {
+        let known = parts(index).into_iter().take(prefix.len());
+        let cells = known.filter_map(|part| Some((part, facts.cell(part)?))).collect();
+        let count = facts.source.count(index, prefix)?;
+        let guard = Guard { at: facts.at, index, prefix: cells, count };
+        let mut guards = self.scope.guards.borrow_mut();
+        if !guards.contains(&guard) {
+            guards.push(guard);
+        }
+        Ok(count as f64)
     }
 
     pub(super) fn take_pattern(

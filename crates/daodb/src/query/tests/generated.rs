@@ -27,11 +27,15 @@ fn memory(facts: &[Fact], computed: bool) -> Memory {
         ("weight", ValueType::Long, "many"),
         ("age", ValueType::Long, "many index"),
     ]);
+    add(&mut memory, facts);
+    memory.computed = computed;
+    memory
+}
+
+fn add(memory: &mut Memory, facts: &[Fact]) {
     let facts: Vec<(u64, &str, Value)> =
         facts.iter().map(|(e, a, v, _)| (*e, a.as_str(), v.clone())).collect();
     memory.add(1, &facts);
-    memory.computed = computed;
-    memory
 }
 
 /// A variable that is an entity, `_`, or an entity.
@@ -137,6 +141,7 @@ proptest! {
     #[test]
     fn the_engine_answers_as_the_naive_evaluator(
         facts in facts(),
+        later in facts(),
         body in body(),
         rules in rules(),
         computed in any::<bool>(),
@@ -147,7 +152,7 @@ proptest! {
             .take(3)
             .collect();
         prop_assume!(!shown.is_empty());
-        let memory = memory(&facts, computed);
+        let mut memory = memory(&facts, computed);
         let mut agreed: Option<Result<BTreeSet<Vec<Value>>, ()>> = None;
         for (clauses, rules) in orders(&body).into_iter().zip(orders(&rules)) {
             let text = format!(
@@ -173,8 +178,21 @@ proptest! {
                 let world = World::new(&facts, NODES, rules, &[&["path", "other"], &["far"]]);
                 let expected = world.answer(&query.parsed);
                 prop_assert_eq!(given, &expected, "{} {}", text, set);
+                let again = ask(&memory, &text, std::slice::from_ref(&set)).unwrap();
+                prop_assert_eq!(rows(&again), expected, "by the plan that was kept: {} {}", text, set);
             }
             agreed = Some(given);
+        }
+        // The plans that were kept answer for a state that they were not made on.
+        add(&mut memory, &later);
+        let text = format!("[:find {} :in $ % :where {}]", shown.join(" "), body.join(" "));
+        let set = edn::read(&format!("[{}]", rules.join(" "))).unwrap();
+        if let Ok(given) = ask(&memory, &text, std::slice::from_ref(&set)) {
+            let all = [facts, later].concat();
+            let rules = parse::rules(&Syntax::from_value(&set).unwrap(), None, &[]).unwrap();
+            let world = World::new(&all, NODES, rules, &[&["path", "other"], &["far"]]);
+            let expected = world.answer(&Query::parse(&text).unwrap().parsed);
+            prop_assert_eq!(rows(&given), expected, "after more facts: {} {}", text, set);
         }
     }
 }
