@@ -13,7 +13,9 @@ use crate::claim::{claim_lane, claim_slot, clear_slot, leave_lane, see_slot};
 use crate::class::CLASSES;
 use crate::epoch::{EPOCH_MASK, RootWord, Scan};
 use crate::lane::{self, Lane};
-use crate::layout::{self, LANES, PINS, SLOTS, cell, cell_at, page, pin_at, slot, slot_at};
+use crate::layout::{
+    self, LANES, PINS, SLOTS, VIEWS, cell, cell_at, page, pin_at, slot, slot_at, view_at,
+};
 use crate::lease::Lease;
 use crate::pins::Pins;
 use crate::ring::identity::Identity;
@@ -136,22 +138,9 @@ impl Attachment {
         self.blocks.settle(self.scan().oldest());
     }
 
-    /// Every pinned epoch of every attachment, and of the checkpoints.
+    /// Every pinned epoch there is.
     pub(crate) fn scan(&self) -> Scan {
-        let region = self.region();
-        let mut scan = Scan::begin(self.root_word());
-        let slots = region.word(page::SLOTS_USED).load(Ordering::Acquire);
-        for slot in 0..SLOTS.min(slots as usize) {
-            let word = |field| region.word(slot_at(slot) + field);
-            let pins = region.atomics(pin_at(slot, 0), PINS);
-            see_slot(&mut scan, word(slot::IDENTITY), word(slot::PINS_USED), pins);
-        }
-        // After the pins: a checkpoint takes over from the pin it was written under.
-        for pin in region.atomics(page::CHECKPOINT_PINS, 2) {
-            scan.see(pin);
-        }
-        scan.finish();
-        scan
+        scan(self.region())
     }
 
     /// Makes what this lane's commits retired usable again, as far as nobody sees it.
@@ -293,6 +282,11 @@ impl Attachment {
         Lease::Slot(self.slot).give_back(self.region());
     }
 
+    /// The same, as far as it can be known without the right to write.
+    pub(crate) fn is_somebody_seen(region: &Region) -> bool {
+        (0..SLOTS).any(|slot| Lease::Slot(slot).is_held(region))
+    }
+
     /// Whether a living process is attached to a region file. The caller holds the gate.
     pub(crate) fn somebody_lives(region: &Region) -> bool {
         (0..SLOTS).map(Lease::Slot).any(|lease| match lease.try_take(region) {
@@ -304,6 +298,32 @@ impl Attachment {
             None => false,
         })
     }
+}
+
+/// Every pinned epoch of every attachment, of the checkpoints and of what is offered.
+pub(crate) fn scan(region: &Region) -> Scan {
+    let mut scan = Scan::begin(region.word(page::ROOT));
+    let slots = region.word(page::SLOTS_USED).load(Ordering::Acquire);
+    for slot in 0..SLOTS.min(slots as usize) {
+        let word = |field| region.word(slot_at(slot) + field);
+        let pins = region.atomics(pin_at(slot, 0), PINS);
+        see_slot(&mut scan, word(slot::IDENTITY), word(slot::PINS_USED), pins);
+    }
+    // After the pins: a checkpoint takes over from the pin it was written under, and then an offer.
+    for pin in region.atomics(page::CHECKPOINT_PINS, 2) {
+        scan.see_unread(pin);
+    }
+    for view in 0..VIEWS {
+        let pin = region.word(view_at(view));
+        match pin.load(Ordering::Acquire) {
+            0 => {}
+            // Whoever takes the lock from now on finds everything marked that was to be.
+            _ if !Lease::View(view).is_held(region) => scan.see_unread(pin),
+            _ => scan.see(pin),
+        }
+    }
+    scan.finish();
+    scan
 }
 
 /// Takes a slot's lock, which succeeds only if its holder is dead or there is none. Memory without

@@ -76,8 +76,13 @@ impl Blocks {
         &self.region
     }
 
+    pub(crate) fn region_mut(&mut self) -> &mut Region {
+        &mut self.region
+    }
+
     pub(crate) fn high_water(&self) -> ChunkId {
-        ChunkId(self.region.word(page::HIGH_WATER).load(Ordering::Acquire) as u32)
+        let stated = self.region.word(page::HIGH_WATER).load(Ordering::Acquire);
+        ChunkId(stated.min(self.region.allocated() / CHUNK) as u32)
     }
 
     #[inline]

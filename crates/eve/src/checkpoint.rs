@@ -8,6 +8,8 @@
 //! 4. The disk says that a region is in order only while all of it is there: that is taken back, on
 //!    the disk, before the first change, and said again after the last one got there.
 
+use std::io;
+use std::path::Path;
 use std::sync::atomic::Ordering as StdOrdering;
 
 use crate::attachment::lock;
@@ -18,7 +20,7 @@ use crate::layout::{CHUNK, LANE_STRIDE, LANES, SLOT_STRIDE, SLOTS, lane_at, page
 use crate::lease::Lease;
 use crate::slab::Inner;
 use crate::sync::{Ordering, fence};
-use crate::{Addr, Error, Region, Slab};
+use crate::{Addr, Error, Region, Slab, offer};
 
 const PAGE: u64 = 4096;
 
@@ -45,7 +47,7 @@ pub(crate) fn write(inner: &Inner, enough: u64) -> Result<u64, Error> {
     }
     let _one_at_a_time = lock(&inner.checkpointing);
     let locked = Lease::Checkpoint.take(region);
-    locked.map_err(|source| Error::Io { path: path.to_owned(), doing: "lock the file", source })?;
+    locked.map_err(|source| no_lock(path, source))?;
     // Whoever had the turn before may have made safe what this one waits for.
     let saved = region.word(page::SAVED).load(Ordering::Acquire);
     let written = match saved >= enough {
@@ -59,12 +61,19 @@ pub(crate) fn write(inner: &Inner, enough: u64) -> Result<u64, Error> {
     written
 }
 
+pub(crate) fn no_lock(path: &Path, source: io::Error) -> Error {
+    Error::Io { path: path.to_owned(), doing: "lock the file", source }
+}
+
 /// The caller holds the lock of checkpoints.
 fn write_newest(inner: &Inner) -> Result<u64, Error> {
     let attachment = &inner.attachment;
     let region = attachment.region();
     attachment.pin().and_then(|(pin, word, root)| {
         let written = write_pinned(&attachment.blocks, word.epoch(), root);
+        if written.is_ok() {
+            offer::offer(region, word.epoch(), root);
+        }
         // Whoever borrows the attachment has it kept, and other views have their own pins' counts.
         attachment.pins.leave_kept(region, pin);
         if written.is_err() {
@@ -148,6 +157,7 @@ pub(crate) fn restore(region: &Region) -> Result<u64, Error> {
     pins[which].store(record.epoch, Ordering::Relaxed);
     pins[1 - which].store(0, Ordering::Relaxed);
     region.word(page::SAVED).store(record.epoch, Ordering::Relaxed);
+    offer::offer_alone(region, record.epoch, record.root);
     region.word(page::ROOT).store(RootWord::new(0, record.epoch).0, Ordering::Relaxed);
     fence(Ordering::SeqCst);
     Ok(record.epoch)

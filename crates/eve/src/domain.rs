@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use bytemuck::Pod;
 
 use crate::structure::{Array, Map, Set, SortedMap, SortedSet, Stored, Vector};
-use crate::{Addr, Error, Options, Read, Region, Slab, Snapshot, Txn, Write};
+use crate::{Addr, Error, Options, Read, Region, Slab, Snapshot, Txn, View, Write};
 
 /// The longest name of an atom.
 pub const NAME_BYTES_MAX: usize = 1024;
@@ -256,6 +256,17 @@ impl Domain {
             names.push(String::from_utf8_lossy(name).into_owned());
         }
         Ok(names)
+    }
+}
+
+impl View {
+    /// The value of an atom of a [`Domain`], in the version that is looked at; a structure is read from
+    /// the view.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn atom<V: Value>(&self, name: &str) -> Result<V, Error> {
+        V::load(self, find(self, self.root(), name)?)
     }
 }
 

@@ -138,6 +138,8 @@ pub(crate) fn unpin_one(pin: &AtomicU64) -> Released {
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     epochs: Vec<u64>,
+    /// Those by which somebody may be reading just now.
+    read: Vec<u64>,
     before: u64,
     newest: u64,
 }
@@ -150,7 +152,7 @@ impl Scan {
         // Pairs with the fence of `pin`.
         fence_at("scan: fence", Ordering::SeqCst);
         let newest = RootWord(root.load(Ordering::Acquire)).epoch();
-        Scan { epochs: Vec::new(), before, newest }
+        Scan { epochs: Vec::new(), read: Vec::new(), before, newest }
     }
 
     /// The newest epoch when it began. Whoever pins a newer one sees what was marked before (4).
@@ -170,12 +172,24 @@ impl Scan {
         let epoch = pin.load(at("scan: pin", Ordering::Acquire));
         if epoch != 0 {
             self.epochs.push(epoch & EPOCH_MASK);
+            self.read.push(epoch & EPOCH_MASK);
+        }
+    }
+
+    /// As [`Scan::see`], of a pin by which nobody has read anything so far: what can be found from its
+    /// version stays, but nobody can have got a block by an address that was made up (4).
+    pub(crate) fn see_unread(&mut self, pin: &AtomicU64) {
+        let epoch = pin.load(Ordering::Acquire);
+        if epoch != 0 {
+            self.epochs.push(epoch & EPOCH_MASK);
         }
     }
 
     pub(crate) fn finish(&mut self) {
-        self.epochs.sort_unstable();
-        self.epochs.dedup();
+        for epochs in [&mut self.epochs, &mut self.read] {
+            epochs.sort_unstable();
+            epochs.dedup();
+        }
     }
 
     /// The oldest pinned epoch in `[birth, death)`; `None` if the block can be reused.
@@ -183,6 +197,12 @@ impl Scan {
     pub(crate) fn holder(&self, birth: u64, death: u64) -> Option<u64> {
         let first = self.epochs.partition_point(|&epoch| epoch < birth);
         self.epochs.get(first).copied().filter(|&epoch| epoch < death)
+    }
+
+    /// The oldest epoch from `birth` to `newest` by which somebody may be reading.
+    pub(crate) fn reader(&self, birth: u64, newest: u64) -> Option<u64> {
+        let first = self.read.partition_point(|&epoch| epoch < birth);
+        self.read.get(first).copied().filter(|&epoch| epoch <= newest)
     }
 
     pub(crate) fn holds(&self, epoch: u64) -> bool {

@@ -33,7 +33,7 @@ pub enum Error {
     /// The file or its folder may not be written, and sharing needs to write.
     #[error(
         "{path}: no permission to write; every process that attaches writes its own slot, so give \
-         this user write access to the file and its folder",
+         this user write access to the file and its folder, or look at it by a View",
         path = path.display()
     )]
     ReadOnly {

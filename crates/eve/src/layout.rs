@@ -14,7 +14,7 @@
 /// `eve slab`, as the file's first eight bytes.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"eve slab");
 /// Changed whenever a byte below means something else.
-pub(crate) const LAYOUT_VERSION: u32 = 2;
+pub(crate) const LAYOUT_VERSION: u32 = 3;
 
 pub(crate) const GRANULE: u64 = 16;
 pub(crate) const CHUNK_SHIFT: u32 = 16;
@@ -48,10 +48,15 @@ pub(crate) mod page {
     pub(crate) const SAVED: u64 = 784;
     pub(crate) const CHECKPOINT_A: u64 = 1024;
     pub(crate) const CHECKPOINT_B: u64 = 1536;
+    pub(crate) const VIEWS: u64 = 2048;
 }
 
 /// Words of page 0 that belong to whoever uses the slab.
 pub(crate) const USER_WORDS: usize = 8;
+
+/// Versions offered to those who may only read.
+pub(crate) const VIEWS: usize = 32;
+const VIEW_STRIDE: u64 = 16;
 
 pub(crate) const STACKS: u64 = 4096;
 pub(crate) const STACK_STRIDE: u64 = 64;
@@ -111,6 +116,7 @@ pub(crate) mod chunk {
 
 const _: () = {
     use crate::class::CLASSES;
+    assert!(page::VIEWS + VIEWS as u64 * VIEW_STRIDE <= STACKS);
     assert!(STACKS + CLASSES as u64 * STACK_STRIDE <= LANES_START);
     assert!(lane::ACTIVE + CLASSES as u64 * 8 <= LANE_STRIDE);
     assert!(LANES_START + LANES as u64 * LANE_STRIDE <= SLOTS_START);
@@ -171,6 +177,11 @@ pub(crate) const fn lane_at(lane: u8) -> u64 {
 
 pub(crate) const fn cell_at(cell: u8) -> u64 {
     lane_at(cell >> 1) + if cell & 1 == 0 { lane::CELL_0 } else { lane::CELL_1 }
+}
+
+/// Where an offered version is: its epoch, then its root.
+pub(crate) const fn view_at(view: usize) -> u64 {
+    page::VIEWS + view as u64 * VIEW_STRIDE
 }
 
 pub(crate) const fn slot_at(slot: usize) -> u64 {

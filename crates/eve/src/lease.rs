@@ -16,6 +16,7 @@ use crate::Region;
 const FIRST_BYTE: i64 = 1 << 62;
 const GATE: i64 = FIRST_BYTE + 1000;
 const CHECKPOINT: i64 = FIRST_BYTE + 1001;
+const FIRST_VIEW: i64 = FIRST_BYTE + 2000;
 
 /// A byte that can be locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) enum Lease {
     Gate,
     /// Held while somebody writes a checkpoint.
     Checkpoint,
+    /// Shared by those who look at an offered version; held while it is taken back.
+    View(usize),
 }
 
 impl Lease {
@@ -34,6 +37,7 @@ impl Lease {
             Lease::Slot(slot) => FIRST_BYTE + slot as i64,
             Lease::Gate => GATE,
             Lease::Checkpoint => CHECKPOINT,
+            Lease::View(view) => FIRST_VIEW + view as i64,
         }
     }
 
@@ -51,6 +55,27 @@ impl Lease {
         }
     }
 
+    /// Takes a share of the lock, which needs no right to write, however long that takes.
+    pub(crate) fn share(self, region: &Region) -> io::Result<()> {
+        region.file().map_or(Ok(()), |file| set(file, self.byte(), Kind::Read, true))
+    }
+
+    /// Takes a share of the lock if nobody has it whole.
+    pub(crate) fn try_share(self, region: &Region) -> io::Result<bool> {
+        match region.file().map_or(Ok(()), |file| set(file, self.byte(), Kind::Read, false)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            // The other errno that a lock held elsewhere may give.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether somebody else has the lock, or a share of it. Needs no right to write.
+    pub(crate) fn is_held(self, region: &Region) -> bool {
+        region.file().is_some_and(|file| is_locked(file, self.byte()))
+    }
+
     /// Gives the lock back.
     pub(crate) fn give_back(self, region: &Region) {
         if let Some(file) = region.file() {
@@ -60,25 +85,40 @@ impl Lease {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Kind {
+    Read,
     Write,
     Unlock,
 }
 
-fn set(file: &File, byte: i64, kind: Kind, wait: bool) -> io::Result<()> {
+fn request(byte: i64, kind: Kind) -> libc::flock {
     let kind = match kind {
+        Kind::Read => libc::F_RDLCK,
         Kind::Write => libc::F_WRLCK,
         Kind::Unlock => libc::F_UNLCK,
     };
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: byte,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+fn is_locked(file: &File, byte: i64) -> bool {
+    let mut lock = request(byte, Kind::Write);
+    // SAFETY: the descriptor is open while `file` is borrowed, and the kernel reads and writes the one
+    // `flock` it is given.
+    let outcome = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
+    outcome == 0 && lock.l_type != libc::F_UNLCK as libc::c_short
+}
+
+fn set(file: &File, byte: i64, kind: Kind, wait: bool) -> io::Result<()> {
     let command = if wait { libc::F_OFD_SETLKW } else { libc::F_OFD_SETLK };
     loop {
-        let lock = libc::flock {
-            l_type: kind as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: byte,
-            l_len: 1,
-            l_pid: 0,
-        };
+        let lock = request(byte, kind);
         // SAFETY: the descriptor is open while `file` is borrowed, and the kernel only reads the
         // one `flock` it is given.
         let outcome = unsafe { libc::fcntl(file.as_raw_fd(), command, &raw const lock) };

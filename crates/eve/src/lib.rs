@@ -50,6 +50,7 @@ mod lane;
 mod layout;
 mod lease;
 mod memory;
+mod offer;
 mod payload;
 mod pins;
 mod reclaim;
@@ -62,6 +63,7 @@ pub mod structure;
 mod sync;
 mod txn;
 mod verify;
+mod view;
 
 /// Dying at a store: for `cargo xtask torture` alone, and only there.
 #[cfg(torture)]
@@ -81,6 +83,10 @@ pub use snapshot::Snapshot;
 pub use stats::{OldestPin, Stats, Status};
 pub use txn::Txn;
 pub use verify::{Marks, Verification};
+pub use view::View;
+
+/// How many versions can be looked at at once by those who only read. See [`View`].
+pub const VIEWS_MAX: usize = layout::VIEWS;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

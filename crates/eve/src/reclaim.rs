@@ -107,7 +107,7 @@ impl Waiting {
                 (State::Gone, _) => false,
                 (State::Dying(place), Marked::By(newest)) => {
                     let first = entry.birth.epoch().unwrap_or_default();
-                    let holder = scan.holder(first, newest + 1);
+                    let holder = scan.reader(first, newest);
                     if holder.is_none() {
                         // Unless another lane did: a block that was retired twice.
                         lane.free(blocks, place, entry.birth.dying());

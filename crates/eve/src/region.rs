@@ -69,6 +69,9 @@ enum Backing {
 pub struct Region {
     start: NonNull<u8>,
     limit: u64,
+    /// Nothing from here on is accessed, whatever the header says: of a file that is only read, and
+    /// so cannot be made as long as its header says, its length.
+    end: u64,
     backing: Backing,
 }
 
@@ -94,6 +97,11 @@ impl Region {
     /// header contradicts itself or the file, [`Error::ReadOnly`], [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Region, Error> {
         file::open(path.as_ref())
+    }
+
+    /// Maps an existing region file for reading alone, without the right to write it.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Region, Error> {
+        file::open_to_read(path)
     }
 
     /// A region file without a name, in memory: for this process and those it hands the file to, by
@@ -146,7 +154,8 @@ impl Region {
         // Half of what a random access costs is the walk through the page tables. A file has no say:
         // a huge page of it would be written to the disk whole.
         let _ = map.advise(memmap2::Advice::HugePage);
-        let region = Region { start, limit, backing: Backing::Anonymous { _map: map.into() } };
+        let backing = Backing::Anonymous { _map: map.into() };
+        let region = Region { start, limit, end: limit, backing };
         header::format(&region, limit);
         Ok(region)
     }
@@ -167,7 +176,7 @@ impl Region {
         // SAFETY: the layout's size is at least `REGION_MIN`, so not zero.
         let start = unsafe { alloc::alloc_zeroed(layout) };
         let start = NonNull::new(start).ok_or(refused)?;
-        let region = Region { start, limit, backing: Backing::Heap { layout } };
+        let region = Region { start, limit, end: limit, backing: Backing::Heap { layout } };
         header::format(&region, limit);
         Ok(region)
     }
@@ -199,7 +208,17 @@ impl Region {
     #[inline]
     pub(crate) fn allocated(&self) -> u64 {
         // SAFETY: page 0 is always there.
-        unsafe { self.word_unchecked(page::ALLOCATED) }.load(Ordering::Acquire)
+        unsafe { self.word_unchecked(page::ALLOCATED) }.load(Ordering::Acquire).min(self.end)
+    }
+
+    /// Looks how long the file is by now, of one that is only read.
+    pub(crate) fn remeasure(&mut self) -> Result<(), Error> {
+        if let Backing::File { file, path, .. } = &self.backing
+            && self.end < self.limit
+        {
+            self.end = file::length(file, path)?.min(self.limit);
+        }
+        Ok(())
     }
 
     /// Makes sure that `end` bytes are allocated.

@@ -13,7 +13,9 @@ use crate::layout::{LANES, USER_WORDS, cell_at, page};
 use crate::lease::Lease;
 use crate::sync::{AtomicU64, Ordering, fence, futex_wait, futex_wake};
 use crate::verify::{Marks, marked};
-use crate::{Addr, CommitError, Durability, Error, Region, Snapshot, Txn, checkpoint, reclaim};
+use crate::{
+    Addr, CommitError, Durability, Error, Region, Snapshot, Txn, checkpoint, offer, reclaim,
+};
 
 /// A waiter looks itself this often, should whoever committed have died before waking it.
 const WAIT_SLICE: Duration = Duration::from_millis(100);
@@ -188,8 +190,11 @@ impl Slab {
     {
         let blocks = &self.inner.attachment.blocks;
         let reachable = match trace {
-            Some(trace) => Some(marked(&self.snapshot()?, trace)?),
-            None => None,
+            // Who looks on without being attached may read what a trace does not find.
+            Some(trace) if !offer::is_looked_at(self.region()) => {
+                Some(marked(&self.snapshot()?, trace)?)
+            }
+            _ => None,
         };
         let mut pending = HashSet::new();
         for lane in 0..LANES as u8 {
@@ -317,6 +322,7 @@ impl Slab {
     pub fn reclaim(&self) -> Result<(), Error> {
         let attachment = &self.inner.attachment;
         attachment.sweep();
+        offer::withdraw_unseen(&self.inner);
         let mut lanes = vec![attachment.take_lane()?];
         while attachment.idle_lanes() > 0 {
             lanes.push(attachment.take_lane()?);

@@ -21,7 +21,7 @@ use crate::lane::Lane;
 use crate::layout::{lane, lane_at};
 use crate::slab::Inner;
 use crate::sync::Ordering;
-use crate::{Addr, Commit, CommitError, Durability, Error, Read, Snapshot, Write};
+use crate::{Addr, Commit, CommitError, Durability, Error, Read, Snapshot, Write, offer};
 
 /// A new version in the making, on the version that was the newest when it began. Dropping it
 /// gives back what it took.
@@ -130,8 +130,11 @@ impl Txn {
 #[cold]
 fn reclaim(inner: &Inner, lane: &mut Lane) {
     inner.attachment.reclaim(lane);
-    if lane.is_held_up() && inner.attachment.sweep() > 0 {
-        inner.attachment.reclaim_left_behind();
+    if lane.is_held_up() {
+        offer::withdraw_unseen(inner);
+        if inner.attachment.sweep() > 0 {
+            inner.attachment.reclaim_left_behind();
+        }
     }
 }
 

@@ -83,6 +83,7 @@ fn page_0_is_as_the_document_says() {
         ("saved", page::SAVED),
         ("checkpoint A", page::CHECKPOINT_A),
         ("checkpoint B", page::CHECKPOINT_B),
+        ("views", page::VIEWS),
     ];
     for (field, at) in fields {
         assert_eq!(offset("Page 0", field), at, "{field}");
@@ -124,6 +125,8 @@ fn lanes_cells_slots_and_chunks_are_as_the_document_says() {
         assert_eq!(offset(heading, field), at, "{heading}: {field}");
     }
     assert!(section().contains(&format!("| pins, {PINS} of them ")));
+    assert!(section().contains(&format!("| views, {VIEWS} of {VIEW_STRIDE} bytes ")));
+    assert_eq!((offset("View", "epoch"), offset("View", "root")), (0, 8));
     assert!(section().contains(&format!("begins at byte {}", chunk::LARGE_DATA)));
 }
 
@@ -164,7 +167,7 @@ fn a_new_region_has_the_bytes_of_the_document() {
     let word =
         |at: u64| u64::from_le_bytes(image[at as usize..at as usize + 8].try_into().unwrap());
     assert_eq!(&image[..8], b"eve slab");
-    let geometry = [2 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
+    let geometry = [3 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
     assert_eq!([8, 16, 24, 32].map(word), geometry);
     let check = (0..7).map(|index| word(index * 8)).fold(0x9e37_79b9_7f4a_7c15, |check, word| {
         let mixed = (check ^ word as u128) * 0xff51_afd7_ed55_8ccd % (1 << 64);
@@ -178,9 +181,10 @@ fn a_new_region_has_the_bytes_of_the_document() {
 #[test]
 fn every_promise_about_faults_has_its_test() {
     const FAULTS: &str = include_str!("../../../../docs/faults.md");
-    const TESTS: [&str; 6] = [
+    const TESTS: [&str; 7] = [
         include_str!("../../tests/slab_processes.rs"),
         include_str!("../../tests/torture.rs"),
+        include_str!("../../tests/view_processes.rs"),
         include_str!("../region/tests.rs"),
         include_str!("../checkpoint/tests.rs"),
         include_str!("../durability/tests.rs"),

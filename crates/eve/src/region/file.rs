@@ -78,7 +78,7 @@ fn mapped(file: File, path: &Path, map: memmap2::MmapRaw, limit: u64) -> Result<
     // Where the system cannot keep the memory from it, the word of `Slab`'s documentation stands.
     let _ = map.advise(memmap2::Advice::DontFork);
     let backing = Backing::File { file, path: path.to_owned(), map };
-    Ok(Region { start, limit, backing })
+    Ok(Region { start, limit, end: limit, backing })
 }
 
 fn name(draft: &Path, path: &Path) -> Result<(), Error> {
@@ -133,11 +133,42 @@ fn sync_folder(path: &Path) -> Result<(), Error> {
 }
 
 pub(super) fn open(path: &Path) -> Result<Region, Error> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(|source| refused(path, "open the file", source))?;
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.map_err(|source| refused(path, "open the file", source))?;
+    let (stated, length) = look_at(&file, path)?;
+    if length < stated.allocated {
+        allocate(&file, path, length, stated.allocated)?;
+    }
+    let map = memmap2::MmapOptions::new()
+        .len(stated.limit as usize)
+        .no_reserve_swap()
+        .map_raw(&file)
+        .map_err(|source| refused(path, RESERVE, source))?;
+    mapped(file, path, map, stated.limit)
+}
+
+const RESERVE: &str = "reserve the address space of the file's limit";
+
+pub(super) fn open_to_read(path: &Path) -> Result<Region, Error> {
+    let refused = |doing, source: io::Error| match source.kind() {
+        ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
+        _ => Error::Io { path: path.to_owned(), doing, source },
+    };
+    let file = File::open(path).map_err(|source| refused("open the file", source))?;
+    let (stated, length) = look_at(&file, path)?;
+    let map = memmap2::MmapOptions::new()
+        .len(stated.limit as usize)
+        .no_reserve_swap()
+        .map_raw_read_only(&file)
+        .map_err(|source| refused(RESERVE, source))?;
+    let end = length.min(stated.limit);
+    let mut region = mapped(file, path, map, stated.limit)?;
+    region.end = end;
+    Ok(region)
+}
+
+/// Whether a file is a region that is all there: what it says of itself, and how long it is.
+fn look_at(file: &File, path: &Path) -> Result<(header::Stated, u64), Error> {
     let kind = file.metadata().map_err(|source| refused(path, "look at the file", source))?;
     if !kind.is_file() {
         return Err(Error::NotARegion {
@@ -145,28 +176,24 @@ pub(super) fn open(path: &Path) -> Result<Region, Error> {
             found: "it is not a regular file".into(),
         });
     }
-    let stated = settled_header(&file, path)?;
+    let stated = settled_header(file, path)?;
     // After the header: the file only grows.
-    let metadata = file.metadata().map_err(|source| refused(path, "look at the file", source))?;
-    if metadata.len() < stated.needed || stated.allocated < REGION_MIN {
+    let length = length(file, path)?;
+    let needed = stated.needed.max(REGION_MIN);
+    if length < needed || stated.allocated < REGION_MIN {
         return Err(Error::Header {
             path: path.to_owned(),
             what: format!(
-                "the file has {} bytes where its header counts on {}: it was truncated",
-                metadata.len(),
-                stated.needed
+                "the file has {length} bytes where its header counts on {needed}: it was truncated"
             ),
         });
     }
-    if metadata.len() < stated.allocated {
-        allocate(&file, path, metadata.len(), stated.allocated)?;
-    }
-    let map = memmap2::MmapOptions::new()
-        .len(stated.limit as usize)
-        .no_reserve_swap()
-        .map_raw(&file)
-        .map_err(|source| refused(path, "reserve the address space of the file's limit", source))?;
-    mapped(file, path, map, stated.limit)
+    Ok((stated, length))
+}
+
+pub(super) fn length(file: &File, path: &Path) -> Result<u64, Error> {
+    let metadata = file.metadata().map_err(|source| refused(path, "look at the file", source))?;
+    Ok(metadata.len())
 }
 
 /// Reads the header, again if it seems damaged: a process that grows the region meanwhile may be
