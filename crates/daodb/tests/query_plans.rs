@@ -178,8 +178,8 @@ fn a_plan_is_made_anew_when_its_figures_are_of_long_ago() {
          {:db/ident :size :db/valueType :db.type/long :db/index true}
          {:db/ident :to :db/valueType :db.type/ref}",
     );
-    transact(&database, &"{:size 5}".repeat(500));
-    transact(&database, r#"{:db/id "a" :size 5} {:kind 1 :to "a"}"#);
+    let others = r#"{:size 6 :to "a"}"#.repeat(5000) + &"{:size 5}".repeat(500);
+    transact(&database, &format!(r#"{{:db/id "a" :size 5}} {{:kind 1 :to "a"}} {others}"#));
     let query = Query::parse("[:find ?e ?f :where [?e :kind 1] [?e :to ?f] [?f :size 5]]").unwrap();
     let first = || {
         let db = database.db().unwrap();
