@@ -39,6 +39,7 @@ use crate::program::Program;
 use crate::projection::{Projection, Unfit, WINDOW};
 use crate::stepper::{Control, Walk};
 
+pub(crate) use built_in::prelude;
 pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_prompt};
 pub(crate) use stack::{Stack, Stance, Told};
 use step::Exit;

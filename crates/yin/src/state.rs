@@ -2,7 +2,8 @@
 //!
 //! A [`State`] is what [`Machine::capture`](crate::Machine::capture) takes and
 //! [`Machine::restore`](crate::Machine::restore) goes on with: in the same process or another, by
-//! either engine, whether or not there is code for its functions. Its calls name places of
+//! either engine, whether or not there is code for its functions. It is written as an archive
+//! ([`State::to_bytes`]) or as datoms ([`State::transaction`]). Its calls name places of
 //! programs, never addresses of code; its values name functions by their places and primitives,
 //! keywords and symbols by their names.
 //!
@@ -12,6 +13,8 @@
 //! 3. Collections are kept as their elements, so the format knows nothing of how the heap holds
 //!    them.
 
+mod datoms;
+mod load;
 mod pack;
 mod unpack;
 

@@ -30,6 +30,7 @@ pub(crate) struct Answer {
     pub(crate) answer: Result<Value, Value>,
 }
 
+#[derive(Clone)]
 struct Stream {
     values: VecDeque<Value>,
     /// The position of the oldest value.
@@ -40,6 +41,7 @@ struct Stream {
     takers: VecDeque<(Asker, u64)>,
 }
 
+#[derive(Clone)]
 struct Cursor {
     stream: u64,
     position: u64,
@@ -69,7 +71,7 @@ pub type Answered = (u64, Result<Value, Value>);
 /// };
 /// assert_eq!(value, Outcome::Done(7.into()));
 /// ```
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Streams {
     streams: BTreeMap<u64, Stream>,
     cursors: BTreeMap<u64, Cursor>,

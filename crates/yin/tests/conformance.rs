@@ -7,9 +7,9 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::FUEL;
+use common::{FUEL, Written};
 use datom::{Value, edn};
-use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program, State, Streams};
+use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program, Streams};
 
 fn cases() -> Option<Value> {
     let folder = std::env::var_os("CONFORMANCE_DIR").map_or_else(
@@ -87,11 +87,27 @@ impl Bench {
         Self { machine, way, programs: Vec::new(), streams: Streams::default() }
     }
 
-    fn run(&mut self, program: Program, bridge: &Value) -> Outcome {
-        self.programs.push(program.clone());
+    fn start(&mut self, program: Program) {
         self.machine.start(&program).unwrap();
+        self.programs.push(program);
+    }
+
+    fn run(&mut self, program: Program, bridge: &Value) -> Outcome {
+        self.start(program);
         loop {
-            match self.machine.run(if self.way == Way::Alternating { 1 } else { FUEL }) {
+            match self.go_on(bridge, if self.way == Way::Alternating { 1 } else { FUEL }) {
+                Outcome::OutOfFuel if self.way == Way::Alternating => {
+                    self.machine = self.moved(&Written::Archive);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Runs until the program ends, waits for somebody, or has used up its fuel.
+    fn go_on(&mut self, bridge: &Value, fuel: u64) -> Outcome {
+        loop {
+            match self.machine.run(fuel) {
                 Outcome::Perform { id, op, args } => {
                     let args = match self.streams.serve(id, op.as_str(), args.clone()) {
                         Err(args) => args,
@@ -105,22 +121,28 @@ impl Bench {
                     };
                     self.machine.resume(id, Ok(handler(bridge, op.as_str(), &args))).unwrap();
                 }
-                Outcome::OutOfFuel if self.way == Way::Alternating => self.change(),
                 outcome => return outcome,
             }
         }
     }
 
-    fn change(&mut self) {
+    /// A fresh machine with the other engine, where the program stands as it does here.
+    fn moved(&mut self, written: &Written) -> Machine {
         let engine = match self.machine.engine() {
             Engine::Register => Engine::Stepper,
             _ => Engine::Register,
         };
-        let bytes = self.machine.capture().unwrap().to_bytes();
+        let state = written.read_back(&self.machine.capture().unwrap(), &self.programs);
         let mut other = Machine::new(NoFacts, Limits::default()).with_engine(engine);
         let known = |hash: &[u8; 32]| self.programs.iter().find(|p| p.hash() == *hash).cloned();
-        other.restore(&State::from_bytes(&bytes).unwrap(), known).unwrap();
-        self.machine = other;
+        other.restore(&state, known).unwrap();
+        other
+    }
+
+    fn fork(&mut self, written: &Written) -> Self {
+        let machine = self.moved(written);
+        let (programs, streams) = (self.programs.clone(), self.streams.clone());
+        Self { machine, way: Way::On(Engine::Register), programs, streams }
     }
 }
 
@@ -162,29 +184,102 @@ fn programs_of_the_original_have_their_values_on_each_engine_and_between_them() 
     }
 }
 
+/// One case: programs that are run in order.
+struct Case<'c> {
+    name: &'c str,
+    bridge: &'c Value,
+    steps: Vec<Value>,
+}
+
+impl<'c> Case<'c> {
+    fn of(case: &'c Value) -> Self {
+        let steps = match case.get("steps") {
+            Some(steps) => steps.as_slice().unwrap().to_vec(),
+            None => vec![case.clone()],
+        };
+        let name = case.get("name").unwrap().as_text().unwrap();
+        Self { name, bridge: case.get("bridge").unwrap_or(&Value::Nil), steps }
+    }
+
+    fn program(&self, at: usize, values: &[Value]) -> Program {
+        let step = &self.steps[at];
+        let program = match (step.get("source"), step.get("ast")) {
+            (Some(source), _) => Program::read("case", source.as_text().unwrap()),
+            (None, Some(ast)) => Program::from_ast("case", &substitute(ast, values)),
+            _ => panic!("{}: neither source nor AST", self.name),
+        };
+        program.unwrap()
+    }
+
+    /// The rest of the case, from a step on.
+    fn finish(&self, bench: &mut Bench, from: usize, values: &mut Vec<Value>) {
+        for at in from..self.steps.len() {
+            let outcome = bench.run(self.program(at, values), self.bridge);
+            values.push(check(self.name, &self.steps[at], &outcome));
+        }
+    }
+}
+
 fn pass(way: Way) {
     let Some(cases) = cases() else {
         return println!("skipped: no conformance cases beside the project");
     };
     let cases = cases.as_slice().unwrap();
     for case in cases {
-        let name = case.get("name").unwrap().as_text().unwrap();
-        let nil = Value::Nil;
-        let bridge = case.get("bridge").unwrap_or(&nil);
-        let single = Value::Vector(vec![case.clone()]);
-        let steps = case.get("steps").unwrap_or(&single).as_slice().unwrap();
-        let mut bench = Bench::new(way);
-        let mut values = Vec::new();
-        for step in steps {
-            let program = match (step.get("source"), step.get("ast")) {
-                (Some(source), _) => Program::read("case", source.as_text().unwrap()),
-                (None, Some(ast)) => Program::from_ast("case", &substitute(ast, &values)),
-                _ => panic!("{name}: neither source nor AST"),
-            };
-            let outcome = bench.run(program.unwrap(), bridge);
-            values.push(check(name, step, &outcome));
-        }
+        let case = Case::of(case);
+        case.finish(&mut Bench::new(way), 0, &mut Vec::new());
     }
     println!("{way:?}: all {} cases pass", cases.len());
     assert!(cases.len() >= 52);
+}
+
+/// Programs are stopped at no more than so many ticks.
+const TICKS_MAX: usize = 10_000;
+
+/// Stops the programs of a case at each tick, and goes on with what was written on the other engine.
+fn stop_everywhere(case: &Case<'_>, first: Engine, written: &Written) -> usize {
+    let mut expected = Vec::new();
+    case.finish(&mut Bench::new(Way::On(Engine::Register)), 0, &mut expected);
+    let mut bench = Bench::new(Way::On(first));
+    let (mut values, mut ticks, mut stops) = (Vec::new(), 0, 0);
+    for at in 0..case.steps.len() {
+        bench.start(case.program(at, &values));
+        let outcome = loop {
+            match bench.go_on(case.bridge, 1) {
+                Outcome::OutOfFuel => {}
+                outcome => break outcome,
+            }
+            ticks += 1;
+            if ticks > TICKS_MAX {
+                continue;
+            }
+            stops += 1;
+            let mut there = bench.fork(written);
+            let outcome = there.go_on(case.bridge, FUEL);
+            let mut found = values.clone();
+            found.push(check(case.name, &case.steps[at], &outcome));
+            case.finish(&mut there, at + 1, &mut found);
+            assert_eq!(found, expected, "{}: stopped after {ticks}", case.name);
+        };
+        values.push(check(case.name, &case.steps[at], &outcome));
+    }
+    assert_eq!(values, expected, "{}", case.name);
+    stops
+}
+
+#[test]
+fn programs_of_the_original_go_on_anywhere_from_archives_and_from_datoms() {
+    let Some(cases) = cases() else {
+        return println!("skipped: no conformance cases beside the project");
+    };
+    let mut stops = 0;
+    for case in cases.as_slice().unwrap() {
+        let case = Case::of(case);
+        for engine in [Engine::Register, Engine::Stepper] {
+            stops += stop_everywhere(&case, engine, &Written::datoms());
+            stops += stop_everywhere(&case, engine, &Written::Archive);
+        }
+    }
+    println!("{stops} stops");
+    assert!(stops > 400, "{stops}");
 }

@@ -1,12 +1,12 @@
 //! A program may be stopped anywhere, written down, and gone on with elsewhere.
 //!
 //! Each program here is run once without a stop. Then it is run on one engine up to the n-th unit
-//! of fuel, for every n until it is done, written as bytes, read by a fresh machine with the other
-//! engine, and run to its end there: the value, the errors and the effects must be the same.
+//! of fuel, for every n until it is done, written as bytes or as datoms, read by a fresh machine with the
+//! other engine, and run to its end there: the value, the errors and the effects must be the same.
 
 mod common;
 
-use common::FUEL;
+use common::{FUEL, Written};
 use datom::Value;
 use yin::{Engine, Error, Limits, Machine, NoFacts, Outcome, Program, State};
 
@@ -70,13 +70,12 @@ fn finish(machine: &mut Machine, mut asked: Vec<Value>) -> Run {
     }
 }
 
-/// Moves a program to a fresh machine, as bytes.
-fn moved(machine: &mut Machine, engine: Engine, program: &Program) -> Machine {
-    let bytes = machine
+/// Moves a program to a fresh machine.
+fn moved(machine: &mut Machine, engine: Engine, program: &Program, as_: &Written) -> Machine {
+    let state = machine
         .capture()
-        .unwrap_or_else(|error| panic!("{}: {error} {machine:?}", program.source()))
-        .to_bytes();
-    let state = State::from_bytes(&bytes).unwrap();
+        .unwrap_or_else(|error| panic!("{}: {error} {machine:?}", program.source()));
+    let state = as_.read_back(&state, std::slice::from_ref(program));
     let mut other = fresh(engine);
     let known = |hash: &[u8; 32]| (*hash == program.hash()).then(|| program.clone());
     other.restore(&state, known).unwrap();
@@ -105,7 +104,7 @@ fn other(engine: Engine) -> Engine {
 }
 
 /// Stops a program after each number of ticks, and goes on with it on the other engine.
-fn stop_everywhere(source: &str, first: Engine, second: Engine) -> u64 {
+fn stop_everywhere(source: &str, first: Engine, second: Engine, as_: &Written) -> u64 {
     let program = Program::read("test.yin", source).unwrap();
     let mut machine = fresh(Engine::Register);
     machine.start(&program).unwrap();
@@ -121,7 +120,7 @@ fn stop_everywhere(source: &str, first: Engine, second: Engine) -> u64 {
                 Outcome::OutOfFuel => left -= 1,
                 Outcome::Perform { id, op, args } => {
                     // Parked is a stop of its own.
-                    let mut there = moved(&mut machine, second, &program);
+                    let mut there = moved(&mut machine, second, &program, as_);
                     let mut told = asked.clone();
                     let value = answer(&mut told, &op, args.clone());
                     there.resume(id, Ok(value.clone())).unwrap();
@@ -136,7 +135,7 @@ fn stop_everywhere(source: &str, first: Engine, second: Engine) -> u64 {
         if ended {
             return stop;
         }
-        let mut there = moved(&mut machine, second, &program);
+        let mut there = moved(&mut machine, second, &program, as_);
         same(&finish(&mut there, asked), &expected, &format!("{source} after {stop}"));
     }
     TICKS_MAX
@@ -147,11 +146,23 @@ fn a_program_stopped_anywhere_goes_on_on_the_other_engine() {
     let mut stops = 0;
     for source in PROGRAMS {
         for engine in [Engine::Register, Engine::Stepper] {
-            stops += stop_everywhere(source, engine, other(engine));
+            stops += stop_everywhere(source, engine, other(engine), &Written::Archive);
         }
     }
     println!("{stops} stops");
     assert!(stops > 500, "{stops}");
+}
+
+#[test]
+fn a_program_stopped_anywhere_is_datoms_and_goes_on_from_them() {
+    let mut stops = 0;
+    for (at, source) in PROGRAMS.iter().enumerate() {
+        // Each engine is the first for every other program.
+        let engine = if at % 2 == 0 { Engine::Register } else { Engine::Stepper };
+        stops += stop_everywhere(source, engine, other(engine), &Written::datoms());
+    }
+    println!("{stops} stops");
+    assert!(stops > 250, "{stops}");
 }
 
 #[test]
@@ -175,7 +186,7 @@ fn a_program_can_change_its_engine_at_every_tick() {
                 }
                 Outcome::OutOfFuel => {
                     engine = other(engine);
-                    machine = moved(&mut machine, engine, &program);
+                    machine = moved(&mut machine, engine, &program, &Written::Archive);
                 }
                 other => panic!("{other:?}"),
             }

@@ -11,7 +11,7 @@ use crate::program::Program;
 use crate::projection::{PRELUDE, Projection, Site};
 
 /// The prelude, read once for all machines.
-fn prelude() -> Result<Arc<Program>, Error> {
+pub(crate) fn prelude() -> Result<Arc<Program>, Error> {
     static PRELUDE_PROGRAM: OnceLock<Result<Arc<Program>, Error>> = OnceLock::new();
     PRELUDE_PROGRAM
         .get_or_init(|| Program::read("prelude.yin", builtin::PRELUDE_SOURCE).map(Arc::new))

@@ -1,8 +1,9 @@
 //! Running programs in tests.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use daodb::Database;
 use datom::{Value, edn};
-use yin::{Engine, Error, Kind, Limits, Machine, NoFacts, Outcome, Program};
+use yin::{Engine, Error, Kind, Limits, Machine, NoFacts, Outcome, Program, State};
 
 /// More than any program here needs.
 pub(crate) const FUEL: u64 = 50_000_000;
@@ -67,4 +68,32 @@ pub(crate) fn fails(source: &str, kind: yin::Kind, place: (usize, usize), messag
     assert!(error.message.contains(message), "{source}: {error}");
     let position = error.position.unwrap_or_else(|| panic!("{source}: no place"));
     assert_eq!((position.line, position.column), place, "{source}: {}", error.message);
+}
+
+/// In what form a state travels.
+pub(crate) enum Written {
+    Archive,
+    Datoms(Database),
+}
+
+impl Written {
+    /// A database that knows programs and states, and no program.
+    pub(crate) fn datoms() -> Self {
+        let world = Database::memory().unwrap();
+        world.transact(&yin::schema()).unwrap();
+        world.transact(&State::schema()).unwrap();
+        Self::Datoms(world)
+    }
+
+    /// A state as it is read back.
+    pub(crate) fn read_back(&self, state: &State, programs: &[Program]) -> State {
+        match self {
+            Self::Archive => State::from_bytes(&state.to_bytes()).unwrap(),
+            Self::Datoms(world) => {
+                let known = |hash: &[u8; 32]| programs.iter().find(|p| p.hash() == *hash).cloned();
+                world.transact(&state.transaction(known).unwrap()).unwrap();
+                State::load(&world.db().unwrap(), &state.entity()).unwrap()
+            }
+        }
+    }
 }
