@@ -32,7 +32,7 @@ pub(crate) mod page {
     pub(crate) const GROUP: u64 = 24;
     pub(crate) const LIMIT: u64 = 32;
     pub(crate) const SEED: u64 = 40;
-    // 48: when it was made, for people.
+    pub(crate) const CREATED: u64 = 48;
     pub(crate) const CHECK: u64 = 56;
     pub(crate) const ROOT: u64 = 128;
     pub(crate) const COMMIT: u64 = 256;

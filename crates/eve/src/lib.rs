@@ -46,6 +46,7 @@ mod durability;
 mod epoch;
 mod error;
 mod header;
+pub mod inspect;
 mod lane;
 mod layout;
 mod lease;

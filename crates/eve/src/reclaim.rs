@@ -344,6 +344,15 @@ fn records(blocks: &Blocks, first: Addr) -> impl Iterator<Item = Place> + use<'_
     })
 }
 
+/// Where a lane's list leads to that is no record, if it does.
+pub(crate) fn broken(blocks: &Blocks, lane_number: u8) -> Option<Addr> {
+    let head = blocks.region().word(crate::layout::lane_at(lane_number) + lane::RETIRED);
+    let first = Addr::from_raw(head.load(Ordering::Acquire));
+    let next = |place: Place| blocks.region().word(place.at + NEXT).load(Ordering::Relaxed);
+    let last = records(blocks, first).last().map_or(first, |place| Addr::from_raw(next(place)));
+    (!last.is_none()).then_some(last)
+}
+
 /// The records of a lane's list.
 pub(crate) fn listed(blocks: &Blocks, lane_number: u8) -> HashSet<Addr> {
     let head = blocks.region().word(crate::layout::lane_at(lane_number) + lane::RETIRED);

@@ -95,6 +95,11 @@ impl Birth {
         }
     }
 
+    /// The epoch that the transaction wanted to become that made it, whatever it is now.
+    pub(crate) const fn wanted_epoch(self) -> u64 {
+        self.number() & !(RECORD | DYING)
+    }
+
     /// Whether it is a block of a version, born at `newest` or before. Both flags stand above every
     /// epoch, and the kinds that are no lanes above every lane.
     #[inline]

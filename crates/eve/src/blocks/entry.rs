@@ -42,13 +42,17 @@ impl Entry {
         self.kind() == CLAIMED
     }
 
-    pub(super) const fn is_tail(self) -> bool {
+    pub(crate) const fn is_tail(self) -> bool {
         self.kind() == TAIL
     }
 
     /// Whether the word says something.
-    pub(super) const fn is_known(self) -> bool {
-        self.is_free() || self.is_claimed() || self.is_tail() || self.class().is_some()
+    pub(crate) const fn is_known(self) -> bool {
+        self.is_free()
+            || self.is_claimed()
+            || self.is_tail()
+            || self.class().is_some()
+            || self.run().is_some()
     }
 
     /// The class of a small chunk's blocks.

@@ -84,6 +84,22 @@ impl Blocks {
         None
     }
 
+    /// The chunks on a class's stack, from the top, as far as they are there; a damaged stack may name
+    /// any chunk, and one again and again.
+    pub(crate) fn stacked(&self, class: Class) -> impl Iterator<Item = ChunkId> + use<'_> {
+        let there = |word: u64| {
+            let chunk = ChunkId(word as u32);
+            (chunk != ChunkId::NONE && chunk < self.high_water()).then_some(chunk)
+        };
+        let top = there(self.stack_head(class).load(Ordering::Acquire));
+        std::iter::successors(top, move |chunk| there(self.next(*chunk).load(Ordering::Relaxed)))
+    }
+
+    /// Whether a chunk says that it is on its class's stack.
+    pub(crate) fn is_listed(&self, chunk: ChunkId) -> bool {
+        self.state(chunk).load(Ordering::Acquire) >> STATE_SHIFT == LISTED
+    }
+
     pub(crate) fn is_small(&self, chunk: ChunkId, class: Class) -> bool {
         chunk < self.high_water()
             && chunk >= chunk.first_of_group()

@@ -68,6 +68,7 @@ fn page_0_is_as_the_document_says() {
         ("group", page::GROUP),
         ("limit", page::LIMIT),
         ("seed", page::SEED),
+        ("created", page::CREATED),
         ("check", page::CHECK),
         ("root", page::ROOT),
         ("commit", page::COMMIT),

@@ -1,0 +1,138 @@
+//! Programs: run, kept, laid out.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Format;
+
+/// `datom fmt`
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// The files; `-` is standard input, laid out on standard output.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Write nothing; fail if a file is laid out differently.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `datom run`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The program may only do what a token allows. Without --grant the node mints one token for each \
+operation that the program names, writing files apart; files are confined to the current folder \
+and the folders of the files named in ARGS.
+
+Examples:
+  datom run world examples/deps.yin Cargo.lock
+  datom run world examples/deps.yin Cargo.lock --deny :fs/read
+  datom run world report.yin --allow :fs/write
+  datom run world examples/deps.yin Cargo.lock --grant \"$(datom token mint world :fs/read --folder .)\"")]
+pub struct Run {
+    /// Folder of the world; made if absent.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The program.
+    #[arg(value_name = "FILE.yin")]
+    pub file: PathBuf,
+    /// What the program finds in `args`, as text.
+    #[arg(value_name = "ARGS")]
+    pub args: Vec<String>,
+    /// Answer this operation with an error, for example :fs/read.
+    #[arg(long, value_name = "OPERATION")]
+    pub deny: Vec<String>,
+    /// Mint a token for this operation too. Writing files is not allowed without it.
+    #[arg(long, value_name = "OPERATION")]
+    pub allow: Vec<String>,
+    /// Allow only what these tokens allow, instead of minting tokens for everything.
+    #[arg(long, value_name = "TOKEN")]
+    pub grant: Vec<String>,
+    /// Run as the agent of this name: its state and the answers it gets are kept in the world, and
+    /// the same command goes on where it was, whatever ended it.
+    #[arg(long, value_name = "NAME")]
+    pub durable: Option<String>,
+    /// Stop the program after this many machine steps.
+    #[arg(long, value_name = "STEPS", default_value_t = 10_000_000_000)]
+    pub fuel: u64,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Which agent.
+#[derive(Debug, Args)]
+pub struct WhichAgent {
+    /// Folder of the world.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Its name.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+/// `datom agent`
+#[derive(Debug, Subcommand)]
+pub enum Agent {
+    /// Show where it stands: its calls with their names and values, what it asked for last.
+    Show(WhichAgent),
+    /// Show where it stood after transaction T.
+    At {
+        /// Which agent.
+        #[command(flatten)]
+        agent: WhichAgent,
+        /// The transaction.
+        #[arg(value_name = "T")]
+        t: u64,
+    },
+    /// Let it stop at its next effect; its process ends.
+    Pause(WhichAgent),
+    /// Let a paused agent go on when `datom run --durable` is called for it again.
+    Resume(WhichAgent),
+    /// End it for good at its next effect.
+    Cancel(WhichAgent),
+}
+
+/// `datom lyquid`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  datom lyquid adder.wat add 2 40")]
+pub struct Lyquid {
+    /// The module, .wasm or .wat.
+    #[arg(value_name = "MODULE")]
+    pub module: PathBuf,
+    /// The exported function.
+    pub function: String,
+    /// Its arguments.
+    #[arg(allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+    /// Stop the guest after this much fuel.
+    #[arg(long, default_value_t = 1_000_000_000)]
+    pub fuel: u64,
+}
+
+/// `datom nock`
+#[derive(Debug, Subcommand)]
+pub enum Nock {
+    /// The jam of a noun, as a number.
+    Jam {
+        /// A noun such as '[1 2 3]'.
+        noun: String,
+    },
+    /// The noun that a number is the jam of.
+    Cue {
+        /// The number.
+        jam: String,
+    },
+    /// The product of a subject and a formula.
+    Eval {
+        /// The subject, a noun.
+        subject: String,
+        /// The formula, a noun.
+        formula: String,
+        /// Stop after this many steps.
+        #[arg(long, default_value_t = 1_000_000_000)]
+        fuel: u64,
+    },
+}
