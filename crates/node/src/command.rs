@@ -18,6 +18,7 @@ mod query;
 mod repl;
 mod ring;
 mod run;
+mod slab;
 mod stats;
 pub(crate) mod token;
 mod transact;
@@ -54,6 +55,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Repl(arguments) => repl::repl(&arguments),
         Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Ring(command) => ring::ring(&command),
+        Command::Slab(command) => slab::slab(&command),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Stats(arguments) => stats::stats(&arguments),
         Command::Gc(arguments) => stats::gc(&arguments),

@@ -26,6 +26,8 @@ pub enum Output {
         /// One value a column.
         rows: Vec<Vec<Value>>,
     },
+    /// Several things under their names.
+    Parts(Vec<(&'static str, Output)>),
 }
 
 impl Output {
@@ -56,6 +58,13 @@ impl Output {
 
     fn write(&self, format: Format, out: &mut impl Write) -> io::Result<()> {
         match (format, self) {
+            (Format::Table | Format::Auto, Output::Parts(parts)) => {
+                parts.iter().try_for_each(|(name, part)| {
+                    writeln!(out, "{name}")?;
+                    part.write(format, out)
+                })
+            }
+            (_, Output::Parts(_)) => Output::Value(self.to_value()).write(format, out),
             (Format::Json, Output::Value(value)) => writeln!(out, "{}", json(value)),
             (Format::Json, Output::Table { columns, rows }) => write_json_rows(columns, rows, out),
             (Format::Table | Format::Auto, Output::Table { columns, rows }) => {
@@ -66,6 +75,25 @@ impl Output {
                 writeln!(out, "{}", edn::pretty(value, EDN_WIDTH))
             }
             (Format::Edn, Output::Table { rows, .. }) => write_edn_rows(rows, out),
+        }
+    }
+}
+
+impl Output {
+    /// The same as one value: of rows, a map each.
+    fn to_value(&self) -> Value {
+        let named = |name: &str, value| (Value::keyword(name), value);
+        match self {
+            Output::Value(value) => value.clone(),
+            Output::Table { columns, rows } => {
+                let row = |row: &Vec<Value>| {
+                    Value::map(columns.iter().zip(row).map(|(name, v)| named(name, v.clone())))
+                };
+                Value::Vector(rows.iter().map(row).collect())
+            }
+            Output::Parts(parts) => {
+                Value::map(parts.iter().map(|(name, part)| named(name, part.to_value())))
+            }
         }
     }
 }

@@ -13,7 +13,8 @@ pub(super) fn count(number: u64) -> Value {
     Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn map(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+/// A map with keywords for keys.
+pub(super) fn map(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     Value::map(entries.into_iter().map(|(name, value)| (Value::keyword(name), value)))
 }
 

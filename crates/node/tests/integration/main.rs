@@ -7,4 +7,5 @@ mod durable;
 mod main_job;
 mod place;
 mod ring;
+mod slab;
 mod upkeep;
