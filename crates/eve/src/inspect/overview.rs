@@ -151,7 +151,7 @@ impl Inspection {
             let sum = if is_retired(&retired, &block) { &mut large_retired } else { &mut large };
             *sum = (sum.0 + 1, sum.1 + block.room_bytes);
         }
-        let lanes = (0..LANES as u8).map(|number| lane_at(number));
+        let lanes = (0..LANES as u8).map(lane_at);
         let left = lanes.filter(|at| region.word(at + lane::OWNER).load(Ordering::Relaxed) == 0);
         let pending = left.map(|at| region.word(at + lane::PENDING).load(Ordering::Relaxed));
         Overview {
