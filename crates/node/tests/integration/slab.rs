@@ -59,7 +59,7 @@ fn a_sound_region_is_sound_and_a_damaged_one_is_told_apart() {
 
     let file = fs::File::options().read(true).write(true).open(place.path("my.eve")).unwrap();
     let mut directory = [0; 8];
-    let at = 704 << 10 | 13 * 8; // the directory's word of the first chunk
+    let at = (704 << 10) + 13 * 8; // the directory's word of the first chunk
     file.read_exact_at(&mut directory, at).unwrap();
     file.write_all_at(&[77; 8], at).unwrap();
     let damaged = place.run(&["slab", "verify", "my.eve"]);
