@@ -47,6 +47,8 @@ pub(crate) enum Verb {
     ControlOnce,
     /// The value of a dynamic name.
     Dynamic,
+    /// The facts that store a program.
+    ProgramFacts,
     /// What the store has under a key.
     StoreGet,
     /// Puts something into the store.
@@ -355,6 +357,7 @@ pub(crate) static TABLE: &[Primitive] = &[
     verb("q", 1, ANY, Verb::Query),
     verb("pull", 2, 2, Verb::Pull),
     verb("entity", 1, 1, Verb::Entity),
+    verb("program-facts", 2, 2, Verb::ProgramFacts),
     verb("%apply", 2, 2, Verb::Apply),
     verb("throw", 1, 1, Verb::Throw),
     verb("yin/control", 2, 2, Verb::Control),

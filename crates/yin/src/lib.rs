@@ -44,7 +44,7 @@ pub use error::{CALLS_MAX, Call, Error, Kind, Position};
 pub use facts::{Facts, NoFacts, Refusal};
 pub use format::format;
 pub use library::{Embedded, Library};
-pub use machine::{Engine, Level, Limits, Machine, Outcome};
+pub use machine::{Active, Engine, Level, Limits, Machine, Outcome};
 pub use program::{Code, Program, schema};
 pub use scheduler::{AgentId, Event, Scheduler};
 pub use state::State;

@@ -15,6 +15,7 @@
 mod built_in;
 mod call;
 mod control;
+mod live;
 mod namespace;
 mod stack;
 mod step;
@@ -24,7 +25,7 @@ mod store;
 mod trouble;
 mod view;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +42,7 @@ use crate::stepper::{Control, Walk};
 
 pub(crate) use built_in::prelude;
 pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_prompt};
+pub use live::Active;
 pub(crate) use stack::{Stack, Stance, Told};
 use step::Exit;
 pub use view::Level;
@@ -172,6 +174,8 @@ pub struct Machine {
     requests: u64,
     /// The namespaces that are loaded.
     pub(crate) namespaces: BTreeSet<Symbol>,
+    /// What names were redefined as: see `live`.
+    live: HashMap<Symbol, Word>,
     /// Calls and turns so far.
     turns: u64,
     /// The instruction that last ran out of memory, and the turns then: running out again without
@@ -210,6 +214,7 @@ impl Machine {
             spent: false,
             requests: 0,
             namespaces: BTreeSet::new(),
+            live: HashMap::new(),
             turns: 0,
             starved: None,
         };
@@ -411,6 +416,14 @@ impl Machine {
         };
         let Some(&form) = program.forms().get(queue.next) else { return Ok(false) };
         queue.next += 1;
+        if let Node::Definition { name, .. } = program.tree().node(form)
+            && let Some(&word) = self.live.get(name)
+        {
+            let name = name.clone();
+            self.set_global(&name, word);
+            self.set(0, word);
+            return Ok(true);
+        }
         let function = self.projection.form(queue.program, form, program.name());
         self.state = State::Running;
         if self.engine == Engine::Stepper {

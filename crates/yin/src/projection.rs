@@ -286,6 +286,13 @@ impl Projection {
             .map(|(global, value)| (&global.name, *value))
     }
 
+    /// Forgets the code of a function. Its calls that run go on with it.
+    pub(crate) fn drop_code(&mut self, function: u32) {
+        if let Some(entry) = self.entries.get_mut(function as usize) {
+            entry.pc = 0;
+        }
+    }
+
     /// What a name is defined as.
     pub(crate) fn definition(&self, name: &Symbol) -> Option<Word> {
         let id = *self.global_ids.get(name)?;

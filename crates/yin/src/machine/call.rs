@@ -197,6 +197,7 @@ impl Machine {
             Verb::Query => self.facts.q(first, rest),
             Verb::Pull => self.facts.pull(first, rest.first().unwrap_or(&Value::Nil)),
             Verb::Entity => self.facts.entity(first),
+            Verb::ProgramFacts => return self.program_facts(first, rest.first()),
             _ => Err(Refusal::new("yin/verb", "this is no verb of the database")),
         };
         match answer {
