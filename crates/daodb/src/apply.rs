@@ -23,6 +23,33 @@ use crate::record::Record;
 use crate::schema::Schema;
 use crate::statistics;
 
+/// A frame's datoms with the words that a state has for their values: one that the frame is part of.
+pub(crate) fn datoms(
+    memory: &impl eve::Read,
+    record: &Record,
+    frame: &Frame,
+) -> Result<Vec<Datom>, Error> {
+    let missing = || Error::corrupt(format!("a value of frame {} is in no dictionary", frame.t));
+    let mut words = Vec::with_capacity(frame.values.len());
+    for value in &frame.values {
+        let word = dictionary::find(memory, &record.dictionary, value)?;
+        words.push(word.ok_or_else(missing)?);
+    }
+    frame.datoms.iter().map(|datom| in_store(datom, &words, frame.t)).collect()
+}
+
+/// A datom of a frame, given the words of the frame's values.
+fn in_store(datom: &Datom, words: &[Word], t: u64) -> Result<Datom, Error> {
+    let tag = datom.v.tag();
+    if !tag.is_heap() && !tag.is_name() {
+        return Ok(*datom);
+    }
+    let place = usize::try_from(datom.v.payload()).ok();
+    let word = place.and_then(|place| words.get(place)).copied();
+    let v = word.ok_or_else(|| Error::corrupt(format!("frame {t} lacks a value")))?;
+    Ok(Datom { v, ..*datom })
+}
+
 /// A state that frames are applied to, index changes being gathered until [`Applier::flush`].
 pub(crate) struct Applier {
     pub(crate) record: Record,
@@ -78,15 +105,7 @@ impl Applier {
         let mut datoms = Vec::with_capacity(frame.datoms.len());
         let mut altered = BTreeSet::new();
         for datom in &frame.datoms {
-            let v = match datom.v.tag() {
-                tag if tag.is_heap() || tag.is_name() => {
-                    let place = usize::try_from(datom.v.payload()).ok();
-                    let word = place.and_then(|place| words.get(place)).copied();
-                    word.ok_or_else(|| Error::corrupt(format!("frame {} lacks a value", frame.t)))?
-                }
-                _ => datom.v,
-            };
-            let datom = Datom { v, ..*datom };
+            let datom = in_store(datom, &words, frame.t)?;
             if self.schema.concerns(datom.e, datom.a) {
                 altered.insert(datom.e);
             }

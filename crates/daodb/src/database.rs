@@ -18,6 +18,7 @@ use crate::log::{Frames, Writer, seal};
 use crate::open::{self, Opening};
 use crate::options::{Durability, Options, TransactOptions};
 use crate::pending;
+use crate::query::{Budget, COLUMN_BYTES_MAX};
 use crate::record::Record;
 use crate::report::Report;
 use crate::store::{Data, Make, Prepare, Store};
@@ -157,7 +158,7 @@ impl Database {
                 Err(error) => return Err(error.into()),
             }
         };
-        let store = Store::new(Slab::create(region)?, None)?;
+        let store = Store::new(Slab::create(region)?, None, Budget::new(COLUMN_BYTES_MAX))?;
         let durability = Durability::Process;
         let (turn, signal) = (Turn::default(), Signal::default());
         let hub = Hub::default();

@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::history::Diff;
 use crate::index::Index;
 use crate::options::TransactOptions;
+use crate::query::Columns;
 use crate::report::Report;
 use crate::transact;
 use crate::with;
@@ -349,7 +350,7 @@ fn replay(from: &Arc<State>, frames: &[Frame]) -> Result<Db, Error> {
         record,
         schema,
         functions,
-        columns: Arc::default(),
+        columns: Arc::new(Columns::new(record.t, from.columns.budget().clone())),
     })))
 }
 

@@ -20,6 +20,7 @@
 //!    that is ahead of that is put aside and made again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use eve::{Region, Slab};
 
@@ -27,6 +28,7 @@ use crate::error::{Error, LogError, WorldError};
 use crate::log::{Ending, Frames, Holding, Link, Lost, Mark, Torn, Trust, Writer};
 use crate::options::{Options, Progress};
 use crate::pending;
+use crate::query::Budget;
 use crate::record::Record;
 use crate::store::Store;
 use crate::trace::trace;
@@ -60,7 +62,7 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<(Store, Writer, O
     let mut opening = Opening::default();
     if !gate.alone {
         let slab = Slab::open(Region::open(world.region())?)?;
-        return Ok((Store::new(slab, Some(writer.id()))?, writer, opening));
+        return Ok((Store::new(slab, Some(writer.id()), budget(options))?, writer, opening));
     }
     let store = match find(world, &writer, options, &mut opening) {
         Ok(store) => store,
@@ -129,10 +131,14 @@ fn fresh(
     Err(error)
 }
 
+fn budget(options: &Options) -> Arc<Budget> {
+    Budget::new(options.column_bytes_max)
+}
+
 fn make(world: &World, writer: &Writer, options: &Options) -> Result<Store, Error> {
     let limit = eve::Options { limit_bytes: options.region_bytes_max, ..eve::Options::default() };
     let slab = Slab::create(Region::create(world.region(), &limit)?)?;
-    let store = Store::new(slab, Some(writer.id()))?;
+    let store = Store::new(slab, Some(writer.id()), budget(options))?;
     world.sync_folder()?;
     Ok(store)
 }
@@ -153,7 +159,11 @@ fn find(
         opening.rebuilt = (!opening.created).then(|| "the region file was missing".into());
         return Ok(store);
     }
-    let store = Store::new(Slab::open_with(Region::open(&path)?, trace)?, Some(writer.id()))?;
+    let store = Store::new(
+        Slab::open_with(Region::open(&path)?, trace)?,
+        Some(writer.id()),
+        budget(options),
+    )?;
     // The state must be readable before anything else is decided.
     store.db()?;
     catch_up(&store, writer, options, opening)?;

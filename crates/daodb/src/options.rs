@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use datom::Value;
 
+use crate::query::COLUMN_BYTES_MAX;
+
 /// When a transaction counts as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -57,6 +59,8 @@ pub struct Options {
     pub segment_bytes_max: u64,
     /// Whether segments that are full are compressed in the background.
     pub seals: bool,
+    /// The most bytes of this process's memory in which queries keep attributes as columns.
+    pub column_bytes_max: u64,
     /// Whether a world opens whose log lost transactions that were on the disk: see
     /// [`Options::accept_loss`].
     pub accept_loss: bool,
@@ -72,6 +76,7 @@ impl Default for Options {
             region_bytes_max: 1 << 40,
             segment_bytes_max: 32 << 20,
             seals: true,
+            column_bytes_max: COLUMN_BYTES_MAX,
             accept_loss: false,
             progress: None,
         }
@@ -110,6 +115,13 @@ impl Options {
         Self { seals, ..self }
     }
 
+    /// The most bytes of this process's memory in which queries keep attributes as columns. With none, each
+    /// query reads indexes, and makes the columns it needs for itself.
+    #[must_use]
+    pub fn column_bytes_max(self, column_bytes_max: u64) -> Self {
+        Self { column_bytes_max, ..self }
+    }
+
     /// The most bytes that the shared memory of a new world can ever have.
     #[must_use]
     pub fn region_bytes_max(self, region_bytes_max: u64) -> Self {
@@ -144,6 +156,7 @@ impl fmt::Debug for Options {
             .field("region_bytes_max", &self.region_bytes_max)
             .field("segment_bytes_max", &self.segment_bytes_max)
             .field("seals", &self.seals)
+            .field("column_bytes_max", &self.column_bytes_max)
             .field("accept_loss", &self.accept_loss)
             .field("progress", &self.progress.is_some())
             .finish()

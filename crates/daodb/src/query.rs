@@ -20,6 +20,7 @@ mod ast;
 mod callee;
 mod closure;
 mod column;
+mod columns;
 mod demand;
 mod distinct;
 mod env;
@@ -68,7 +69,7 @@ pub use self::rows::{Row, Rows};
 pub use self::view::{Input, query};
 
 pub(crate) use self::callee::Callable;
-pub(crate) use self::column::Columns;
+pub(crate) use self::columns::{BYTES_MAX as COLUMN_BYTES_MAX, Budget, Columns};
 pub(crate) use self::limits::Watch;
 #[cfg(test)]
 pub(crate) use self::memory::Memory;

@@ -17,6 +17,7 @@ use crate::database::Database;
 use crate::db::{Db, State};
 use crate::error::Error;
 use crate::index::Index;
+use crate::query::Columns;
 use crate::schema::Schema;
 
 /// What the indexes gain and lose when time goes back.
@@ -139,6 +140,6 @@ fn rewound(now: &Arc<State>, undone: Undone, set: impl FnOnce(&mut Applier)) -> 
         record,
         schema: Arc::new(then),
         functions,
-        columns: Arc::default(),
+        columns: Arc::new(Columns::new(record.t, now.columns.budget().clone())),
     })))
 }

@@ -18,12 +18,15 @@ use crate::error::Error;
 use crate::function::Functions;
 use crate::log::{Holding, Link, Mark, Position};
 use crate::pending;
-use crate::query::Columns;
+use crate::query::{Budget, Columns};
 use crate::record::Record;
 use crate::report::Report;
 use crate::schema::Schema;
 use crate::transact::{self, Prepared, Proposal};
 use crate::with;
+
+/// Transactions of others that columns are gone on over; beyond, they are read anew.
+const FRAMES_MAX: u64 = 256;
 
 /// What a transaction is to do.
 #[derive(Clone, Copy)]
@@ -47,8 +50,8 @@ pub(crate) struct Store {
     keeps_frames: bool,
     /// The schema that was used last, by the `t` that made it.
     schema: Mutex<Option<(u64, Arc<Schema>)>>,
-    /// What queries made of the state that was read last, by its `t`.
-    columns: Mutex<(u64, Arc<Columns>)>,
+    /// What queries made of the state that was read last.
+    columns: Mutex<Arc<Columns>>,
     /// Writers that lost a race wait here for each other.
     queue: Mutex<()>,
     /// Which log the region's mark must be of.
@@ -59,12 +62,12 @@ pub(crate) struct Store {
 impl Store {
     /// The database of a slab, which is made if the slab is empty.
     /// Without a log, whose id is given, frames stay in memory for good.
-    pub(crate) fn new(slab: Slab, log_id: Option<u64>) -> Result<Self, Error> {
+    pub(crate) fn new(slab: Slab, log_id: Option<u64>, budget: Arc<Budget>) -> Result<Self, Error> {
         let store = Self {
             slab,
             keeps_frames: log_id.is_none(),
             schema: Mutex::new(None),
-            columns: Mutex::default(),
+            columns: Mutex::new(Arc::new(Columns::new(0, budget))),
             queue: Mutex::new(()),
             log_id: log_id.unwrap_or(0),
             functions: Arc::default(),
@@ -100,16 +103,41 @@ impl Store {
         let record = Record::read(&snapshot, snapshot.root())?;
         let schema = self.schema(&snapshot, &record)?;
         let functions = self.functions.clone();
-        let columns = self.columns(record.t);
+        let columns = self.columns(&snapshot, &record)?;
         Ok(Arc::new(State { memory: snapshot.into(), record, schema, functions, columns }))
     }
 
-    fn columns(&self, t: u64) -> Arc<Columns> {
+    /// The columns of a state: gone on with from those of the state that was read last, if what was
+    /// committed since can still be read, else none.
+    fn columns(&self, snapshot: &Snapshot, record: &Record) -> Result<Arc<Columns>, Error> {
         let mut kept = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.0 != t {
-            *kept = (t, Arc::default());
+        if kept.t() == record.t {
+            return Ok(kept.clone());
         }
-        kept.1.clone()
+        let fresh = || Columns::new(record.t, kept.budget().clone());
+        if record.t < kept.t() {
+            return Ok(Arc::new(fresh()));
+        }
+        let mut next = None;
+        if !kept.is_empty() && kept.t() >= record.floor && record.t - kept.t() <= FRAMES_MAX {
+            for frame in pending::list(snapshot, record, kept.t())? {
+                let Ok((frame, _)) = Frame::decode(frame.bytes) else {
+                    return Err(Error::corrupt(format!("frame {} in the region", frame.t)));
+                };
+                let datoms = apply::datoms(snapshot, record, &frame)?;
+                next = Some(next.as_ref().unwrap_or(&**kept).next(frame.t, &datoms));
+            }
+        }
+        *kept = Arc::new(next.unwrap_or_else(fresh));
+        Ok(kept.clone())
+    }
+
+    /// Takes note of what this process has committed.
+    fn note(&self, t: u64, datoms: &[Datom]) {
+        let mut kept = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.t() + 1 == t {
+            *kept = Arc::new(kept.next(t, datoms));
+        }
     }
 
     fn schema(&self, snapshot: &Snapshot, record: &Record) -> Result<Arc<Schema>, Error> {
@@ -207,6 +235,7 @@ impl Store {
             Err(CommitError::Failed(error)) => return Err(error.into()),
             Err(other) => return Err(Error::corrupt(other.to_string())),
         }
+        self.note(frame.t, &datoms);
         if let Some(schema) = schema.as_ref().filter(|_| record.schema_t == frame.t) {
             let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
             *cached = Some((frame.t, schema.clone()));

@@ -100,7 +100,7 @@ pub(crate) fn speculate(
         record,
         schema: next.schema,
         functions: before.functions.clone(),
-        columns: Arc::default(),
+        columns: Arc::new(before.columns.next(frame.t, &datoms)),
     };
     Ok((datoms, Db::new(Arc::new(state))))
 }

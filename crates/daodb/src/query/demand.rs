@@ -252,7 +252,9 @@ impl<'s> Component<'s> {
             env.watch.rows(made.len() / rule.cells.len().max(1))
         })?;
         if !made.is_empty() {
-            head.borrow().insert(&made);
+            let head = head.borrow();
+            head.insert(&made);
+            env.watch.take(8 * made.len() * head.orders())?;
         }
         env.watch.rows(head.borrow().len())
     }

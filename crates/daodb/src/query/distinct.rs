@@ -45,6 +45,10 @@ impl Distinct {
         self.words.len() / self.width
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        8 * self.words.capacity()
+    }
+
     fn sort(&mut self) {
         macro_rules! widths {
             ($($n:literal)*) => {

@@ -184,6 +184,7 @@ impl<'s> Env<'s> {
                 Ok(true)
             })?;
         }
+        self.watch.take(size_of::<Key>() * rows.len())?;
         rows.sort_unstable();
         let rows = Rc::new(rows);
         self.by_value.borrow_mut().insert((at, attribute), rows.clone());

@@ -104,6 +104,9 @@ pub enum ErrorKind {
     /// More rows than allowed.
     #[error("the query made more than the {0} rows it was allowed")]
     TooManyRows(u64),
+    /// More bytes than allowed.
+    #[error("the query held more than the {0} bytes it was allowed")]
+    TooManyBytes(u64),
     /// The database could not be read.
     #[error("reading the database: {0}")]
     Storage(String),

@@ -92,6 +92,7 @@ impl<'q, 's> Run<'q, 's> {
             cancel: limits.cancel.clone(),
             timeout: min(limits.timeout, parsed.timeout),
             max_rows: min(limits.max_rows, parsed.max_rows),
+            max_bytes: limits.max_bytes,
         };
         let space = Space::new(given.iter().filter_map(|given| match given {
             Given::Source(source) => Some(*source),
@@ -226,6 +227,7 @@ impl<'q, 's> Run<'q, 's> {
         let vars: Vec<Var> = self.vars().collect();
         let plan = &planned.plan;
         let mut distinct = Distinct::new(self.width(), planned.distinct);
+        let mut held = 0;
         if self.empty {
             return Ok(Vec::new());
         }
@@ -233,7 +235,7 @@ impl<'q, 's> Run<'q, 's> {
         row.resize(plan.width, 0);
         run::run(&self.env, plan, tools, plan.width, &row, &mut |rows| {
             distinct.take(rows, plan.width, &vars);
-            Ok(())
+            self.env.watch.grow(&mut held, distinct.bytes())
         })?;
         self.env.watch.rows(distinct.rows())?;
         Ok(distinct.finish(answer::wants_order(self.parsed)))

@@ -1,4 +1,4 @@
-//! Bounds on a running query: a cancel flag, a deadline, a number of rows.
+//! Bounds on a running query: a cancel flag, a deadline, a number of rows, a number of bytes.
 //!
 //! 1. Every loop whose length depends on data passes through [`Watch::tick`] or [`Watch::rows`].
 //! 2. The error says which bound was hit.
@@ -50,6 +50,10 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// The most rows it may hold: intermediate rows of one step, rows of a rule, or answers.
     pub max_rows: Option<u64>,
+    /// The most bytes it may hold: rows of the answer, rows of rules, graphs that are searched, and
+    /// attributes that it reads as columns and that find no room among those that are kept. Batches of
+    /// rows between steps, a megabyte or so, are not counted.
+    pub max_bytes: Option<u64>,
 }
 
 /// Steps of work between two looks at the clock.
@@ -62,6 +66,8 @@ pub(crate) struct Watch {
     left: Cell<u32>,
     /// Index rows looked at, for `explain`.
     scanned: Cell<u64>,
+    /// Bytes held.
+    bytes: Cell<usize>,
 }
 
 impl Watch {
@@ -73,6 +79,7 @@ impl Watch {
             // The first step looks, so that a query of no length still sees a set flag.
             left: Cell::new(1),
             scanned: Cell::new(0),
+            bytes: Cell::new(0),
         }
     }
 
@@ -126,6 +133,23 @@ impl Watch {
             )));
         }
         Ok(())
+    }
+
+    /// Refuses to hold more bytes than allowed, so many more than before.
+    pub(crate) fn take(&self, bytes: usize) -> Result<(), Error> {
+        let held = self.bytes.get().saturating_add(bytes);
+        self.bytes.set(held);
+        match self.limits.max_bytes {
+            Some(max) if held as u64 > max => Err(Error::new(ErrorKind::TooManyBytes(max))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for something that grows: `held` is what it had, and becomes what it has.
+    pub(crate) fn grow(&self, held: &mut usize, now: usize) -> Result<(), Error> {
+        let more = now.saturating_sub(*held);
+        *held = now.max(*held);
+        if more == 0 { Ok(()) } else { self.take(more) }
     }
 
     /// Refuses to hold more rows than allowed.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use datom::{Keyword, Value, Word, id};
 
-use super::column::Columns;
+use super::columns::{BYTES_MAX, Budget, Columns};
 use super::error::{Error, ErrorKind};
 use super::plans::Plans;
 use super::source::{Reader, Source};
@@ -36,7 +36,7 @@ impl Memory {
             values: Vec::new(),
             words: HashMap::new(),
             orders: Default::default(),
-            columns: Columns::default(),
+            columns: Columns::new(0, Budget::new(BYTES_MAX)),
             plans: Plans::default(),
             computed: false,
         };
@@ -89,6 +89,7 @@ impl Memory {
 
     /// States facts at `t`: entity, attribute, value. A reference's value is an integer.
     pub(crate) fn add(&mut self, t: u64, facts: &[(u64, &str, Value)]) {
+        let mut stated = Vec::new();
         for (e, name, value) in facts {
             let attribute = self.attributes[&self.names[&Keyword::from(*name)]].clone();
             let v = match value {
@@ -96,6 +97,7 @@ impl Memory {
                 value => self.intern(value),
             };
             let fact = datom::Datom::assert(*e, attribute.id, v, t);
+            stated.push(fact);
             for index in Index::ALL {
                 let holds = match index {
                     Index::Avet => attribute.in_avet(),
@@ -107,7 +109,7 @@ impl Memory {
                 }
             }
         }
-        self.columns = Columns::default();
+        self.columns = self.columns.next(self.columns.t() + 1, &stated);
         for order in &mut self.orders {
             order.sort_unstable();
             order.dedup_by(|a, b| a[..3] == b[..3]);

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use datom::Word;
 
-use super::column::{By, Column, Columns};
+use super::column::{By, Column};
+use super::columns::Columns;
 use super::error::Error;
 use super::limits::Watch;
 use super::source::{Reader, Source};

@@ -37,6 +37,9 @@ pub(crate) trait Relation {
     ) -> Result<(), Error>;
 
     fn len(&self) -> usize;
+
+    /// How many orders hold the rows.
+    fn orders(&self) -> usize;
 }
 
 struct Fixed<const N: usize> {
@@ -139,6 +142,10 @@ impl<const N: usize> Relation for Fixed<N> {
             }
         }
         Ok(())
+    }
+
+    fn orders(&self) -> usize {
+        self.orders.len()
     }
 
     fn len(&self) -> usize {

@@ -58,7 +58,12 @@ struct Known {
     search: u32,
     /// Where the last search began, if it ran to its end.
     origin: Option<u32>,
+    /// Bytes that were counted.
+    held: usize,
 }
+
+/// Bytes that a node takes: its word, its number, its span, and when it was reached.
+const NODE_BYTES: usize = 48;
 
 impl Known {
     fn node(&mut self, word: u64) -> Result<u32, Error> {
@@ -126,6 +131,11 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    fn count(&mut self, env: &Env<'_>) -> Result<(), Error> {
+        let bytes = NODE_BYTES * self.words.len() + 4 * self.targets.len();
+        env.watch.grow(&mut self.held, bytes)
     }
 }
 
@@ -233,7 +243,8 @@ impl<'s> Graph<'s> {
         for (node, word) in found {
             edges.push((u32::try_from(node).map_err(|_| too_large())?, known.node(word)?));
         }
-        known.add(edges)
+        known.add(edges)?;
+        known.count(env)
     }
 
     fn ask_all(&self, env: &Env<'s>) -> Result<(), Error> {
@@ -261,7 +272,8 @@ impl<'s> Graph<'s> {
         known.targets.clear();
         known.spans.fill(None);
         known.complete = true;
-        known.add(edges)
+        known.add(edges)?;
+        known.count(env)
     }
 
     /// Shows every word from which others can be reached, with these.

@@ -8,7 +8,7 @@
 use datom::{Keyword, Value, Word};
 
 use super::callee::Stored;
-use super::column::Columns;
+use super::columns::Columns;
 use super::error::Error;
 use super::plans::Plans;
 use crate::attribute::Attribute;

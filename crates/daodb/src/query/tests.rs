@@ -3,6 +3,7 @@
 mod errors;
 mod generated;
 mod hostile;
+mod interleaved;
 mod language;
 mod recursion;
 

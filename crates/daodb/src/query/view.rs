@@ -3,7 +3,7 @@
 use datom::{Datom, Keyword, Value, Word};
 
 use super::callee::{self, Stored};
-use super::column::Columns;
+use super::columns::Columns;
 use super::error::{Error, QueryError};
 use super::plans::Plans;
 use super::source::{Reader, Source};

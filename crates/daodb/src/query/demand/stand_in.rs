@@ -33,6 +33,10 @@ impl Relation for Nothing {
         Ok(())
     }
 
+    fn orders(&self) -> usize {
+        0
+    }
+
     fn len(&self) -> usize {
         UNKNOWN_ROWS
     }

@@ -84,7 +84,7 @@ fn condition() -> impl Strategy<Value = String> {
     prop_oneof![compare, nodes, not, not_join, or]
 }
 
-fn rules() -> impl Strategy<Value = Vec<String>> {
+pub(super) fn rules() -> impl Strategy<Value = Vec<String>> {
     let recursive = vec![
         "[(path ?x ?y) [?x :edge ?t] (path ?t ?y)]",
         "[(path ?x ?y) (path ?x ?t) [?t :edge ?y]]",
@@ -114,7 +114,7 @@ fn rules() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-fn body() -> impl Strategy<Value = Vec<String>> {
+pub(super) fn body() -> impl Strategy<Value = Vec<String>> {
     let positive = prop::collection::vec(prop_oneof![4 => pattern(), 1 => call()], 1..4);
     let conditions = prop::collection::vec(condition(), 0..3);
     (positive, conditions).prop_map(|(a, b)| [a, b].concat())
@@ -130,7 +130,7 @@ fn orders(clauses: &[String]) -> Vec<Vec<String>> {
     vec![clauses.to_vec(), reversed, turned]
 }
 
-fn rows(answer: &Answer) -> BTreeSet<Vec<Value>> {
+pub(super) fn rows(answer: &Answer) -> BTreeSet<Vec<Value>> {
     match answer {
         Answer::Relation { rows, .. } => rows.iter().map(|row| row.to_vec()).collect(),
         other => panic!("{other:?}"),

@@ -86,6 +86,7 @@ proptest! {
         };
         let limits = Limits {
             max_rows: Some(10_000),
+            max_bytes: Some(10 << 20),
             timeout: Some(Duration::from_secs(5)),
             cancel: None,
         };
