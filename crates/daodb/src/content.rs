@@ -15,7 +15,7 @@ impl Db {
     /// otherwise. What is hashed does not depend on the view. Reads everything.
     ///
     /// # Errors
-    /// When the world is damaged.
+    /// [`Error::Pruned`] when history was given up; else when the world is damaged.
     pub fn content_hash(&self) -> Result<[u8; 32], Error> {
         let mut hasher = blake3::Hasher::new();
         let mut group: Vec<(Vec<u8>, u64, u64)> = Vec::new();

@@ -402,6 +402,10 @@ impl Database {
         &self.inner.core.hub
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.core.store
+    }
+
     pub(crate) fn slab(&self) -> &Slab {
         self.inner.core.store.slab()
     }

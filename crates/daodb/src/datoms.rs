@@ -4,7 +4,8 @@
 //! 2. Any other view merges current facts and history. In every order all statements and
 //!    withdrawals of one fact stand together, oldest first; so what holds at `t` is the last of
 //!    them up to `t`, if that is a statement.
-//! 3. `since` shows what holds and was stated after its moment. `history` shows everything within
+//! 3. A view of moments that the indexes do not hold any more is refused, wherever it is read.
+//! 4. `since` shows what holds and was stated after its moment. `history` shows everything within
 //!    both moments. A filter takes from what the rest of the view shows.
 
 use std::iter::Peekable;
@@ -33,6 +34,8 @@ type Sorted<'a> = Keys<'a, 5, Memory>;
 
 #[allow(clippy::large_enum_variant, reason = "looking one fact up should not allocate")]
 enum Source<'a> {
+    /// The view is of moments that are not held: the error, until it is told.
+    Refused(Option<Error>),
     Present(Sorted<'a>),
     PresentBack(Sorted<'a>),
     /// Nothing here was ever withdrawn.
@@ -111,6 +114,23 @@ impl<'a> Datoms<'a> {
         way: Way,
         keys: impl Fn(SortedSet<5>, &'a Memory) -> Sorted<'a>,
     ) -> Self {
+        match db.check_held() {
+            Ok(()) => Self::held(db, index, way, keys),
+            Err(error) => Self { index, source: Source::Refused(Some(error)), filter: None },
+        }
+    }
+
+    /// Everything that the indexes hold of what was ever said, however little that is.
+    pub(crate) fn all(db: &'a Db, index: Index) -> Datoms<'a> {
+        Self::held(db, index, Way::Forward, |set, memory| set.prefix(memory, &[]))
+    }
+
+    fn held(
+        db: &'a Db,
+        index: Index,
+        way: Way,
+        keys: impl Fn(SortedSet<5>, &'a Memory) -> Sorted<'a>,
+    ) -> Self {
         let state = db.state();
         let current = keys(state.record.current(index), &state.memory);
         let view = db.view();
@@ -139,6 +159,7 @@ impl<'a> Datoms<'a> {
 
     fn next_key(&mut self) -> Option<Result<Key, Error>> {
         match &mut self.source {
+            Source::Refused(error) => error.take().map(Err),
             Source::Present(keys) => keys.next().map(|key| key.map_err(Error::from)),
             Source::PresentBack(keys) => keys.next_back().map(|key| key.map_err(Error::from)),
             Source::Unchanged(view, keys) => loop {

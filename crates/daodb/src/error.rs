@@ -43,6 +43,15 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         why: String,
     },
+    /// The view is of moments whose history was given up.
+    #[error(
+        "history before transaction {from} was given up here; look at transaction {from} or later, or \
+         bring it back from the log (`datom rebuild`, or `Options::rebuild`)"
+    )]
+    Pruned {
+        /// The first moment whose state is held.
+        from: u64,
+    },
     /// The world folder cannot be used.
     #[error(transparent)]
     World(#[from] WorldError),

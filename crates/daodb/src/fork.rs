@@ -77,8 +77,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Lookup`] when there is a fork of this name, or no such transaction yet; else as
-    /// [`Database::transact`].
+    /// [`Error::Lookup`] when there is a fork of this name, or no such transaction yet;
+    /// [`Error::Pruned`] when the state of that moment was given up; else as [`Database::transact`].
     pub fn fork(&self, name: &str, at: Option<u64>) -> Result<Fork, Error> {
         let make = |db: &Db| {
             if entity_of(db, name)?.is_some() {
@@ -89,6 +89,7 @@ impl Database {
             if base > db.basis() {
                 return Err(db.not_made(base));
             }
+            db.as_of(base).check_held()?;
             Ok(vec![Value::map([
                 (Value::keyword("db/id"), Value::text("fork")),
                 (Value::keyword("db.fork/name"), Value::text(name)),
@@ -116,13 +117,17 @@ impl Database {
     /// # Errors
     /// When the world is damaged.
     pub fn forks(&self) -> Result<Vec<ForkInfo>, Error> {
-        let db = self.db()?;
-        let facts = db.datoms(Index::Aevt, &[Word::entity(builtin::FORK_NAME)])?;
-        let mut forks =
-            facts.map(|fact| info(&db, fact?.e)).collect::<Result<Vec<ForkInfo>, Error>>()?;
-        forks.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(forks)
+        list(&self.db()?)
     }
+}
+
+/// The forks that a state knows, by name.
+pub(crate) fn list(db: &Db) -> Result<Vec<ForkInfo>, Error> {
+    let facts = db.datoms(Index::Aevt, &[Word::entity(builtin::FORK_NAME)])?;
+    let mut forks =
+        facts.map(|fact| info(db, fact?.e)).collect::<Result<Vec<ForkInfo>, Error>>()?;
+    forks.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(forks)
 }
 
 pub(crate) fn number(number: u64) -> Value {

@@ -105,13 +105,14 @@ fn the_commit_record_is_as_documented() {
         let (number, _) = documented.iter().find(|(_, found)| found.starts_with(what)).expect(what);
         words[number.split('–').next().unwrap().parse::<usize>().unwrap()]
     };
-    let magic = u64::from_le_bytes(*b"daodbrec") ^ 2;
+    let magic = u64::from_le_bytes(*b"daodbrec") ^ 3;
     assert_eq!(word("\"daodbrec\""), magic);
     assert_eq!(word("t") as i64, 1);
     assert_eq!(word("instant") as i64, report.instant);
     assert_eq!(word("next entity"), datom::id::USER_MIN + 1);
     assert_eq!(word("t of the last transaction that changed the schema"), 1);
     assert_eq!(word("floor"), 0);
+    assert_eq!(word("the first t whose state"), 0);
     let record = &view.state().record;
     let [names, by_id, values] = record.dictionary.roots().map(Addr::raw);
     assert_eq!(word("map from names"), names);

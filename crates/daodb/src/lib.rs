@@ -30,6 +30,7 @@ mod database;
 mod datoms;
 mod db;
 mod dictionary;
+mod diff;
 mod entity;
 mod error;
 mod export;
@@ -50,6 +51,7 @@ mod options;
 mod overlay;
 pub mod parts;
 mod pending;
+mod prune;
 mod pull;
 mod query;
 mod record;
@@ -88,6 +90,7 @@ pub use merge::{Conflict, Resolution, ours, refuse, theirs};
 pub use open::Opening;
 pub use options::{Create, Durability, OnProgress, Options, Progress, TransactOptions};
 pub use overlay::Memory;
+pub use prune::Pruned;
 pub use query::{
     Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Input, Limits, Place, Query, QueryError,
     Row, Rows, query,

@@ -167,24 +167,18 @@ impl<'m> Merge<'m> {
 
     /// Gives every entity that was born in the fork its number with us: invariant 3.
     fn name_born(&mut self) -> Result<(), Error> {
-        let base = self.theirs.as_of(self.fork.base()).history();
-        let here = self.ours.history();
         let mut next = self.ours.state().record.next_entity;
         let mut entities: BTreeMap<u64, Vec<Datom>> = BTreeMap::new();
         for datom in self.changes.added.iter().filter(|datom| datom.e < id::TX_BASE) {
             entities.entry(datom.e).or_default().push(*datom);
         }
-        let is_there = |db: &Db, e: u64| -> Result<bool, Error> {
-            let mut facts = db.datoms(Index::Eavt, &[Word::entity(e)])?;
-            Ok(facts.next().transpose()?.is_some())
-        };
         for (e, facts) in entities {
-            if self.known.contains_key(&e) || is_there(&base, e)? {
+            if self.known.contains_key(&e) || was_used(&self.theirs, e, self.fork.base())? {
                 continue;
             }
             let here = match self.owner(&facts)? {
                 Some(owner) => owner,
-                None if !is_there(&here, e)? => {
+                None if self.is_free(e)? => {
                     next = next.max(e + 1);
                     e
                 }
@@ -199,6 +193,16 @@ impl<'m> Merge<'m> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a number never meant anything here. Where history was given up, one that was given
+    /// out counts as used.
+    fn is_free(&self, e: u64) -> Result<bool, Error> {
+        let given_out = e < self.ours.state().record.next_entity;
+        if given_out && self.ours.history_from() > 0 {
+            return Ok(false);
+        }
+        Ok(!was_used(self.ours, e, self.ours.basis())?)
     }
 
     /// The entity of ours that has a unique identity which these facts state.
@@ -331,6 +335,19 @@ impl<'m> Merge<'m> {
         let facts = self.ours.datoms(Index::Eavt, &[Word::entity(e), Word::entity(a)])?;
         facts.map(|fact| self.ours.value(fact?.v)).collect()
     }
+}
+
+/// Whether anything that the indexes hold was said about an entity up to `t`.
+fn was_used(db: &Db, e: u64, t: u64) -> Result<bool, Error> {
+    let state = db.state();
+    for set in [state.record.current(Index::Eavt), state.record.history(Index::Eavt)] {
+        for key in set.prefix(&state.memory, &[e]) {
+            if Index::Eavt.datom(&key?).t <= t {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn retract(e: u64, a: u64, v: Value) -> Value {

@@ -11,6 +11,8 @@
 //! | readable | of another history | | put aside, made, and the whole log replayed |
 //! | readable | has what is damaged or missing in the log | | written again, and kept what was damaged |
 //!
+//! A region that is well is made again all the same if [`Options::rebuild`] asks for it.
+//!
 //! 1. A killed process loses nothing: the kernel keeps the region's pages, and what it committed is
 //!    drained by whoever comes next.
 //! 2. After a power cut the region is that of its last checkpoint, or empty; the log has the rest.
@@ -61,10 +63,17 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<(Store, Writer, O
     let writer = Writer::open(&world.log(), options.segment_bytes_max)?;
     let mut opening = Opening::default();
     if !gate.alone {
+        if options.rebuild {
+            let (path, why) = (world.folder().to_path_buf(), "it was asked for".into());
+            return Err(WorldError::Busy { path, why }.into());
+        }
         let slab = Slab::open(Region::open(world.region())?)?;
         return Ok((Store::new(slab, Some(writer.id()), budget(options))?, writer, opening));
     }
     let store = match find(world, &writer, options, &mut opening) {
+        Ok(store) if options.rebuild && opening.rebuilt.is_none() && !opening.created => {
+            rebuild(world, &writer, store, options, &mut opening)?
+        }
         Ok(store) => store,
         Err(Unusable::Region(why)) => {
             let aside = world.set_region_aside()?;
@@ -133,6 +142,33 @@ fn fresh(
 
 fn budget(options: &Options) -> Arc<Budget> {
     Budget::new(options.column_bytes_max)
+}
+
+/// The region made again, though nothing is wrong with it.
+fn rebuild(
+    world: &World,
+    writer: &Writer,
+    store: Store,
+    options: &Options,
+    opening: &mut Opening,
+) -> Result<Store, Error> {
+    let (mut lead, _) = writer.lead(&store)?;
+    let behind = frames_behind(&store, lead.end()).map_err(|error| match error {
+        Unusable::World(error) => error,
+        Unusable::Region(what) => Error::corrupt(what),
+    })?;
+    lead.append(&behind)?;
+    drop(lead);
+    drop(store);
+    let aside = world.set_region_aside()?;
+    let store = fresh(world, writer, options, opening).inspect_err(|_| {
+        // As above: the old region is there under one name or the other.
+        let _ = world.put_region_back(&aside);
+    })?;
+    let removed = std::fs::remove_file(&aside);
+    removed.map_err(|source| WorldError::io(&aside, "remove the old region", source))?;
+    opening.rebuilt = Some("it was asked for".into());
+    Ok(store)
 }
 
 fn make(world: &World, writer: &Writer, options: &Options) -> Result<Store, Error> {

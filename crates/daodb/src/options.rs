@@ -64,6 +64,8 @@ pub struct Options {
     /// Whether a world opens whose log lost transactions that were on the disk: see
     /// [`Options::accept_loss`].
     pub accept_loss: bool,
+    /// Whether the region is made again from the log: see [`Options::rebuild`].
+    pub rebuild: bool,
     /// Told of the progress of a rebuild.
     pub progress: Option<OnProgress>,
 }
@@ -78,6 +80,7 @@ impl Default for Options {
             seals: true,
             column_bytes_max: COLUMN_BYTES_MAX,
             accept_loss: false,
+            rebuild: false,
             progress: None,
         }
     }
@@ -141,6 +144,14 @@ impl Options {
         Self { accept_loss, ..self }
     }
 
+    /// Whether the region is made again from the log, which brings back the history that
+    /// [`Database::prune`](crate::Database::prune) gave up and leaves no room unused. The world must not
+    /// be open anywhere else. The old region is removed when the new one is there.
+    #[must_use]
+    pub fn rebuild(self, rebuild: bool) -> Self {
+        Self { rebuild, ..self }
+    }
+
     /// Tells `progress` of the progress of a rebuild.
     #[must_use]
     pub fn progress(self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
@@ -158,6 +169,7 @@ impl fmt::Debug for Options {
             .field("seals", &self.seals)
             .field("column_bytes_max", &self.column_bytes_max)
             .field("accept_loss", &self.accept_loss)
+            .field("rebuild", &self.rebuild)
             .field("progress", &self.progress.is_some())
             .finish()
     }

@@ -15,8 +15,8 @@ use crate::index::Index;
 /// "daodbrec" in ASCII, read as a little-endian word.
 const MAGIC: u64 = u64::from_le_bytes(*b"daodbrec");
 /// Layout version of the record and of everything below it.
-const VERSION: u64 = 2;
-const WORDS: usize = 28;
+const VERSION: u64 = 3;
+const WORDS: usize = 29;
 
 /// One commit.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,8 @@ pub(crate) struct Record {
     /// The newest frame kept in the slab.
     pub(crate) frame: Addr,
     pub(crate) floor: u64,
+    /// The first moment whose state the indexes hold: see [`crate::prune`].
+    pub(crate) history_from: u64,
     pub(crate) previous: [u8; 32],
     pub(crate) hash: [u8; 32],
 }
@@ -54,6 +56,7 @@ impl Record {
             sketches: WordMap::empty(),
             frame: Addr::NONE,
             floor: 0,
+            history_from: 0,
             previous: [0; 32],
             hash: [0; 32],
         }
@@ -102,6 +105,7 @@ impl Record {
         ]);
         hash_to_words(&self.previous, &mut words[20..24]);
         hash_to_words(&self.hash, &mut words[24..28]);
+        words[28] = self.history_from;
         words
     }
 
@@ -132,6 +136,7 @@ impl Record {
             sketches: WordMap::from_root(Addr::from_raw(words[19])),
             frame: Addr::from_raw(words[17]),
             floor: words[18],
+            history_from: words[28],
             previous: hash_from_words(&words[20..24]),
             hash: hash_from_words(&words[24..28]),
         })

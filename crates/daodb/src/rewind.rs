@@ -54,12 +54,14 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Lookup`] when `t` is not made yet, and when the log cannot be read.
+    /// [`Error::Lookup`] when `t` is not made yet, [`Error::Pruned`] when its state was given up, and
+    /// when the log cannot be read.
     pub fn at(&self, t: u64) -> Result<Db, Error> {
         let db = self.db()?;
         if t >= db.basis() {
             return if t == db.basis() { Ok(db) } else { Err(db.not_made(t)) };
         }
+        db.as_of(t).check_held()?;
         let mut since = Vec::new();
         let (mut instant, mut hash, mut previous) = (0, [0; 32], [0; 32]);
         for transaction in self.tx_range(t.max(1), db.basis() + 1)? {

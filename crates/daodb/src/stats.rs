@@ -30,6 +30,8 @@ pub struct Stats {
     pub current: [u64; 4],
     /// Statements and withdrawals of the past, by index.
     pub history: [u64; 4],
+    /// The first moment whose state the indexes hold: 0, unless history was given up.
+    pub history_from: u64,
     /// Bytes of the region's file, and how many of them the disk has room taken for.
     pub region_bytes: u64,
     /// Bytes of the disk that the region takes.
@@ -72,7 +74,8 @@ impl Database {
         let durable_t = self.durable_t();
         let db = self.db()?;
         let (snapshot, record) = (&db.state().memory, &db.state().record);
-        let mut stats = Stats { t: db.basis(), durable_t, ..Stats::default() };
+        let history_from = db.history_from();
+        let mut stats = Stats { t: db.basis(), durable_t, history_from, ..Stats::default() };
         for index in Index::ALL {
             let place = index as usize;
             if let (Some(current), Some(history)) =

@@ -99,7 +99,7 @@ impl Store {
         &self.functions
     }
 
-    fn state(&self, snapshot: Snapshot) -> Result<Arc<State>, Error> {
+    pub(crate) fn state(&self, snapshot: Snapshot) -> Result<Arc<State>, Error> {
         let record = Record::read(&snapshot, snapshot.root())?;
         let schema = self.schema(&snapshot, &record)?;
         let functions = self.functions.clone();

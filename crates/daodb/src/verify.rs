@@ -10,13 +10,17 @@
 //! 4. Every word of a fact has a value, and every value is found by its content.
 //! 5. The sketches of an attribute are at or above what its current facts make.
 //! 6. The transactions run from 1 without gaps, each naming the hash of the one before, and what
-//!    they say is exactly what the indexes hold.
+//!    they say is exactly what the indexes hold: but for what was withdrawn up to the moment from
+//!    which history is held, which is missing with its withdrawal or not at all.
+
+use std::collections::BTreeSet;
 
 use datom::{Datom, Tag, Word};
 use eve::structure::SortedSet;
 
 use crate::builtin;
 use crate::database::Database;
+use crate::datoms::Datoms;
 use crate::db::Db;
 use crate::error::Error;
 use crate::index::{Index, Key};
@@ -112,7 +116,7 @@ fn check_facts(db: &Db, found: &mut Verification) -> Result<(), Error> {
     let mut last: Option<Datom> = None;
     let mut checked: Option<Word> = None;
     let current = db.state().record.current(Index::Eavt);
-    for datom in db.history().datoms(Index::Eavt, &[])? {
+    for datom in Datoms::all(&db.history(), Index::Eavt) {
         let datom = datom?;
         let same = |last: &Datom| (last.e, last.a, last.v) == (datom.e, datom.a, datom.v);
         let before = last.filter(same);
@@ -212,6 +216,25 @@ fn belongs(db: &Db, index: Index, datom: &Datom) -> bool {
     }
 }
 
+/// What the transactions say and the indexes do not hold any more.
+#[derive(Default)]
+struct GivenUp {
+    datoms: u64,
+    /// Facts of which a statement is missing and its withdrawal was not, so far.
+    open: BTreeSet<(u64, u64, Word)>,
+}
+
+impl GivenUp {
+    fn take(&mut self, datom: &Datom) {
+        self.datoms += 1;
+        let fact = (datom.e, datom.a, datom.v);
+        let pairs = if datom.added() { self.open.insert(fact) } else { self.open.remove(&fact) };
+        if !pairs {
+            self.open.insert(fact);
+        }
+    }
+}
+
 /// 6.
 fn check_log(
     database: &Database,
@@ -224,6 +247,7 @@ fn check_log(
     let (current, history) = (record.current(Index::Eavt), record.history(Index::Eavt));
     let mut said = builtin::facts().len() as u64;
     let (mut t, mut hash) = (0, [0; 32]);
+    let mut given_up = GivenUp::default();
     for transaction in database.transactions(db.clone(), 1, u64::MAX, durable_t)? {
         let transaction = transaction?;
         if (transaction.t, transaction.previous) != (t + 1, hash) {
@@ -235,14 +259,20 @@ fn check_log(
         for datom in &transaction.datoms {
             let key: Key = Index::Eavt.key(datom);
             if !current.contains(snapshot, &key)? && !history.contains(snapshot, &key)? {
-                found.problem(format!("the indexes lack {datom:?}"));
+                match datom.t <= record.history_from {
+                    true => given_up.take(datom),
+                    false => found.problem(format!("the indexes lack {datom:?}")),
+                }
             }
         }
     }
     if t != db.basis() || hash != record.hash {
         found.problem(format!("the transactions end at {t}, the state is at {}", db.basis()));
     }
-    let held = current.len(snapshot)? + history.len(snapshot)?;
+    for (e, a, v) in given_up.open {
+        found.problem(format!("the indexes lack what was said of {e}, {a}, {v:?}"));
+    }
+    let held = current.len(snapshot)? + history.len(snapshot)? + given_up.datoms;
     if held != said {
         found.problem(format!("the transactions say {said} things, the indexes hold {held}"));
     }

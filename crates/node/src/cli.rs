@@ -78,8 +78,10 @@ pub enum Command {
     Verify(Verify),
     /// Show what the world takes, where it lies, and who has it open.
     Stats(Stats),
-    /// Compress the log's full segments, and move old ones to another folder.
+    /// Compress the log's full segments, move old ones to another folder, give up old history.
     Gc(Gc),
+    /// Make the shared memory again from the log, with all its history.
+    Rebuild(World),
     /// Copy everything that is committed; what an earlier backup has is not copied again.
     Backup(Backup),
     /// Make a world from a backup.

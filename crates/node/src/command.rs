@@ -59,6 +59,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Stats(arguments) => stats::stats(&arguments),
         Command::Gc(arguments) => stats::gc(&arguments),
+        Command::Rebuild(arguments) => stats::rebuild(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Token(arguments) => token::token(&arguments),

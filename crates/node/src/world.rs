@@ -55,6 +55,14 @@ impl World {
         Self::open_with(dir, Options::new().accept_loss(true))
     }
 
+    /// Opens a world and makes its region again from the log.
+    ///
+    /// # Errors
+    /// There is none, or another process has it open.
+    pub fn rebuild(dir: &Path) -> Result<Self, Box<Fault>> {
+        Self::open_with(dir, Options::new().rebuild(true))
+    }
+
     fn open_with(dir: &Path, options: Options) -> Result<Self, Box<Fault>> {
         if exists(dir) {
             return Self::attach(dir, options);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, Moment};
 
 /// `datom stats`
 #[derive(Debug, Args)]
@@ -20,10 +20,12 @@ pub struct Stats {
 /// `datom gc`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Transactions are never deleted: what is moved is read where it is. A world has one cold folder.
+Transactions are never deleted: what is moved is read where it is. A world has one cold folder. What \
+--before takes out of the indexes stays in the log, and datom rebuild brings it back.
 
 Examples:
   datom gc world
+  datom gc world --before 2026-01-01T00:00:00Z
   datom gc world --cold /mnt/large/world --keep 1000000")]
 pub struct Gc {
     /// Folder of the world.
@@ -32,6 +34,10 @@ pub struct Gc {
     /// Move compressed segments to this folder, on a larger or cheaper disk.
     #[arg(long, value_name = "FOLDER")]
     pub cold: Option<PathBuf>,
+    /// Give up the history of the indexes before transaction T, or before a time: what was withdrawn
+    /// by then. Moments from T on are answered as ever, earlier ones refused.
+    #[arg(long, value_name = "T")]
+    pub before: Option<Moment>,
     /// Leave segments that hold any of the last so many transactions where they are.
     #[arg(long, value_name = "TRANSACTIONS", default_value_t = 0)]
     pub keep: u64,

@@ -1,10 +1,10 @@
-//! `datom stats` and `datom gc`: what a world takes, and making that less.
+//! `datom stats`, `datom gc` and `datom rebuild`: what a world takes, and making that less.
 
-use daodb::Tier;
+use daodb::{Db, Tier};
 use datom::Value;
 
 use super::Outcome;
-use crate::cli::{self, Format};
+use crate::cli::{self, Format, Moment};
 use crate::render::Output;
 use crate::world::World;
 
@@ -43,6 +43,7 @@ pub(super) fn stats(arguments: &cli::Stats) -> Outcome {
         ("lag", count(stats.lag())),
         ("facts", indexes(stats.current)),
         ("past-facts", indexes(stats.history)),
+        ("history-from", count(stats.history_from)),
         (
             "region",
             map([
@@ -76,6 +77,29 @@ pub(super) fn gc(arguments: &cli::Gc) -> Outcome {
         Some(folder) => database.freeze(folder, keep)?,
         None => 0,
     };
-    let shown = map([("sealed", count(sealed)), ("moved", count(moved))]);
+    let mut shown = vec![("sealed", count(sealed)), ("moved", count(moved))];
+    if let Some(before) = arguments.before {
+        let pruned = database.prune(transaction(&database.db()?, before)?)?;
+        shown.extend([("history-from", count(pruned.from)), ("pruned", count(pruned.datoms))]);
+    }
+    Ok(Output::Value(map(shown)).print(Format::Auto)?)
+}
+
+/// The last transaction at a moment.
+fn transaction(db: &Db, moment: Moment) -> Result<u64, daodb::Error> {
+    match moment {
+        Moment::Transaction(t) => Ok(t),
+        Moment::Instant(instant) => db.t_at(instant),
+    }
+}
+
+pub(super) fn rebuild(arguments: &cli::World) -> Outcome {
+    let world = World::rebuild(&arguments.dir)?;
+    let stats = world.database().stats()?;
+    let shown = map([
+        ("replayed", count(world.database().opening().replayed)),
+        ("t", count(stats.t)),
+        ("block-bytes", count(stats.block_bytes)),
+    ]);
     Ok(Output::Value(shown).print(Format::Auto)?)
 }

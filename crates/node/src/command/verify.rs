@@ -29,6 +29,6 @@ pub(super) fn verify(arguments: &cli::Verify) -> Outcome {
         return Ok(());
     }
     Err(Fault::new(format!("{} is damaged", arguments.dir.display()))
-        .help("the log is the truth: if only the region is damaged, move it away and open the world again; it is rebuilt")
+        .help("the log is the truth: if only the region is damaged, `datom rebuild` makes it again")
         .into())
 }
