@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `:fs/read` | path, or `{:path p :as :text}` / `:bytes` | text or bytes |
 //! | `:fs/write` | `[path content]` or `{:path p :content c}` | how many bytes were written |
+//! | `:fs/append` | as `:fs/write`, and `:key [hash number]` | how many bytes were added |
 //! | `:fs/list` | path | vector of `{:name :kind :bytes}`, by name |
 //! | `:crypto/blake3` | text or bytes | hash |
 //! | `:crypto/sha256` | text or bytes | bytes |
@@ -31,10 +32,11 @@ pub mod toml;
 #[must_use]
 pub fn builtin(base: &Path) -> Vec<(Keyword, Box<dyn Handler>)> {
     let read = fs::Files::at(base);
-    let (write, list) = (read.clone(), read.clone());
-    let handlers: [(&str, Box<dyn Handler>); 8] = [
+    let (write, append, list) = (read.clone(), read.clone(), read.clone());
+    let handlers: [(&str, Box<dyn Handler>); 9] = [
         ("fs/read", Box::new(move |call: &Call<'_>| read.read(call))),
         ("fs/write", Box::new(move |call: &Call<'_>| write.write(call))),
+        ("fs/append", Box::new(move |call: &Call<'_>| append.append(call))),
         ("fs/list", Box::new(move |call: &Call<'_>| list.list(call))),
         ("crypto/blake3", Box::new(crypto::blake3)),
         ("crypto/sha256", Box::new(crypto::sha256)),
@@ -43,6 +45,30 @@ pub fn builtin(base: &Path) -> Vec<(Keyword, Box<dyn Handler>)> {
         ("time/now", Box::new(now)),
     ];
     handlers.into_iter().map(|(name, handler)| (name.into(), handler)).collect()
+}
+
+/// What doing an operation twice means, for whoever does not know whether it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Again {
+    /// The second time changes nothing that the first one did not.
+    Harmless,
+    /// So too if it is given a key: `:key [writer number]`, a hash and the number of the request
+    /// among the writer's, which grows.
+    HarmlessWithKey,
+    /// It happens twice.
+    Twice,
+}
+
+/// What doing an operation of [`builtin`] again means; any other happens twice.
+#[must_use]
+pub fn again(operation: &Keyword) -> Again {
+    match operation.as_str() {
+        "fs/append" => Again::HarmlessWithKey,
+        "fs/read" | "fs/write" | "fs/list" | "crypto/blake3" | "crypto/sha256" | "toml/parse"
+        | "json/parse" | "time/now" => Again::Harmless,
+        _ => Again::Twice,
+    }
 }
 
 /// `:time/now`: the system's clock, in microseconds.

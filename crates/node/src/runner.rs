@@ -330,7 +330,9 @@ fn tokens(world: &World, grants: &Grants) -> Result<Vec<Rights>, Box<Fault>> {
 /// The operations that a program gets without being granted them: those that change nothing.
 pub(crate) fn harmless(program: &Program, allow: &[Keyword]) -> Vec<Keyword> {
     let known = handlers::builtin(Path::new("/"));
-    let writes = |name: &Keyword| name.as_str() == "fs/write" && !allow.contains(name);
+    let writes = |name: &Keyword| {
+        matches!(name.as_str(), "fs/write" | "fs/append") && !allow.contains(name)
+    };
     operations(program)
         .into_iter()
         .filter(|op| known.iter().any(|(name, _)| name == op) && !writes(op))

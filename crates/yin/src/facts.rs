@@ -35,6 +35,17 @@ pub trait Facts {
     /// The database refused; nothing happened.
     fn transact(&mut self, data: &[Value]) -> Result<Value, Refusal>;
 
+    /// Makes the transaction of a program's request. The same request of the same program has the
+    /// same number, also if the program was restored from an earlier state and comes here again:
+    /// whoever can tell by the number that the transaction was made answers as it was answered.
+    ///
+    /// # Errors
+    /// As [`Facts::transact`].
+    fn transact_once(&mut self, request: u64, data: &[Value]) -> Result<Value, Refusal> {
+        let _ = request;
+        self.transact(data)
+    }
+
     /// The answer to a query over the present database and the inputs behind it.
     ///
     /// # Errors

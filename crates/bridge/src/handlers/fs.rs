@@ -1,4 +1,4 @@
-//! `:fs/read`, `:fs/write`, `:fs/list`: files inside the folders that a token names.
+//! `:fs/read`, `:fs/write`, `:fs/append`, `:fs/list`: files inside the folders that a token names.
 //!
 //! 1. A path is first brought into one form, by its text alone: made absolute, `.` dropped, `..`
 //!    refused. It must then lie in a folder of the token.
@@ -16,6 +16,8 @@ use shibi::Folder;
 use crate::failure::Failure;
 use crate::handler::Call;
 
+#[cfg(target_os = "linux")]
+mod append;
 #[cfg(target_os = "linux")]
 #[path = "fs/linux.rs"]
 mod system;
@@ -40,6 +42,26 @@ struct Entry {
     name: Vec<u8>,
     kind: &'static str,
     bytes: u64,
+}
+
+/// Whose append it is, and which of its appends: doing it again with its key does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    writer: [u8; 32],
+    /// From 1.
+    number: u64,
+}
+
+impl Key {
+    /// `[#hash "…" 7]`.
+    fn from_value(value: &Value) -> Option<Self> {
+        match value.as_slice()? {
+            [Value::Hash(writer), Value::Int(number @ 1..)] => {
+                Some(Self { writer: *writer, number: number.cast_unsigned() })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A path inside a folder that the token names.
@@ -94,7 +116,41 @@ impl Files {
     /// # Errors
     /// `:fs/denied`, `:fs/not-found` (of the folder), `:fs/not-a-file`, `:fs/too-large`, `:fs/io`.
     pub fn write(&self, call: &Call<'_>) -> Result<Value, Failure> {
-        let wanted = "[path content] or {:path … :content …}, the content text or bytes";
+        let (place, content) =
+            self.place_and_content(call, "[path content] or {:path … :content …}")?;
+        system::write(&place, content)?;
+        Ok(Value::Int(content.len() as i64))
+    }
+
+    /// `:fs/append`: adds to the end of a file, which is made if there is none. With a key
+    /// (`{:path … :content … :key [writer number]}`), doing it again does nothing. Costs two syncs,
+    /// and reads 64 bytes for each writer that the file ever had.
+    ///
+    /// # Errors
+    /// `:fs/stale` for a key that a later one of its writer has followed, `:fs/keys-damaged`, and
+    /// those of `:fs/write`.
+    pub fn append(&self, call: &Call<'_>) -> Result<Value, Failure> {
+        let wanted = "[path content] or {:path … :content … :key [hash number]}";
+        let (place, content) = self.place_and_content(call, wanted)?;
+        let key = match call.args.get("key") {
+            None | Some(Value::Nil) => None,
+            Some(key) => {
+                let key = Key::from_value(key);
+                Some(key.ok_or_else(|| Failure::bad_args(wanted, call.args))?)
+            }
+        };
+        #[cfg(target_os = "linux")]
+        append::append(&place, content, key.as_ref())?;
+        #[cfg(not(target_os = "linux"))]
+        system::append(&place, content, key.as_ref())?;
+        Ok(Value::Int(content.len() as i64))
+    }
+
+    fn place_and_content<'c>(
+        &self,
+        call: &Call<'c>,
+        wanted: &str,
+    ) -> Result<(Place, &'c [u8]), Failure> {
         let bad = || Failure::bad_args(wanted, call.args);
         let (path, content) = match call.args {
             Value::Map(_) => (call.args.get("path"), call.args.get("content")),
@@ -109,8 +165,7 @@ impl Files {
         if content.len() > FILE_BYTES_MAX {
             return Err(place.too_large());
         }
-        system::write(&place, content)?;
-        Ok(Value::Int(content.len() as i64))
+        Ok((place, content))
     }
 
     /// `:fs/list`: what is in a folder, by name.

@@ -188,7 +188,10 @@ impl Machine {
         };
         let answer = match verb {
             Verb::Transact => match first {
-                Value::Vector(data) | Value::List(data) => self.facts.transact(data),
+                Value::Vector(data) | Value::List(data) => {
+                    self.requests += 1;
+                    self.facts.transact_once(self.requests, data)
+                }
                 _ => {
                     let word = args.first().copied().unwrap_or(Word::NIL);
                     return Err(self.heap.wrong("transact!", "a vector of facts", word));

@@ -1,6 +1,6 @@
 //! Systems without `openat2`: a path cannot be confined there, so nothing is opened.
 
-use super::{Entry, Place};
+use super::{Entry, Key, Place};
 use crate::failure::Failure;
 
 fn unsupported(place: &Place) -> Failure {
@@ -16,5 +16,9 @@ pub(super) fn write(place: &Place, _: &[u8]) -> Result<(), Failure> {
 }
 
 pub(super) fn list(place: &Place) -> Result<Vec<Entry>, Failure> {
+    Err(unsupported(place))
+}
+
+pub(super) fn append(place: &Place, _: &[u8], _: Option<&Key>) -> Result<(), Failure> {
     Err(unsupported(place))
 }

@@ -11,7 +11,7 @@ use super::{ENTRIES_MAX, Entry, FILE_BYTES_MAX, Place};
 use crate::failure::Failure;
 
 /// How often a name for the new file beside the target is tried.
-const NAMES_MAX: usize = 16;
+pub(super) const NAMES_MAX: usize = 16;
 /// `openat2` asks to try again when the tree changes under it.
 const TRIES_MAX: usize = 64;
 
@@ -53,13 +53,13 @@ pub(super) fn write(place: &Place, content: &[u8]) -> Result<(), Failure> {
         let _ = fs::unlinkat(&parent, &beside, AtFlags::empty());
         return result;
     }
-    // The new name is on disk once its folder is.
-    let folder = fs::openat(
-        &parent,
-        ".",
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    );
+    sync_folder(place, &parent)
+}
+
+/// A new name is on disk once its folder is.
+pub(super) fn sync_folder(place: &Place, folder: &OwnedFd) -> Result<(), Failure> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = fs::openat(folder, ".", flags, Mode::empty());
     folder.and_then(fs::fsync).map_err(|errno| failed(place, errno))
 }
 
@@ -133,7 +133,7 @@ pub(super) fn list(place: &Place) -> Result<Vec<Entry>, Failure> {
 }
 
 /// Invariant 2.
-fn open(place: &Place, rest: &str, flags: OFlags) -> Result<OwnedFd, Failure> {
+pub(super) fn open(place: &Place, rest: &str, flags: OFlags) -> Result<OwnedFd, Failure> {
     let flags = flags | OFlags::CLOEXEC;
     let folder_flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = fs::open(place.folder.as_str(), folder_flags, Mode::empty())
@@ -156,7 +156,7 @@ fn open(place: &Place, rest: &str, flags: OFlags) -> Result<OwnedFd, Failure> {
     Err(failed(place, Errno::AGAIN))
 }
 
-fn failed(place: &Place, errno: Errno) -> Failure {
+pub(super) fn failed(place: &Place, errno: Errno) -> Failure {
     let (kind, why) = match errno {
         Errno::NOENT => ("fs/not-found", "there is no such file or folder"),
         Errno::NOTDIR => ("fs/not-a-folder", "not a folder"),
@@ -170,6 +170,6 @@ fn failed(place: &Place, errno: Errno) -> Failure {
     place.failure(kind, why)
 }
 
-fn io_failed(place: &Place, error: &io::Error) -> Failure {
+pub(super) fn io_failed(place: &Place, error: &io::Error) -> Failure {
     place.failure("fs/io", &error.to_string())
 }
