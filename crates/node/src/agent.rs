@@ -4,19 +4,31 @@
 //! 1. Before an effect is performed, one transaction keeps the state of the program that asks,
 //!    the request and its number; after it, another keeps the answer. So whatever moment a process
 //!    ends at, the world says whether the effect was asked for and whether it was answered.
-//! 2. What was asked for and not answered may have happened. It is done again only if doing it
-//!    twice is doing it once; otherwise its answer is an error of the kind `:effect/ambiguous`.
-//! 3. An agent has one owner: every transaction of it compares the agent's epoch, which whoever
-//!    takes the agent over has raised. A process that lost its agent stops before its next effect.
+//! 2. What was asked for and not answered may have happened. It is done again if doing it twice is
+//!    doing it once, by its nature or because it is done under a key, the number of the request;
+//!    otherwise its answer is an error of the kind `:effect/ambiguous`.
+//! 3. A transaction of the program itself carries the number of its request as a unique fact. Where
+//!    that fact is known, the transaction is not made again, and answered as it was.
+//! 4. The program sees the world as it was at its last answer or transaction, so from one state on
+//!    it does the same however often it is taken up there, and a replay comes to the same states.
+//! 5. An agent has one owner: every transaction of it, the program's own included, compares the
+//!    agent's epoch, which whoever takes the agent over has raised. A process that lost its agent
+//!    stops before its next effect.
+
+mod once;
+mod owner;
 
 use std::collections::BTreeMap;
 
-use daodb::{Database, Db};
-use datom::{Keyword, Value, edn};
+use daodb::{Database, Db, Index};
+use datom::{Keyword, Value, Word, edn, id};
 use yin::{Program, State};
 
 use crate::fault::Fault;
 use crate::schema;
+
+pub(crate) use once::Made;
+pub(crate) use owner::Agent;
 
 /// What an agent is doing.
 pub(crate) const RUNNING: &str = "agent.status/running";
@@ -24,18 +36,6 @@ pub(crate) const PAUSED: &str = "agent.status/paused";
 pub(crate) const CANCELLED: &str = "agent.status/cancelled";
 pub(crate) const DONE: &str = "agent.status/done";
 pub(crate) const FAILED: &str = "agent.status/failed";
-
-/// Operations whose second performance changes nothing that the first did not.
-const REPEATABLE: [&str; 8] = [
-    "fs/read",
-    "fs/write",
-    "fs/list",
-    "crypto/blake3",
-    "crypto/sha256",
-    "toml/parse",
-    "json/parse",
-    "time/now",
-];
 
 /// The attributes of agents, as EDN transaction data.
 pub(crate) const SCHEMA: &str = r#"
@@ -49,6 +49,15 @@ pub(crate) const SCHEMA: &str = r#"
   :db/doc "How often an agent was taken over; its owner knows the number."}
  {:db/ident :agent/state :db/valueType :db.type/bytes :db/cardinality :db.cardinality/one
   :db/doc "Where an agent stands, as yin's State."}
+ {:db/ident :agent/basis :db/valueType :db.type/long :db/cardinality :db.cardinality/one
+  :db/doc "The transaction up to which the agent sees the world in that state."}
+ {:db/ident :agent/key :db/valueType :db.type/string :db/cardinality :db.cardinality/one
+  :db/unique :db.unique/value
+  :db/doc "Of a transaction that a program made: agent/number of its request, made once."}
+ {:db/ident :agent.tempid/name :db/valueType :db.type/string :db/cardinality :db.cardinality/one
+  :db/doc "A name in the data of such a transaction, as EDN."}
+ {:db/ident :agent.tempid/is :db/valueType :db.type/ref :db/cardinality :db.cardinality/one
+  :db/doc "The entity that the name became."}
  {:db/ident :agent/request :db/valueType :db.type/string :db/cardinality :db.cardinality/one
   :db/doc "What an agent asked for last, as EDN: [number operation arguments]."}
  {:db/ident :agent/waits-for :db/valueType :db.type/keyword :db/cardinality :db.cardinality/one
@@ -126,6 +135,32 @@ impl Record {
         }
     }
 
+    /// The transaction up to which the program sees the world, once it has the answer to the
+    /// request it waits for: that of the answer, or else what was kept with the state.
+    pub(crate) fn basis(&self, db: &Db, request: Option<u64>) -> Result<u64, Box<Fault>> {
+        if request.and_then(|request| self.answer(request)).is_some()
+            && let Some(t) = self.since(db, "agent/answer")?
+        {
+            return Ok(t);
+        }
+        match self.get("basis") {
+            Some(Value::Int(t)) => Ok(t.cast_unsigned()),
+            _ => Ok(db.basis()),
+        }
+    }
+
+    /// The transaction that stated the present value of an attribute.
+    fn since(&self, db: &Db, attribute: &str) -> Result<Option<u64>, Box<Fault>> {
+        let (Some(Value::Ref(entity)), Some(attribute)) =
+            (self.map.get(&Value::keyword("db/id")), db.ident(&attribute.into())?)
+        else {
+            return Ok(None);
+        };
+        let prefix = [Word::entity(*entity), Word::entity(attribute)];
+        let mut facts = db.datoms(Index::Eavt, &prefix)?;
+        Ok(facts.next().transpose()?.and_then(|fact| id::t_of(fact.t)))
+    }
+
     /// The value it ended with.
     pub(crate) fn result(&self) -> Option<Value> {
         edn::read(self.text("result")?).ok()
@@ -142,144 +177,12 @@ pub(crate) fn program(db: &Db, hash: &[u8; 32]) -> Option<Program> {
     Program::load(db, &lookup).ok()
 }
 
-/// Whether an operation may be performed again when nobody knows whether it was.
-pub(crate) fn is_repeatable(op: &Keyword) -> bool {
-    REPEATABLE.contains(&op.as_str())
-}
-
 /// The answer to a request of which nobody knows whether it was performed.
 pub(crate) fn ambiguous(op: &Keyword) -> Value {
     let message = format!("{op} was asked for, and the process ended before it was answered");
     Value::map([
         (Value::keyword("kind"), Value::keyword("effect/ambiguous")),
         (Value::keyword("message"), Value::text(&message)),
-    ])
-}
-
-/// An agent that this process owns.
-#[derive(Clone, Debug)]
-pub(crate) struct Agent {
-    database: Database,
-    name: String,
-    by: String,
-    epoch: i64,
-}
-
-impl Agent {
-    /// Takes an agent over, from nobody or from whoever owns it, or makes it.
-    pub(crate) fn take(
-        database: &Database,
-        name: &str,
-        by: &str,
-        program: u64,
-    ) -> Result<Self, Box<Fault>> {
-        let known = Record::of(&database.db()?, name)?;
-        let epoch = known.as_ref().map_or(0, Record::epoch) + 1;
-        let agent =
-            Self { database: database.clone(), name: name.to_owned(), by: by.to_owned(), epoch };
-        let status = (Value::keyword("agent/status"), Value::keyword(RUNNING));
-        let data = match known {
-            None => vec![Value::map([
-                (Value::keyword("agent/name"), Value::text(name)),
-                (Value::keyword("agent/program"), Value::Ref(program)),
-                (Value::keyword("agent/epoch"), Value::Int(epoch)),
-                status,
-            ])],
-            Some(known) => vec![
-                cas(name, known.epoch(), epoch),
-                Value::map([(Value::keyword("agent/name"), Value::text(name)), status]),
-            ],
-        };
-        agent.commit(data, "take over")?;
-        Ok(agent)
-    }
-
-    fn commit(&self, mut data: Vec<Value>, what: &str) -> Result<(), Box<Fault>> {
-        data.push(schema::reason(&self.by, &format!("agent {}: {what}", self.name)));
-        self.database.transact(&data)?;
-        Ok(())
-    }
-
-    /// States facts of the agent, if this process still owns it.
-    fn state(&self, facts: Vec<(&str, Value)>, what: &str) -> Result<(), Box<Fault>> {
-        let name = (Value::keyword("agent/name"), Value::text(&self.name));
-        let facts = facts.into_iter();
-        let facts = facts.map(|(key, value)| (Value::keyword(&format!("agent/{key}")), value));
-        let data = vec![cas(&self.name, self.epoch, self.epoch), Value::map(facts.chain([name]))];
-        self.commit(data, what)
-    }
-
-    /// What the world wants of the agent now: nothing, or that it stops.
-    pub(crate) fn wanted(&self) -> Result<Option<String>, Box<Fault>> {
-        let record = Record::of(&self.database.db()?, &self.name)?;
-        let Some(record) = record else { return Ok(Some("forgotten".to_owned())) };
-        if record.epoch() != self.epoch {
-            return Ok(Some("taken over by another process".to_owned()));
-        }
-        match record.status() {
-            PAUSED => Ok(Some("paused".to_owned())),
-            CANCELLED => Ok(Some("cancelled".to_owned())),
-            _ => Ok(None),
-        }
-    }
-
-    pub(crate) fn checkpoint(&self, state: &State) -> Result<(), Box<Fault>> {
-        self.state(vec![("state", Value::Bytes(state.to_bytes().into()))], "checkpoint")
-    }
-
-    /// Keeps what the program asks for, before it is performed.
-    pub(crate) fn asks(
-        &self,
-        state: &State,
-        id: u64,
-        op: &Keyword,
-        args: &[Value],
-    ) -> Result<(), Box<Fault>> {
-        let request =
-            [Value::Int(id as i64), Value::Keyword(op.clone()), Value::Vector(args.to_vec())];
-        let facts = vec![
-            ("state", Value::Bytes(state.to_bytes().into())),
-            ("request", Value::text(&Value::Vector(request.to_vec()).to_string())),
-            ("waits-for", Value::Keyword(op.clone())),
-        ];
-        self.state(facts, &format!("asks {op}"))
-    }
-
-    /// Keeps the answer, after it was performed.
-    pub(crate) fn answered(
-        &self,
-        id: u64,
-        answer: &Result<Value, Value>,
-    ) -> Result<(), Box<Fault>> {
-        let (kind, value) = match answer {
-            Ok(value) => ("ok", value),
-            Err(value) => ("error", value),
-        };
-        let answer = [Value::Int(id as i64), Value::keyword(kind), value.clone()];
-        let text = Value::text(&Value::Vector(answer.to_vec()).to_string());
-        self.state(vec![("answer", text)], "is answered")
-    }
-
-    /// Keeps how the program ended.
-    pub(crate) fn ended(&self, result: &Result<Value, String>) -> Result<(), Box<Fault>> {
-        let (status, result) = match result {
-            Ok(value) => (DONE, value.clone()),
-            Err(message) => (FAILED, Value::text(message)),
-        };
-        let facts =
-            vec![("status", Value::keyword(status)), ("result", Value::text(&result.to_string()))];
-        self.state(facts, "ends")
-    }
-}
-
-fn cas(name: &str, old: i64, new: i64) -> Value {
-    let epoch = Value::keyword("agent/epoch");
-    Value::Vector(vec![
-        Value::keyword("db/cas"),
-        lookup(name),
-        epoch,
-        Value::Int(old),
-        Value::Int(new),
     ])
 }
 

@@ -1,9 +1,12 @@
 //! The database as a program of a world sees it: its own verbs, signed on the way in.
 
-use daodb::{Database, Input};
+use std::sync::{Arc, OnceLock};
+
+use daodb::{Database, Db, Input};
 use datom::Value;
 use yin::{Facts, Refusal};
 
+use crate::agent::{Agent, Made};
 use crate::ledger::Trail;
 use crate::reporter::Reporter;
 use crate::schema;
@@ -15,6 +18,8 @@ pub(crate) struct ProgramFacts {
     by: String,
     program: Option<u64>,
     trail: Trail,
+    /// The agent that the program is, if it is one.
+    agent: Arc<OnceLock<Arc<Agent>>>,
 }
 
 impl ProgramFacts {
@@ -25,32 +30,51 @@ impl ProgramFacts {
         program: Option<u64>,
         trail: Trail,
     ) -> Self {
-        Self { database: database.clone(), reporter, by: by.to_owned(), program, trail }
+        let agent = Arc::default();
+        Self { database: database.clone(), reporter, by: by.to_owned(), program, trail, agent }
+    }
+
+    /// Where to say what agent the program is.
+    pub(crate) fn agent(&self) -> Arc<OnceLock<Arc<Agent>>> {
+        self.agent.clone()
+    }
+
+    /// The world as the program sees it.
+    fn db(&self) -> Result<Db, Refusal> {
+        match self.agent.get() {
+            Some(agent) => Ok(agent.view()),
+            None => self.database.db().map_err(|error| refusal(&error)),
+        }
+    }
+
+    fn signature(&self, data: &[Value]) -> Value {
+        let tokens = self.trail.tokens();
+        schema::signature(data, &self.by, "a program's own", self.program, &tokens)
+    }
+
+    fn told(&self, made: &Made) -> Value {
+        let details = format!("{} added, {} removed", made.added, made.removed);
+        self.reporter.committed("facts", details, made.t);
+        made.to_value()
     }
 }
 
 impl Facts for ProgramFacts {
     fn transact(&mut self, data: &[Value]) -> Result<Value, Refusal> {
         let mut signed = data.to_vec();
-        let tokens = self.trail.tokens();
-        signed.push(schema::signature(data, &self.by, "a program's own", self.program, &tokens));
+        signed.push(self.signature(data));
         let report = self.database.transact(&signed).map_err(|error| refusal(&error))?;
-        let added = report.datoms.iter().filter(|datom| datom.added()).count();
-        let removed = report.datoms.len() - added;
-        let details = format!("{added} added, {removed} removed");
-        self.reporter.committed("facts", details, report.t);
-        let tempids = report.tempids.into_iter().map(|(name, id)| (name, Value::Ref(id)));
-        let count = |count: usize| Value::Int(count as i64);
-        Ok(Value::map([
-            (Value::keyword("t"), Value::Int(report.t as i64)),
-            (Value::keyword("added"), count(added)),
-            (Value::keyword("retracted"), count(removed)),
-            (Value::keyword("tempids"), Value::map(tempids)),
-        ]))
+        Ok(self.told(&Made::of_report(&report)))
+    }
+
+    fn transact_once(&mut self, request: u64, data: &[Value]) -> Result<Value, Refusal> {
+        let Some(agent) = self.agent.get() else { return self.transact(data) };
+        let made = agent.transact_once(request, data, self.signature(data));
+        Ok(self.told(&made.map_err(|error| refusal(&error))?))
     }
 
     fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
-        let db = self.database.db().map_err(|error| refusal(&error))?;
+        let db = self.db()?;
         let query = daodb::Query::from_value(query).map_err(|error| refusal(&error.into()))?;
         let inputs: Vec<Input> = inputs.iter().cloned().map(Input::Value).collect();
         let answer = db.query(&query, &inputs).map_err(|error| refusal(&error))?;
@@ -58,12 +82,12 @@ impl Facts for ProgramFacts {
     }
 
     fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {
-        let db = self.database.db().map_err(|error| refusal(&error))?;
+        let db = self.db()?;
         db.pull(pattern, entity).map_err(|error| refusal(&error))
     }
 
     fn entity(&mut self, name: &Value) -> Result<Value, Refusal> {
-        let db = self.database.db().map_err(|error| refusal(&error))?;
+        let db = self.db()?;
         match db.entity_id(name).map_err(|error| refusal(&error))? {
             Some(id) => db.touch(id).map_err(|error| refusal(&error)),
             None => Ok(Value::Nil),
@@ -71,7 +95,7 @@ impl Facts for ProgramFacts {
     }
 }
 
-fn refusal(error: &daodb::Error) -> Refusal {
+pub(crate) fn refusal(error: &daodb::Error) -> Refusal {
     let kind = match error {
         daodb::Error::Rejected(rejection) => rejection.category.keyword().as_str().to_owned(),
         daodb::Error::Query(_) => "query/refused".to_owned(),

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge::{Audit, Failure, Record};
-use daodb::{Database, Index};
+use daodb::{Database, Index, Report};
 use datom::{Keyword, Value, Word};
 use shibi::{Grant, Rights, Token, ledger};
 
@@ -94,6 +94,10 @@ struct State {
     call: Option<u64>,
     /// What became of the call before; committed with the next record.
     outcome: Vec<Value>,
+    /// What must be kept before the next effect; committed with its record.
+    before: Vec<Value>,
+    /// Why that could not be kept, so that the effect did not happen.
+    refused: Option<daodb::Error>,
     /// Tokens under which effects were performed.
     tokens: Vec<Value>,
 }
@@ -112,6 +116,8 @@ impl Trail {
             program,
             call: None,
             outcome: Vec::new(),
+            before: Vec::new(),
+            refused: None,
             tokens: Vec::new(),
         };
         Self { shared: Arc::new(Mutex::new(state)) }
@@ -128,7 +134,24 @@ impl Trail {
         if state.outcome.is_empty() {
             return Ok(());
         }
-        state.commit(Vec::new(), "outcome").map(|_| ())
+        state.commit(Vec::new(), "effect outcome").map(drop)
+    }
+
+    /// Keeps data before the next effect, in the transaction that records it. If they are refused,
+    /// the effect does not happen.
+    pub(crate) fn keep_before(&self, data: Vec<Value>) {
+        self.lock().before = data;
+    }
+
+    /// Why the last effect was not recorded, if it was not.
+    pub(crate) fn take_refused(&self) -> Option<daodb::Error> {
+        self.lock().refused.take()
+    }
+
+    /// Commits data with what became of the last effect, and what was kept for an effect that the
+    /// bridge refused to perform.
+    pub(crate) fn commit(&self, data: Vec<Value>, what: &str) -> Result<Report, daodb::Error> {
+        self.lock().commit(data, what)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -138,15 +161,16 @@ impl Trail {
 }
 
 impl State {
-    fn commit(&mut self, data: Vec<Value>, what: &str) -> Result<Option<u64>, daodb::Error> {
-        let why = &format!("effect {what}");
-        let mut transaction = data;
+    fn commit(&mut self, data: Vec<Value>, why: &str) -> Result<Report, daodb::Error> {
+        let mut transaction = std::mem::take(&mut self.before);
+        transaction.extend(data);
         transaction.extend_from_slice(&self.outcome);
         transaction.push(schema::signature(&[], &self.by, why, self.program, &[]));
         let report = self.database.transact(&transaction)?;
         self.outcome.clear();
-        self.reporter.committed("effect", what, report.t);
-        Ok(report.tempids.get(&Value::text("bridge-call")).copied())
+        let (kind, what) = why.split_once(' ').unwrap_or((why, ""));
+        self.reporter.committed(kind, what, report.t);
+        Ok(report)
     }
 }
 
@@ -154,10 +178,17 @@ impl Audit for Trail {
     fn before(&mut self, record: &Record<'_>) -> Result<(), Failure> {
         let mut state = self.lock();
         let what = record.operation.map_or_else(String::new, Keyword::to_string);
-        let committed = state.commit(record.transaction(), &what);
-        let unaudited = |error: daodb::Error| Failure::new("bridge/unaudited", &error.to_string());
-        state.call = committed.map_err(unaudited)?;
-        Ok(())
+        match state.commit(record.transaction(), &format!("effect {what}")) {
+            Ok(report) => {
+                state.call = report.tempids.get(&Value::text("bridge-call")).copied();
+                Ok(())
+            }
+            Err(error) => {
+                let failure = Failure::new("bridge/unaudited", &error.to_string());
+                state.refused = Some(error);
+                Err(failure)
+            }
+        }
     }
 
     fn after(&mut self, record: &Record<'_>) {

@@ -3,24 +3,26 @@
 //! 1. The machine touches nothing but the database; every other effect leaves as a request datom.
 //! 2. Whatever the machine commits says which program made it and under which tokens it had acted.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+mod durable;
 
-use bridge::{Bridge, Deny, Dock, Failure, Operation, Port, Shelf, handlers};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use bridge::{Bridge, Deny, Dock, Failure, Layer, Operation, Port, Shelf, handlers};
 use daodb::Database;
 use datom::{Keyword, Value};
 use eve::ring::Heap;
 use shibi::{Expiry, Rights, Token};
-use yin::{Limits, Machine, Outcome, Program, State};
+use yin::{Limits, Machine, Outcome, Program};
 
-use crate::agent::{self, Agent, Record};
+use crate::agent::Agent;
 use crate::clock;
 use crate::command::token::grant;
 use crate::facts::ProgramFacts;
 use crate::fault::Fault;
 use crate::ledger::{self, Trail};
-use crate::program::{Stored, operations};
+use crate::program::operations;
 use crate::reporter::Reporter;
 use crate::world::World;
 
@@ -50,6 +52,10 @@ pub struct Runner {
     dock: Dock<Heap>,
     database: Database,
     trail: Trail,
+    /// The agent that the program is, if it is one.
+    agent: Arc<OnceLock<Arc<Agent>>>,
+    /// Tells worlds apart: the public key of this one.
+    world: Vec<u8>,
 }
 
 impl Runner {
@@ -74,7 +80,10 @@ impl Runner {
         }
         let (port, dock) = bridge::link(RING_SLOTS, Shelf::shared()).map_err(Fault::new)?;
         let facts = ProgramFacts::new(&database, reporter, by, program, trail.clone());
+        let agent = facts.agent();
         Ok(Self {
+            agent,
+            world: world.key().public().to_bytes().to_vec(),
             machine: Machine::new(facts, Limits::default()),
             bridge,
             port,
@@ -88,6 +97,11 @@ impl Runner {
     #[must_use]
     pub fn interrupt(&self) -> Arc<AtomicBool> {
         self.machine.interrupt()
+    }
+
+    /// Adds a layer around every effect, inside of those that are there.
+    pub fn layer(&mut self, layer: impl Layer + 'static) {
+        self.bridge.layer(layer);
     }
 
     /// Defines a global name.
@@ -105,113 +119,6 @@ impl Runner {
         let closed = self.trail.close();
         // Why the program ended early says more than why its record could not be closed.
         ended.and_then(|value| Ok(closed.map(|()| value)?))
-    }
-
-    /// Runs a program as an agent: from where its last process was, or from its beginning.
-    ///
-    /// # Errors
-    /// Whatever ended it early. An agent that was paused, cancelled or taken over is such an end.
-    pub fn run_durable(
-        &mut self,
-        stored: &Stored,
-        name: &str,
-        by: &str,
-        fuel: u64,
-    ) -> Result<Value, Box<Fault>> {
-        let db = self.database.db()?;
-        let known = Record::of(&db, name)?;
-        if let Some(record) = &known {
-            match record.status() {
-                agent::DONE => return Ok(record.result().unwrap_or(Value::Nil)),
-                agent::FAILED | agent::CANCELLED | agent::PAUSED => {
-                    let how = record.status().trim_start_matches("agent.status/");
-                    return Err(Fault::new(format!("the agent {name} is {how}"))
-                        .help(format!("see `datom agent show`, or choose another name than {name}"))
-                        .into());
-                }
-                _ => {}
-            }
-        }
-        let agent = Agent::take(&self.database, name, by, stored.entity)?;
-        let state = known.as_ref().map(Record::state).transpose()?.flatten();
-        match (known, state) {
-            (Some(record), Some(state)) => self.go_on(&agent, &record, &state)?,
-            _ => self.machine.start(&stored.program)?,
-        }
-        let ended = self.drive_durable(&agent, fuel);
-        let closed = self.trail.close();
-        ended.and_then(|value| Ok(closed.map(|()| value)?))
-    }
-
-    /// Puts the machine where the agent stood, and gives it the answer it had or must get.
-    fn go_on(&mut self, agent: &Agent, record: &Record, state: &State) -> Result<(), Box<Fault>> {
-        let db = self.database.db()?;
-        self.machine.restore(state, |hash| agent::program(&db, hash))?;
-        let Some(id) = state.request() else { return Ok(()) };
-        let answer = match (record.answer(id), record.request()) {
-            (Some(answer), _) => answer,
-            (None, Some((asked, op, args))) if asked == id => {
-                let answer = match agent::is_repeatable(&op) {
-                    true => self.perform(&op, args)?,
-                    false => Err(agent::ambiguous(&op)),
-                };
-                agent.answered(id, &answer)?;
-                answer
-            }
-            _ => {
-                return Err(Fault::new("the agent waits for a request that is not recorded").into());
-            }
-        };
-        Ok(self.machine.resume(id, answer)?)
-    }
-
-    fn drive_durable(&mut self, agent: &Agent, fuel: u64) -> Result<Value, Box<Fault>> {
-        let mut left = fuel;
-        loop {
-            let slice = left.min(FUEL_SLICE);
-            match self.machine.run(slice) {
-                Outcome::Done(value) => {
-                    agent.ended(&Ok(value.clone()))?;
-                    return Ok(value);
-                }
-                Outcome::Failed(error) => {
-                    if error.kind != yin::Kind::Interrupted {
-                        agent.ended(&Err(error.to_string()))?;
-                    }
-                    return Err(Box::new(Fault::in_program(&error)));
-                }
-                Outcome::Perform { id, op, args } => {
-                    Self::obey(agent)?;
-                    let state = self.machine.capture()?;
-                    agent.asks(&state, id, &op, &args)?;
-                    let answer = self.perform(&op, args)?;
-                    agent.answered(id, &answer)?;
-                    self.machine.resume(id, answer)?;
-                }
-                Outcome::OutOfFuel => {
-                    Self::obey(agent)?;
-                    let state = self.machine.capture()?;
-                    agent.checkpoint(&state)?;
-                    left -= slice;
-                    if left == 0 {
-                        return Err(Fault::new(format!("the agent took more than {fuel} steps"))
-                            .help("the same command goes on with it")
-                            .into());
-                    }
-                }
-                other => return Err(Fault::new(format!("the machine stopped: {other:?}")).into()),
-            }
-        }
-    }
-
-    /// Stops where the world wants the agent to stop.
-    fn obey(agent: &Agent) -> Result<(), Box<Fault>> {
-        match agent.wanted()? {
-            None => Ok(()),
-            Some(how) => Err(Fault::new(format!("the agent was {how}"))
-                .help("`datom agent resume` lets a paused agent go on")
-                .into()),
-        }
     }
 
     fn drive(&mut self, fuel: u64) -> Result<Value, Box<Fault>> {
@@ -330,9 +237,8 @@ fn tokens(world: &World, grants: &Grants) -> Result<Vec<Rights>, Box<Fault>> {
 /// The operations that a program gets without being granted them: those that change nothing.
 pub(crate) fn harmless(program: &Program, allow: &[Keyword]) -> Vec<Keyword> {
     let known = handlers::builtin(Path::new("/"));
-    let writes = |name: &Keyword| {
-        matches!(name.as_str(), "fs/write" | "fs/append") && !allow.contains(name)
-    };
+    let writes =
+        |name: &Keyword| matches!(name.as_str(), "fs/write" | "fs/append") && !allow.contains(name);
     operations(program)
         .into_iter()
         .filter(|op| known.iter().any(|(name, _)| name == op) && !writes(op))

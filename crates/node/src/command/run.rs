@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
     ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
     let value = match &arguments.durable {
         None => runner.run(&stored.program, arguments.fuel)?,
-        Some(agent) => runner.run_durable(&stored, agent, &name, arguments.fuel)?,
+        Some(agent) => runner.run_durable(&stored, agent, arguments.fuel)?,
     };
     reporter.tell("done", format_args!("{} ms", started.elapsed().as_millis()));
     Ok(Output::from_value(value).print(arguments.format)?)
