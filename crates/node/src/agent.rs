@@ -17,6 +17,7 @@
 
 mod once;
 mod owner;
+pub(crate) mod replay;
 
 use std::collections::BTreeMap;
 
@@ -126,13 +127,8 @@ impl Record {
 
     /// What the request of a number was answered.
     pub(crate) fn answer(&self, request: u64) -> Option<Result<Value, Value>> {
-        let value = edn::read(self.text("answer")?).ok()?;
-        match value.as_slice()? {
-            [Value::Int(id), Value::Keyword(kind), value] if u64::try_from(*id) == Ok(request) => {
-                Some(if kind.as_str() == "ok" { Ok(value.clone()) } else { Err(value.clone()) })
-            }
-            _ => None,
-        }
+        let (answered, answer) = answer_of(self.text("answer")?)?;
+        (answered == request).then_some(answer)
     }
 
     /// The transaction up to which the program sees the world, once it has the answer to the
@@ -164,6 +160,18 @@ impl Record {
     /// The value it ended with.
     pub(crate) fn result(&self) -> Option<Value> {
         edn::read(self.text("result")?).ok()
+    }
+}
+
+/// The number of a request, and what it was answered.
+fn answer_of(text: &str) -> Option<(u64, Result<Value, Value>)> {
+    let value = edn::read(text).ok()?;
+    match value.as_slice()? {
+        [Value::Int(id), Value::Keyword(kind), value] => {
+            let answer = if kind.as_str() == "ok" { Ok(value.clone()) } else { Err(value.clone()) };
+            Some((u64::try_from(*id).ok()?, answer))
+        }
+        _ => None,
     }
 }
 

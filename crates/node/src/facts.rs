@@ -74,24 +74,31 @@ impl Facts for ProgramFacts {
     }
 
     fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
-        let db = self.db()?;
-        let query = daodb::Query::from_value(query).map_err(|error| refusal(&error.into()))?;
-        let inputs: Vec<Input> = inputs.iter().cloned().map(Input::Value).collect();
-        let answer = db.query(&query, &inputs).map_err(|error| refusal(&error))?;
-        Ok(answer.to_value())
+        q(&self.db()?, query, inputs)
     }
 
     fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {
-        let db = self.db()?;
-        db.pull(pattern, entity).map_err(|error| refusal(&error))
+        self.db()?.pull(pattern, entity).map_err(|error| refusal(&error))
     }
 
     fn entity(&mut self, name: &Value) -> Result<Value, Refusal> {
-        let db = self.db()?;
-        match db.entity_id(name).map_err(|error| refusal(&error))? {
-            Some(id) => db.touch(id).map_err(|error| refusal(&error)),
-            None => Ok(Value::Nil),
-        }
+        entity(&self.db()?, name)
+    }
+}
+
+/// The answer to a program's query at one moment of the database.
+pub(crate) fn q(db: &Db, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
+    let query = daodb::Query::from_value(query).map_err(|error| refusal(&error.into()))?;
+    let inputs: Vec<Input> = inputs.iter().cloned().map(Input::Value).collect();
+    let answer = db.query(&query, &inputs).map_err(|error| refusal(&error))?;
+    Ok(answer.to_value())
+}
+
+/// What is known of an entity at one moment of the database.
+pub(crate) fn entity(db: &Db, name: &Value) -> Result<Value, Refusal> {
+    match db.entity_id(name).map_err(|error| refusal(&error))? {
+        Some(id) => db.touch(id).map_err(|error| refusal(&error)),
+        None => Ok(Value::Nil),
     }
 }
 

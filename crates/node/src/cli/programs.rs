@@ -91,6 +91,8 @@ pub enum Agent {
     Resume(WhichAgent),
     /// End it for good at its next effect.
     Cancel(WhichAgent),
+    /// Run it again from its beginning on what was kept of it, and compare each of its states.
+    Replay(WhichAgent),
 }
 
 /// `datom lyquid`

@@ -30,6 +30,7 @@ pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
     | cli::Agent::Pause(which)
     | cli::Agent::Resume(which)
     | cli::Agent::Cancel(which)
+    | cli::Agent::Replay(which)
     | cli::Agent::At { agent: which, .. }) = arguments;
     let world = World::open(&which.dir)?;
     world.state_schema(None)?;
@@ -44,10 +45,24 @@ pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
     })?;
     match arguments {
         cli::Agent::Show(_) | cli::Agent::At { .. } => show(&db, &record),
+        cli::Agent::Replay(_) => replay(world.database(), &which.name),
         cli::Agent::Pause(_) => agent::tell(world.database(), &which.name, PAUSED),
         cli::Agent::Cancel(_) => agent::tell(world.database(), &which.name, CANCELLED),
         cli::Agent::Resume(_) => agent::tell(world.database(), &which.name, RUNNING),
     }
+}
+
+/// Steps that a replay takes at most.
+const REPLAY_FUEL: u64 = 1 << 40;
+
+fn replay(database: &daodb::Database, name: &str) -> Outcome {
+    let done = agent::replay::replay(database, name, REPLAY_FUEL)?;
+    let shown = Value::map([
+        (Value::keyword("requests"), Value::Int(done.requests as i64)),
+        (Value::keyword("ended"), Value::Bool(done.ended)),
+        (Value::keyword("state-hash"), Value::Hash(done.hash)),
+    ]);
+    Ok(Output::Value(shown).print(cli::Format::Auto)?)
 }
 
 /// Where it stands, and with what.

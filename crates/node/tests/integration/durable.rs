@@ -1,7 +1,14 @@
 //! An agent outlives its processes: whenever they are killed, the same command goes on.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bridge::{Call, Failure, Layer, Next};
+use datom::{Keyword, Value};
+use node::{Grants, Reporter, Runner, World};
 
 use crate::place::Place;
 
@@ -119,4 +126,131 @@ fn a_paused_agent_goes_on_where_it_was_and_a_cancelled_one_never() {
     place.run(&other).fails_with(1, &["took more than 400 steps"]);
     place.ok(&["agent", "cancel", "world", "other"]);
     place.run(&other).fails_with(1, &["is cancelled"]);
+}
+
+/// What the process of [`a_process_that_dies_behind_its_effect`] runs, and when it dies.
+const DIES_IN: &str = "DATOM_TEST_DIES_IN";
+const DIES_AT: &str = "DATOM_TEST_DIES_AT";
+
+/// Ends the process right behind the n-th effect, before anybody can keep its answer.
+struct Dies {
+    left: u64,
+}
+
+impl Layer for Dies {
+    fn call(&mut self, call: &Call<'_>, next: Next<'_>) -> Result<Value, Failure> {
+        let answer = next.call(call);
+        self.left -= 1;
+        if self.left == 0 {
+            std::process::abort();
+        }
+        answer
+    }
+}
+
+/// No test of its own: the others run it in a process that does not survive it.
+#[test]
+fn a_process_that_dies_behind_its_effect() {
+    let Ok(folder) = std::env::var(DIES_IN) else { return };
+    let left = std::env::var(DIES_AT).unwrap().parse().unwrap();
+    std::env::set_current_dir(&folder).unwrap();
+    let world = World::open_or_create(Path::new("world")).unwrap();
+    let text = fs::read_to_string("agent.yin").unwrap();
+    let stored = node::store(world.database(), Reporter::silent(), "agent.yin", &text).unwrap();
+    let folder = Path::new(&folder).canonicalize().unwrap();
+    let mint = ["fs/append", "fs/read", "time/now"].map(Keyword::from).to_vec();
+    let grants = Grants { mint, folders: vec![folder], ..Grants::default() };
+    let by = "agent.yin";
+    let mut runner =
+        Runner::new(&world, Reporter::silent(), by, Some(stored.entity), &grants).unwrap();
+    runner.layer(Dies { left });
+    runner.define("args", &Value::Vector(vec![])).unwrap();
+    let ended = runner.run_durable(&stored, "worker", u64::MAX);
+    assert!(ended.is_ok());
+}
+
+/// Runs an agent whose process dies behind its n-th effect; then as a user does, to its end.
+fn dies_and_goes_on(place: &Place, effect: u64) -> String {
+    let died = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "durable::a_process_that_dies_behind_its_effect"])
+        .env(DIES_IN, place.path("."))
+        .env(DIES_AT, effect.to_string())
+        .output()
+        .unwrap();
+    assert!(!died.status.success(), "it did not die");
+    place.ok(&["run", "world", "agent.yin", "--durable", "worker", "--allow", ":fs/append"])
+}
+
+#[test]
+fn an_effect_with_a_key_is_done_once_although_its_process_died_before_it_was_answered() {
+    for effect in 1..=4 {
+        let place = Place::new();
+        place.write(
+            "agent.yin",
+            r#"(loop [n 0] (if (= n 4) :done
+                 (do (perform :fs/append "log" (str n "\n")) (recur (+ n 1)))))"#,
+        );
+        assert_eq!(dies_and_goes_on(&place, effect).trim(), ":done");
+        assert_eq!(fs::read_to_string(place.path("log")).unwrap(), "0\n1\n2\n3\n");
+        let replayed = place.ok(&["agent", "replay", "world", "worker"]);
+        assert!(replayed.contains("requests") && replayed.contains('4'), "{replayed}");
+    }
+}
+
+#[test]
+fn an_effect_without_a_key_is_done_at_most_once_and_the_program_is_told() {
+    let place = Place::new();
+    place.write(
+        "agent.yin",
+        r#"(defn put [n] (perform :fs/append {:path "log" :content (str n "\n") :key nil}))
+           [(put 1) (put 2) (put 3)]"#,
+    );
+    let value = dies_and_goes_on(&place, 2);
+    assert!(value.contains("#yin/error {:kind :effect/ambiguous"), "{value}");
+    assert_eq!(fs::read_to_string(place.path("log")).unwrap(), "1\n2\n3\n");
+}
+
+#[test]
+fn a_transaction_of_a_program_is_made_once_and_answered_alike() {
+    let place = Place::new();
+    place.write("schema.edn", "{:db/ident :n :db/valueType :db.type/long}");
+    place.ok(&["transact", "world", "schema.edn"]);
+    // The transactions lie between the state that was kept before the first effect's answer, and the
+    // second effect, behind which the process dies.
+    place.write(
+        "agent.yin",
+        r#"(perform :time/now)
+           (def before (q '[:find (count ?e) . :where [?e :n]]))
+           (def made (map (fn [n] (let [report (transact! [{:db/id "new" :n n}])]
+                                    [n (= n (:n (entity (get (:tempids report) "new"))))]))
+                          [1 2 3]))
+           (perform :fs/append "log" (str made))
+           [before made (q '[:find (count ?e) . :where [?e :n]])]"#,
+    );
+    let value = dies_and_goes_on(&place, 2);
+    assert_eq!(value.trim(), "[nil [[1 true] [2 true] [3 true]] 3]");
+    let count = place.ok(&["q", "world", "[:find (count ?e) . :where [?e :n]]"]);
+    assert_eq!(count.trim(), "3");
+    place.ok(&["agent", "replay", "world", "worker"]);
+}
+
+#[test]
+fn a_replay_comes_to_the_same_states_or_says_where_it_does_not() {
+    let place = place();
+    let short: Vec<&str> = RUN.iter().copied().chain(["--fuel", "7"]).collect();
+    place.run(&short).fails_with(1, &["took more than 7 steps"]);
+    let hash = |text: &str| {
+        let text = text.split("state-hash").nth(1).unwrap();
+        text.split('"').nth(1).unwrap().to_owned()
+    };
+    let part = place.ok(&["agent", "replay", "world", "worker"]);
+    assert_eq!(hash(&part), hash(&place.ok(&["agent", "show", "world", "worker"])));
+    place.ok(&RUN);
+    let whole = place.ok(&["agent", "replay", "world", "worker"]);
+    assert_eq!(hash(&whole), hash(&place.ok(&["agent", "show", "world", "worker"])));
+    // An answer that was changed by hand leads elsewhere.
+    let lie = r#"{:agent/name "worker" :agent/answer "[3 :ok 4711]"}"#;
+    place.write("lie.edn", lie);
+    place.ok(&["transact", "world", "lie.edn"]);
+    place.run(&["agent", "replay", "world", "worker"]).fails_with(1, &["comes elsewhere"]);
 }
