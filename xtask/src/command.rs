@@ -36,7 +36,7 @@ const COMMANDS: [Command; 13] = [
     },
     Command {
         name: "torture",
-        about: "processes killed, and a checker: torture [db] [--seconds N] [--seed S]",
+        about: "processes killed, and a checker: torture [db|yin] [--seconds N] [--seed S]",
         run: torture,
     },
     Command { name: "miri", about: "eve on heap regions under miri (nightly)", run: harm::miri },
@@ -129,6 +129,14 @@ fn torture(arguments: &[String]) -> Result<(), String> {
             cargo(&["run", "--release", "--package", "daodb", "--example", "torture", "--"])
                 .args(rest),
         ),
+        Some((what, rest)) if what == "yin" => {
+            run("the program", &mut cargo(&["build", "--release", "--package", "node"]))?;
+            run(
+                "agents under torture",
+                cargo(&["run", "--release", "--package", "node", "--example", "torture", "--"])
+                    .args(rest),
+            )
+        }
         _ => harm::torture(arguments),
     }
 }

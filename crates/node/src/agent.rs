@@ -22,7 +22,7 @@ pub(crate) mod replay;
 use std::collections::BTreeMap;
 
 use daodb::{Database, Db, Index};
-use datom::{Keyword, Value, Word, edn, id};
+use datom::{Keyword, Value, Word, edn};
 use yin::{Program, State};
 
 use crate::fault::Fault;
@@ -154,7 +154,7 @@ impl Record {
         };
         let prefix = [Word::entity(*entity), Word::entity(attribute)];
         let mut facts = db.datoms(Index::Eavt, &prefix)?;
-        Ok(facts.next().transpose()?.and_then(|fact| id::t_of(fact.t)))
+        Ok(facts.next().transpose()?.map(|fact| fact.t))
     }
 
     /// The value it ended with.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use daodb::{Database, Db, Index};
-use datom::{Datom, Value, Word, edn, id};
+use datom::{Datom, Value, Word, edn};
 use yin::{Facts, Limits, Machine, Outcome, Refusal, State};
 
 use super::once::{Made, key};
@@ -104,8 +104,8 @@ impl Journal {
         for fact in stated("agent/answer")? {
             let value = db.value(fact.v)?;
             let answer = value.as_text().and_then(super::answer_of);
-            if let (Some((request, answer)), Some(t)) = (answer, id::t_of(fact.t)) {
-                answers.insert(request, (t, answer));
+            if let Some((request, answer)) = answer {
+                answers.insert(request, (fact.t, answer));
             }
         }
         let (Some(first), Some(last)) = (states.first().cloned(), states.last().cloned()) else {

@@ -236,9 +236,14 @@ fn a_transaction_of_a_program_is_made_once_and_answered_alike() {
 
 #[test]
 fn a_replay_comes_to_the_same_states_or_says_where_it_does_not() {
-    let place = place();
-    let short: Vec<&str> = RUN.iter().copied().chain(["--fuel", "7"]).collect();
-    place.run(&short).fails_with(1, &["took more than 7 steps"]);
+    let place = Place::new();
+    place.write(
+        "agent.yin",
+        r#"(def at (perform :time/now)) (def log (perform :fs/write "log" (str at)))
+           (loop [n 1000] (if (= n 0) [log (perform :fs/read "log")] (recur (- n 1))))"#,
+    );
+    let short: Vec<&str> = RUN.iter().copied().chain(["--fuel", "400"]).collect();
+    place.run(&short).fails_with(1, &["took more than 400 steps"]);
     let hash = |text: &str| {
         let text = text.split("state-hash").nth(1).unwrap();
         text.split('"').nth(1).unwrap().to_owned()

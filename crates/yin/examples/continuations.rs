@@ -1,4 +1,4 @@
-//! What programs and continuations cost: `cargo run --release -p yin --example measure`.
+//! What programs and continuations cost: `cargo run --release -p yin --example continuations`.
 //!
 //! Each figure is the best of several rounds.
 

@@ -1,0 +1,197 @@
+//! Durable agents, killed at random: `cargo xtask torture yin [--seconds N] [--seed S]`.
+//!
+//! A hundred agents at a time append to one file and transact; each is a process, and eight run at
+//! once. Processes are killed at random moments, one or all of them, and begun again by the same
+//! command. When the time is over each agent runs to its end. Then every effect must be in the file
+//! once, in the order of its agent, and every fact in the world once; and a replay of each agent must
+//! come to its states.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Agents that are under way at a time.
+const AGENTS: usize = 100;
+/// Their processes that run at a time.
+const PROCESSES: usize = 8;
+/// Effects of each agent, and transactions.
+const STEPS: usize = 12;
+/// The longest time between two kills.
+const PAUSE_MICROS_MAX: u64 = 30_000;
+
+const SCHEMA: &str = "[{:db/ident :step/of :db/valueType :db.type/string}
+  {:db/ident :step/number :db/valueType :db.type/long}]";
+const PROGRAM: &str = r#"
+(def name (first args))
+(loop [n 0]
+  (if (= n STEPS)
+    name
+    (do (perform :fs/append "log" (str name " " n "\n"))
+        (transact! [{:db/id "step" :step/of name :step/number n}])
+        (recur (+ n 1)))))
+"#;
+
+struct Torture {
+    datom: PathBuf,
+    folder: PathBuf,
+    random: u64,
+}
+
+/// What is under way.
+#[derive(Default)]
+struct Field {
+    /// Agents that nobody runs now.
+    waiting: Vec<String>,
+    running: Vec<(String, Child)>,
+    begun: usize,
+    ended: usize,
+    kills: usize,
+}
+
+impl Torture {
+    /// SplitMix64 (Steele, Lea and Flood, 2014).
+    fn random(&mut self, below: usize) -> usize {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ z >> 31) % below.max(1) as u64) as usize
+    }
+
+    fn datom(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.datom);
+        command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        command
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.datom(arguments).output().expect("datom starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "datom {}: {said}", arguments.join(" "));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn spawn(&self, agent: &str) -> Child {
+        let run = ["run", "world", "agent.yin", agent, "--durable", agent, "--allow", ":fs/append"];
+        let errors = fs::File::create(self.folder.join(format!("{agent}.err"))).expect("a file");
+        let mut command = self.datom(&run);
+        command.stdout(Stdio::null()).stderr(errors).spawn().expect("datom starts")
+    }
+
+    /// Starts, reaps and kills until the time is over and every agent has ended.
+    fn run(&mut self, seconds: u64) -> Field {
+        let (_never, pause) = mpsc::channel::<()>();
+        let started = Instant::now();
+        let mut field = Field::default();
+        loop {
+            let is_time = started.elapsed().as_secs() < seconds;
+            if is_time && field.begun - field.ended < AGENTS {
+                field.waiting.push(format!("agent-{}", field.begun));
+                field.begun += 1;
+                continue;
+            }
+            while field.running.len() < PROCESSES && !field.waiting.is_empty() {
+                let at = self.random(field.waiting.len());
+                let agent = field.waiting.swap_remove(at);
+                let child = self.spawn(&agent);
+                field.running.push((agent, child));
+            }
+            if field.running.is_empty() {
+                return field;
+            }
+            let micros = self.random(PAUSE_MICROS_MAX as usize) as u64;
+            let _ = pause.recv_timeout(Duration::from_micros(micros));
+            if is_time {
+                self.kill(&mut field);
+            }
+            self.reap(&mut field);
+        }
+    }
+
+    fn kill(&mut self, field: &mut Field) {
+        let all = self.random(20) == 0;
+        let one = self.random(field.running.len());
+        for (at, (_, child)) in field.running.iter_mut().enumerate() {
+            if all || at == one {
+                let _ = child.kill();
+                field.kills += 1;
+            }
+        }
+    }
+
+    fn reap(&self, field: &mut Field) {
+        for (agent, mut child) in std::mem::take(&mut field.running) {
+            match child.try_wait().expect("a child of ours") {
+                None => field.running.push((agent, child)),
+                Some(status) if status.success() => field.ended += 1,
+                // Killed; whatever else it ends with is a fault.
+                Some(status) if status.code().is_none() => field.waiting.push(agent),
+                Some(status) => {
+                    let said = fs::read_to_string(self.folder.join(format!("{agent}.err")));
+                    panic!("{agent} ended with {status}: {}", said.unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// Every effect once, in order, and every fact once.
+    fn check(&self, agents: usize) {
+        let log = fs::read_to_string(self.folder.join("log")).expect("a log");
+        let mut steps: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for line in log.lines() {
+            let (agent, step) = line.split_once(' ').expect("agent and step");
+            steps.entry(agent).or_default().push(step.parse().expect("a number"));
+        }
+        assert_eq!(steps.len(), agents, "agents in the file");
+        for (agent, steps) in steps {
+            assert_eq!(steps, (0..STEPS).collect::<Vec<_>>(), "the effects of {agent}");
+        }
+        let facts = self.ok(&["q", "world", "[:find (count ?e) . :where [?e :step/of]]"]);
+        assert_eq!(facts.trim(), (agents * STEPS).to_string(), "transactions");
+        for agent in 0..agents {
+            self.ok(&["agent", "replay", "world", &format!("agent-{agent}")]);
+        }
+        self.ok(&["verify", "world"]);
+    }
+}
+
+/// The `datom` program of the same build.
+fn datom() -> PathBuf {
+    let own = std::env::current_exe().expect("a path of its own");
+    let folder = own.parent().and_then(Path::parent).expect("examples lie in a folder");
+    folder.join("datom")
+}
+
+fn argument(name: &str) -> Option<u64> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let at = arguments.iter().position(|argument| argument == name)?;
+    arguments.get(at + 1)?.parse().ok()
+}
+
+fn main() {
+    let seconds = argument("--seconds").unwrap_or(60);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seed = argument("--seed").unwrap_or(now.as_nanos() as u64);
+    println!("{seconds} s, seed {seed}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut torture = Torture { datom: datom(), folder: folder.path().to_path_buf(), random: seed };
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+    write("agent.yin", &PROGRAM.replace("STEPS", &STEPS.to_string()));
+    write("schema.edn", SCHEMA);
+    torture.ok(&["init", "world"]);
+    torture.ok(&["transact", "world", "schema.edn"]);
+    let started = Instant::now();
+    let field = torture.run(seconds);
+    println!(
+        "{} agents, {} effects and as many transactions, {} kills, {:.0} s",
+        field.begun,
+        field.begun * STEPS,
+        field.kills,
+        started.elapsed().as_secs_f64()
+    );
+    torture.check(field.begun);
+    println!("every effect is in the file once, every fact in the world once, all replays agree");
+}
