@@ -90,7 +90,8 @@ fn edges_of_the_library_behave() {
 #[test]
 fn a_transducer_that_has_enough_looks_at_nothing_behind_it() {
     let gives = |form: &str, expected: &str| {
-        let source = format!("(ns t (:require xf)) (defn upto [n x] (if (> x n) (throw :late) x)) {form}");
+        let source =
+            format!("(ns t (:require xf)) (defn upto [n x] (if (> x n) (throw :late) x)) {form}");
         assert_eq!(run(&source).unwrap(), edn::read(expected).unwrap(), "{form}");
     };
     gives("(xf/into [] (comp (xf/mapping (partial upto 3)) (xf/taking 3)) (range 1 9))", "[1 2 3]");
