@@ -122,7 +122,7 @@ impl Aggregate {
     /// The aggregate of a bag that is not empty.
     pub(crate) fn of(
         &self,
-        words: &[u64],
+        words: &mut [u64],
         value: &dyn Fn(u64) -> Result<Value, Error>,
         stored: &dyn Fn(&Value) -> Result<Stored, Error>,
     ) -> Result<Value, Error> {
@@ -147,6 +147,7 @@ impl Aggregate {
                 return Ok(Value::Vector(values));
             }
             Self::Stored(call) => {
+                words.sort_unstable();
                 let (name, args) = &**call;
                 let values = words.iter().map(|word| value(*word)).collect::<Result<_, _>>()?;
                 let mut args = args.clone();
@@ -155,6 +156,8 @@ impl Aggregate {
             }
             _ => {}
         }
+        // What is made of floats depends on their order, which must not be that of the rows.
+        words.sort_unstable();
         let mut values = words.iter().map(|word| value(*word)).collect::<Result<Vec<_>, _>>()?;
         self.of_values(&mut values).map_err(|message| {
             Error::new(ErrorKind::Function { function: self.name().to_owned(), message })

@@ -130,7 +130,10 @@ pub(crate) fn answer(
 /// Whether the rows of the answer come in an order that must not depend on the plan, though the
 /// query asks for none.
 pub(crate) fn wants_order(parsed: &Parsed) -> bool {
-    parsed.shape != Shape::Relation || parsed.find.iter().any(|find| !matches!(find, Find::Var(_)))
+    let pulled = parsed.find.iter().any(|find| matches!(find, Find::Pull { .. }));
+    let aggregated = parsed.find.iter().any(|find| matches!(find, Find::Aggregate { .. }));
+    // Groups have an order of their own, and aggregates that depend on one order their values.
+    pulled || (parsed.shape != Shape::Relation && !aggregated)
 }
 
 fn column(parsed: &Parsed, find: &Find) -> String {
@@ -235,9 +238,9 @@ fn grouped(
         let mut answer = values(env, parsed, patterns, first)?;
         for (at, find) in parsed.find.iter().enumerate() {
             let Find::Aggregate { aggregate, .. } = find else { continue };
-            let bag: Vec<u64> = group.iter().filter_map(|row| row.get(at).copied()).collect();
+            let mut bag: Vec<u64> = group.iter().filter_map(|row| row.get(at).copied()).collect();
             let stored = |name: &Value| env.stored(parsed.default_source(), name);
-            let value = aggregate.of(&bag, &|word| env.space.value(word), &stored)?;
+            let value = aggregate.of(&mut bag, &|word| env.space.value(word), &stored)?;
             if let Some(place) = answer.get_mut(at) {
                 *place = value;
             }

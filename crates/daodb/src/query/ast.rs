@@ -77,6 +77,15 @@ pub(crate) enum Binding {
 }
 
 impl Binding {
+    /// Whether it makes many rows of one value.
+    pub(crate) fn collects(&self) -> bool {
+        match self {
+            Binding::Collection(_) => true,
+            Binding::Tuple(parts) => parts.iter().any(Binding::collects),
+            Binding::Ignore | Binding::Scalar(_) => false,
+        }
+    }
+
     pub(crate) fn vars(&self, into: &mut Vec<Var>) {
         match self {
             Binding::Ignore => {}

@@ -144,6 +144,7 @@ fn named(action: &Action, tool: &Kind<'_>) -> (&'static str, Vec<&'static str>) 
         (Kind::Sides(sides), _) => sides.borrow().iter().map(read).collect(),
         (Kind::Sorted(_), _) => vec!["sorted"],
         (_, Action::Scan(scan)) => vec![index(scan.index)],
+        (Kind::Index(_), Action::All(_)) => vec!["avet"],
         (_, Action::Consult(_)) => vec!["eavt"],
         _ => Vec::new(),
     };

@@ -44,6 +44,17 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
+    /// The same with its sides exchanged.
+    pub(crate) fn turned(self) -> Self {
+        match self {
+            Comparison::Less => Comparison::Greater,
+            Comparison::LessEqual => Comparison::GreaterEqual,
+            Comparison::Greater => Comparison::Less,
+            Comparison::GreaterEqual => Comparison::LessEqual,
+            same => same,
+        }
+    }
+
     pub(crate) fn holds(self, ordering: Ordering) -> bool {
         match self {
             Comparison::Less => ordering.is_lt(),

@@ -12,6 +12,7 @@
 
 mod access;
 mod condition;
+mod keep;
 mod pattern;
 
 use std::cell::{Cell as Count, RefCell};

@@ -11,6 +11,7 @@
 mod derived;
 mod facts;
 mod function;
+mod kept;
 
 use std::time::Instant;
 

@@ -108,6 +108,44 @@ impl<'s> Reader<'s> {
         Ok(())
     }
 
+    /// Shows the keys that begin with a word and have the second one between two others, both included, in
+    /// order, as many at a time as lie side by side.
+    pub(crate) fn between(
+        &mut self,
+        word: u64,
+        first: u64,
+        last: u64,
+        mut take: impl FnMut(&[Key]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let below = |key: &Key| key[..2] < [word, first][..];
+        let within = |key: &Key| key[..2] <= [word, last][..];
+        match self {
+            Reader::Run { rows, .. } => {
+                let rest = rows.get(rows.partition_point(below)..).unwrap_or_default();
+                take(rest.get(..rest.partition_point(within)).unwrap_or_default())
+            }
+            Reader::Tree(cursor) => {
+                cursor.seek(&[word, first]).map_err(Error::storage)?;
+                loop {
+                    let run = cursor.next_run_with(&[word]).map_err(Error::storage)?;
+                    let length = run.partition_point(within);
+                    if length > 0 {
+                        take(run.get(..length).unwrap_or_default())?;
+                    }
+                    if length == 0 || length < run.len() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Reader::View(make) => {
+                let made = make(&[word])?;
+                let rest = made.get(made.partition_point(below)..).unwrap_or_default();
+                take(rest.get(..rest.partition_point(within)).unwrap_or_default())
+            }
+        }
+    }
+
     /// Shows each key that begins with `prefix`, in order, until told to stop.
     pub(crate) fn scan(
         &mut self,

@@ -117,11 +117,20 @@ pub(crate) struct Side {
     pub(crate) by: By,
 }
 
+/// A comparison of a word that a step finds with one that its row has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep {
+    pub(crate) comparison: Comparison,
+    pub(crate) cell: Cell,
+}
+
 /// Facts of one attribute by one of their sides.
 pub(crate) struct Follow {
     pub(crate) side: Side,
     pub(crate) key: Cell,
     pub(crate) then: Then,
+    /// What holds for the words that fill the slot.
+    pub(crate) keep: Vec<Keep>,
     /// Whether a key has one word on the other side at most.
     pub(crate) functional: bool,
 }
@@ -132,6 +141,10 @@ pub(crate) struct All {
     /// The slots of entity and value, where anybody reads them.
     pub(crate) entity: Option<usize>,
     pub(crate) value: Option<usize>,
+    /// What holds for values.
+    pub(crate) keep: Vec<Keep>,
+    /// Whether AVET has the values that are kept side by side.
+    pub(crate) ranged: bool,
     /// Whether an entity has one value at most.
     pub(crate) functional: bool,
 }
@@ -308,6 +321,21 @@ impl Plan {
                     return false;
                 }
                 Action::Search(search) => filled.extend(search.fills.iter().flatten()),
+                Action::Apply(Apply { args, takes, binding, .. })
+                    if binding.as_ref().is_none_or(|binding| !binding.collects()) =>
+                {
+                    let slots = |(_, take): &(usize, Take)| match take {
+                        Take::Fill { slot, .. } => Some(*slot),
+                        Take::Check { .. } => None,
+                    };
+                    let made: Vec<usize> = takes.iter().filter_map(slots).collect();
+                    let is_slot = |arg: &ArgCell| matches!(arg, ArgCell::Cell(Cell::Slot(_)));
+                    if args.iter().any(is_slot) {
+                        filled.extend(made);
+                    } else {
+                        known.extend(made);
+                    }
+                }
                 Action::Follow(_)
                 | Action::Compare { .. }
                 | Action::Not { .. }

@@ -14,6 +14,7 @@ use super::plan::Shared;
 use super::search::Graph;
 use super::source::Reader;
 use super::step::{Action, Plan, Side};
+use crate::index::Index;
 
 /// The tools of a plan, one for each step.
 pub(crate) struct Tools<'s>(Vec<Tool<'s>>);
@@ -89,6 +90,10 @@ fn kind<'s>(env: &Env<'s>, action: &Action, relations: &[Shared]) -> Result<Kind
         Action::Scan(scan) => {
             let source = env.facts(scan.at).ok_or_else(misplaced)?;
             Kind::Index(Box::new(RefCell::new(source.reader(scan.index))))
+        }
+        Action::All(all) if all.ranged => {
+            let source = env.facts(all.side.at).ok_or_else(misplaced)?;
+            Kind::Index(Box::new(RefCell::new(source.reader(Index::Avet))))
         }
         Action::All(all) => Kind::Side(Box::new(RefCell::new(pairs(env, all.side)?))),
         Action::Follow(follow) => Kind::Side(Box::new(RefCell::new(pairs(env, follow.side)?))),

@@ -76,17 +76,25 @@ impl Value {
     /// assert_eq!(Value::from_inline(Word::new(Tag::Text, 1)), None);
     /// assert_eq!(Value::from_inline(Word::new(Tag::Ordinal, 3)), None); // no such ordinal
     /// ```
+    #[inline]
     #[must_use]
     pub fn from_inline(word: Word) -> Option<Value> {
+        // Most words are one of these, and each of theirs is a value's only one.
+        match word.tag() {
+            Tag::Int => word.as_int().map(Value::Int),
+            Tag::Ref => word.as_entity().map(Value::Ref),
+            _ => Self::from_other(word),
+        }
+    }
+
+    fn from_other(word: Word) -> Option<Value> {
         let value = match word.tag() {
             Tag::Ordinal if word == Word::NIL => Value::Nil,
             Tag::Ordinal => match word.as_bool() {
                 Some(x) => Value::Bool(x),
                 None => Value::Char(word.as_char()?),
             },
-            Tag::Int => Value::Int(word.as_int()?),
             Tag::Float => Value::Float(word.as_float()?),
-            Tag::Ref => Value::Ref(word.as_entity()?),
             Tag::Instant => Value::Instant(word.as_instant()?),
             Tag::ShortText => Value::text(word.as_short_text()?.as_str()),
             _ => return None,

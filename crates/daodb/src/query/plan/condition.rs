@@ -27,7 +27,7 @@ impl<'s> Planner<'_, '_, 's> {
                 }
                 Ok(Some(match binding {
                     None => 0.01,
-                    Some(binding) if collects(binding) => 8.0,
+                    Some(binding) if binding.collects() => 8.0,
                     Some(_) => 0.05,
                 }))
             }
@@ -308,15 +308,6 @@ impl<'s> Planner<'_, '_, 's> {
 /// Whether a call of a closure with these arguments bound goes against the edges.
 fn is_backward(mask: &[bool]) -> bool {
     mask == [false, true]
-}
-
-/// Whether a binding makes many rows of one value.
-fn collects(binding: &Binding) -> bool {
-    match binding {
-        Binding::Collection(_) => true,
-        Binding::Tuple(parts) => parts.iter().any(collects),
-        Binding::Ignore | Binding::Scalar(_) => false,
-    }
 }
 
 /// Whether an error only says that more must be bound first.

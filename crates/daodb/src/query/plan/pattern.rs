@@ -11,7 +11,7 @@ use super::super::error::{Error, ErrorKind, nearest};
 use super::super::plans::Guard;
 use super::super::source::Source;
 use super::super::step::{
-    Action, All, At, Cell, Find, Follow, Meet, Part, Scan, Side, Take, Then, parts,
+    Action, All, At, Cell, Find, Follow, Keep, Meet, Part, Scan, Side, Take, Then, parts,
 };
 use super::access::Bound;
 use super::{Planner, repeats};
@@ -20,7 +20,7 @@ use crate::index::Index;
 
 /// A pattern's position, resolved against its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
+pub(super) enum Slot {
     Free(Var),
     Blank,
     Fixed(Cell),
@@ -29,7 +29,7 @@ enum Slot {
 }
 
 /// A pattern over a database, resolved.
-struct Facts<'s> {
+pub(super) struct Facts<'s> {
     at: usize,
     source: &'s dyn Source,
     foreign: bool,
@@ -42,7 +42,7 @@ struct Facts<'s> {
 }
 
 impl Facts<'_> {
-    fn slot(&self, part: Part) -> Slot {
+    pub(super) fn slot(&self, part: Part) -> Slot {
         self.slots.get(part as usize).copied().unwrap_or(Slot::Blank)
     }
 
@@ -104,7 +104,7 @@ impl<'s> Planner<'_, '_, 's> {
                 if facts.is_absent() {
                     return Ok(0.0);
                 }
-                self.fan_out(&facts)
+                Ok(self.fan_out(&facts)? * self.kept(&facts))
             }
         }
     }
@@ -266,7 +266,13 @@ impl<'s> Planner<'_, '_, 's> {
         if self.meet(at, &facts, terms, cost)? {
             return Ok(());
         }
-        let action = self.paired(at, &facts).unwrap_or_else(|| self.scan(at, &facts, terms));
+        let mut at = at;
+        let mut places = places;
+        let keep = self.absorb(&facts, &mut at, &mut places)?;
+        let action = match self.paired(at, &facts, keep) {
+            Some(action) => action,
+            None => self.scan(at, &facts, terms),
+        };
         self.left.remove(at);
         self.bound.extend(clause.produces());
         self.push(action, cost, places);
@@ -312,7 +318,7 @@ impl<'s> Planner<'_, '_, 's> {
     }
 
     /// The pattern as a step on the pairs of its attribute, where it is no more than that.
-    fn paired(&self, at: usize, facts: &Facts<'s>) -> Option<Action> {
+    fn paired(&self, at: usize, facts: &Facts<'s>, keep: Vec<Keep>) -> Option<Action> {
         let attribute = facts.attribute?;
         let one = attribute.cardinality == Cardinality::One;
         let read = |var: Var| self.is_read(var, at).then_some(var);
@@ -327,7 +333,16 @@ impl<'s> Planner<'_, '_, 's> {
                     _ => None,
                 };
                 let entity = read(entity);
-                return Some(Action::All(All { side, entity, value, functional: one }));
+                // In the order of values an entity comes once for each.
+                let ranged = !keep.is_empty() && attribute.in_avet() && (one || value.is_some());
+                return Some(Action::All(All {
+                    side,
+                    entity,
+                    value,
+                    keep,
+                    ranged,
+                    functional: one,
+                }));
             }
             _ => return None,
         };
@@ -341,11 +356,11 @@ impl<'s> Planner<'_, '_, 's> {
             _ => Then::Exists,
         };
         let side = self.side(facts, by)?;
-        Some(Action::Follow(Follow { side, key, then, functional }))
+        Some(Action::Follow(Follow { side, key, then, keep, functional }))
     }
 
     /// A side of the pattern's attribute, where it asks for nothing else of a source that lends.
-    fn side(&self, facts: &Facts<'s>, by: By) -> Option<Side> {
+    pub(super) fn side(&self, facts: &Facts<'s>, by: By) -> Option<Side> {
         let mut rest = [Part::Tx, Part::Added, Part::Reason].into_iter();
         let plain = rest.all(|part| facts.slot(part) == Slot::Blank);
         if facts.foreign || !plain || facts.source.columns().is_none() {

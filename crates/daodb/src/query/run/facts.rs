@@ -1,33 +1,104 @@
 //! Steps that read facts: whole attributes, looks, leapfrog joins, scans of an index.
 
+use datom::Word;
+
 use super::super::error::Error;
+use super::super::pairs::Pairs;
 use super::super::source::{Reader, Source};
-use super::super::step::{All, Follow, Meet, Part, Scan, Then};
+use super::super::step::{All, Cell, Follow, Meet, Part, Scan, Then};
 use super::super::tools::{Kind, misplaced};
-use super::Flow;
+use super::kept::Kept;
+use super::{BATCH, Flow};
 use crate::index::{Index, Key};
 
 impl<'s> Flow<'_, '_, 's> {
     pub(super) fn all(&mut self, all: &All, row: &[u64]) -> Result<(), Error> {
-        let Kind::Side(pairs) = &self.tool.kind else { return Err(misplaced()) };
-        let mut pairs = pairs.borrow_mut();
-        let mut row = row.to_vec();
-        pairs.each(|key, found| {
-            if let Some(place) = all.entity.and_then(|slot| row.get_mut(slot)) {
-                *place = key;
+        let env = self.env;
+        let kept = Kept { env, keep: &all.keep, row };
+        let mut found = Vec::with_capacity(BATCH);
+        let mut take = |flow: &mut Self, key: u64, value: u64| {
+            found.push((key, value));
+            if found.len() >= BATCH { flow.spread(all, row, &mut found) } else { Ok(()) }
+        };
+        match &self.tool.kind {
+            Kind::Index(reader) => {
+                kept.range(&mut reader.borrow_mut(), all.side.attribute, |key| {
+                    let (value, entity) = (key[1], Word::entity(key[2]).raw());
+                    take(self, entity, value)
+                })?
             }
-            match all.value {
-                Some(slot) => self.fill(&row, slot, found),
-                None => self.pass(&row),
-            }
-        })
+            Kind::Side(pairs) => pairs.borrow_mut().each(|key, values| {
+                if all.value.is_none() {
+                    for value in values {
+                        if kept.holds(*value)? {
+                            return take(self, key, *value);
+                        }
+                    }
+                    return Ok(());
+                }
+                for value in values {
+                    if kept.holds(*value)? {
+                        take(self, key, *value)?;
+                    }
+                }
+                Ok(())
+            })?,
+            _ => return Err(misplaced()),
+        }
+        self.spread(all, row, &mut found)
+    }
+
+    /// Hands on a row once for each entity and value, which are then gone.
+    fn spread(&mut self, all: &All, row: &[u64], found: &mut Vec<(u64, u64)>) -> Result<(), Error> {
+        // A slot beyond the row takes what nobody reads.
+        let slots = [all.entity, all.value].map(|slot| slot.unwrap_or(usize::MAX));
+        macro_rules! widths {
+            ($($n:literal)*) => {
+                match self.width {
+                    $($n => spread::<$n>(&mut self.out, row, slots, found),)*
+                    _ => {
+                        for (key, value) in found.iter() {
+                            let base = self.out.len();
+                            self.out.extend_from_slice(row);
+                            let made = self.out.get_mut(base..).unwrap_or_default();
+                            put(made, slots, *key, *value);
+                        }
+                    }
+                }
+            };
+        }
+        widths!(1 2 3 4 5 6 7 8);
+        found.clear();
+        self.full()
     }
 
     pub(super) fn follow(&mut self, follow: &Follow, rows: &[u64]) -> Result<(), Error> {
         let Kind::Side(pairs) = &self.tool.kind else { return Err(misplaced()) };
         let mut pairs = pairs.borrow_mut();
+        macro_rules! widths {
+            ($($n:literal)*) => {
+                match (follow.then, self.width) {
+                    $((Then::Fill(slot), $n) if follow.keep.is_empty() => {
+                        return self.look::<$n>(&mut pairs, follow.key, slot, rows);
+                    })*
+                    _ => {}
+                }
+            };
+        }
+        widths!(1 2 3 4 5 6 7 8);
+        let mut held = Vec::new();
         for row in rows.chunks_exact(self.width) {
-            let found = pairs.of(follow.key.of(row))?;
+            let mut found = pairs.of(follow.key.of(row))?;
+            if !follow.keep.is_empty() {
+                let kept = Kept { env: self.env, keep: &follow.keep, row };
+                held.clear();
+                for word in found {
+                    if kept.holds(*word)? {
+                        held.push(*word);
+                    }
+                }
+                found = &held;
+            }
             match follow.then {
                 Then::Fill(slot) => self.fill(row, slot, found)?,
                 Then::Check(cell) => {
@@ -42,6 +113,32 @@ impl<'s> Flow<'_, '_, 's> {
         Ok(())
     }
 
+    /// Looks for rows of a known width, which are copied in registers.
+    fn look<const N: usize>(
+        &mut self,
+        pairs: &mut Pairs<'s>,
+        key: Cell,
+        slot: usize,
+        rows: &[u64],
+    ) -> Result<(), Error> {
+        for row in rows.as_chunks::<N>().0 {
+            let found = pairs.of(key.of(row))?;
+            if found.len() > BATCH {
+                self.fill(row, slot, found)?;
+                continue;
+            }
+            for word in found {
+                let mut made = *row;
+                if let Some(place) = made.get_mut(slot) {
+                    *place = *word;
+                }
+                self.out.extend_from_slice(&made);
+            }
+            self.full()?;
+        }
+        Ok(())
+    }
+
     /// The words that all members have for the row: the shortest list, and of it what the others
     /// have, too.
     pub(super) fn meet(&mut self, meet: &Meet, rows: &[u64]) -> Result<(), Error> {
@@ -51,7 +148,11 @@ impl<'s> Flow<'_, '_, 's> {
         for row in rows.chunks_exact(self.width) {
             words.clear();
             if let ([first, second], [(_, x), (_, y)]) = (sides.as_mut_slice(), &*meet.members) {
-                common(first.of(x.of(row))?, second.of(y.of(row))?, &mut words);
+                let first = first.of(x.of(row))?;
+                if first.is_empty() {
+                    continue;
+                }
+                common(first, second.of(y.of(row))?, &mut words);
             } else {
                 let sides = sides.iter_mut().zip(&meet.members);
                 let lists = sides.map(|(pairs, (_, cell))| pairs.of(cell.of(row)));
@@ -170,5 +271,32 @@ fn common(a: &[u64], b: &[u64], into: &mut Vec<u64>) {
         }
         i += usize::from(x <= y);
         j += usize::from(y <= x);
+    }
+}
+
+/// Puts two words into the slots of a row that it has.
+#[inline]
+fn put(row: &mut [u64], slots: [usize; 2], key: u64, value: u64) {
+    if let Some(place) = row.get_mut(slots[0]) {
+        *place = key;
+    }
+    if let Some(place) = row.get_mut(slots[1]) {
+        *place = value;
+    }
+}
+
+/// Appends a row of `N` words once for each pair.
+fn spread<const N: usize>(
+    out: &mut Vec<u64>,
+    row: &[u64],
+    slots: [usize; 2],
+    found: &[(u64, u64)],
+) {
+    let Some(row) = row.first_chunk::<N>() else { return };
+    out.reserve(N * found.len());
+    for (key, value) in found {
+        let mut made = *row;
+        put(&mut made, slots, *key, *value);
+        out.extend_from_slice(&made);
     }
 }
