@@ -20,6 +20,8 @@ pub(crate) struct ProgramFacts {
     trail: Trail,
     /// The agent that the program is, if it is one.
     agent: Arc<OnceLock<Arc<Agent>>>,
+    /// The transaction whose state is seen, for good; the present, if none.
+    as_of: Option<u64>,
 }
 
 impl ProgramFacts {
@@ -29,9 +31,10 @@ impl ProgramFacts {
         by: &str,
         program: Option<u64>,
         trail: Trail,
+        as_of: Option<u64>,
     ) -> Self {
-        let agent = Arc::default();
-        Self { database: database.clone(), reporter, by: by.to_owned(), program, trail, agent }
+        let (database, by, agent) = (database.clone(), by.to_owned(), Arc::default());
+        Self { database, reporter, by, program, trail, agent, as_of }
     }
 
     /// Where to say what agent the program is.
@@ -41,9 +44,13 @@ impl ProgramFacts {
 
     /// The world as the program sees it.
     fn db(&self) -> Result<Db, Refusal> {
-        match self.agent.get() {
-            Some(agent) => Ok(agent.view()),
-            None => self.database.db().map_err(|error| refusal(&error)),
+        match (self.agent.get(), self.as_of) {
+            (Some(agent), _) => Ok(agent.view()),
+            (None, Some(t)) => {
+                let db = self.database.db().map_err(|error| refusal(&error))?;
+                Ok(db.as_of(t))
+            }
+            (None, None) => self.database.db().map_err(|error| refusal(&error)),
         }
     }
 
@@ -61,6 +68,10 @@ impl ProgramFacts {
 
 impl Facts for ProgramFacts {
     fn transact(&mut self, data: &[Value]) -> Result<Value, Refusal> {
+        if let Some(t) = self.as_of {
+            let message = format!("this program runs as of transaction {t}; the past is closed");
+            return Err(Refusal::new("db/past", message));
+        }
         let mut signed = data.to_vec();
         signed.push(self.signature(data));
         let report = self.database.transact(&signed).map_err(|error| refusal(&error))?;

@@ -23,6 +23,7 @@ mod fault;
 mod git;
 mod history;
 mod ledger;
+mod live;
 mod program;
 mod progress;
 mod render;
@@ -30,6 +31,7 @@ mod reporter;
 mod runner;
 mod schema;
 mod sight;
+mod trace;
 mod transfer;
 mod world;
 

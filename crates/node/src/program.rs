@@ -1,6 +1,6 @@
 //! Programs: from text to datoms, and back from datoms to what runs.
 
-use daodb::Database;
+use daodb::{Database, Db, Input};
 use datom::{Keyword, Value};
 use yin::Program;
 
@@ -15,6 +15,8 @@ pub struct Stored {
     pub program: Program,
     /// Its entity.
     pub entity: u64,
+    /// Whether nobody had stored it before.
+    pub is_new: bool,
 }
 
 /// Stores a program, unless the same code is there, and loads it from its datoms.
@@ -43,7 +45,29 @@ pub fn store(
     let entity = db
         .entity_id(&program.entity())?
         .ok_or_else(|| Fault::new(format!("{name}: the program was not stored")))?;
-    Ok(Stored { program: Program::load(&db, &Value::Ref(entity))?, entity })
+    let is_new = known.is_none();
+    Ok(Stored { program: Program::load(&db, &Value::Ref(entity))?, entity, is_new })
+}
+
+/// The newest program of a name among those that a database has.
+///
+/// # Errors
+/// There is none, or the database fails.
+pub(crate) fn newest(db: &Db, name: &str) -> Result<Stored, Box<Fault>> {
+    const QUERY: &str = "[:find ?t ?p :in $ ?name :where [?p :yin.program/name ?name ?t]]";
+    let query =
+        daodb::Query::parse(QUERY).map_err(|error| Fault::in_query(&error.into(), QUERY))?;
+    let rows = db.query(&query, &[Input::Value(Value::text(name))])?.to_value();
+    let newest = match &rows {
+        Value::Set(rows) => rows.last().and_then(Value::as_slice),
+        _ => None,
+    };
+    let Some([_, Value::Ref(entity)]) = newest else {
+        return Err(Fault::new(format!("no program {name} was stored by then"))
+            .help("a program is named by the path that it was run with")
+            .into());
+    };
+    Ok(Stored { program: Program::load(db, &Value::Ref(*entity))?, entity: *entity, is_new: false })
 }
 
 /// Reads a text: Python if its name says so, else Yin, whose macros may come from the database.

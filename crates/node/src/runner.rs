@@ -22,14 +22,18 @@ use crate::command::token::grant;
 use crate::facts::ProgramFacts;
 use crate::fault::Fault;
 use crate::ledger::{self, Trail};
+use crate::live::{self, Live};
 use crate::program::operations;
 use crate::reporter::Reporter;
+use crate::trace::Trace;
 use crate::world::World;
 
 /// Requests that can be under way at once.
 const RING_SLOTS: u64 = 64;
 /// Machine steps between two looks at what else is to be done.
 const FUEL_SLICE: u64 = 1 << 24;
+/// The same, where functions may change meanwhile: some milliseconds.
+const LIVE_SLICE: u64 = 1 << 16;
 
 /// What a program may do.
 #[derive(Debug, Default)]
@@ -56,6 +60,10 @@ pub struct Runner {
     agent: Arc<OnceLock<Arc<Agent>>>,
     /// Tells worlds apart: the public key of this one.
     world: Vec<u8>,
+    reporter: Reporter,
+    program: Option<u64>,
+    live: Option<Live>,
+    trace: Option<Trace>,
 }
 
 impl Runner {
@@ -71,6 +79,36 @@ impl Runner {
         program: Option<u64>,
         grants: &Grants,
     ) -> Result<Self, Box<Fault>> {
+        Self::attach(world, reporter, by, program, grants, None)
+    }
+
+    /// As [`Runner::new`], with the functions and the facts of the state after a transaction. It
+    /// changes nothing of them.
+    ///
+    /// # Errors
+    /// As [`Runner::new`], and if a function of then cannot be loaded.
+    pub fn as_of(
+        world: &World,
+        reporter: Reporter,
+        by: &str,
+        program: Option<u64>,
+        grants: &Grants,
+        t: u64,
+    ) -> Result<Self, Box<Fault>> {
+        let mut this = Self::attach(world, reporter, by, program, grants, Some(t))?;
+        let db = this.database.db()?.as_of(t);
+        live::apply_as_of(&db, &mut this.machine)?;
+        Ok(this)
+    }
+
+    fn attach(
+        world: &World,
+        reporter: Reporter,
+        by: &str,
+        program: Option<u64>,
+        grants: &Grants,
+        as_of: Option<u64>,
+    ) -> Result<Self, Box<Fault>> {
         let database = world.database().clone();
         let trail = Trail::new(&database, reporter, by, program);
         let mut bridge = Bridge::new(world.trust(), *world.key().public(), trail.clone());
@@ -79,7 +117,7 @@ impl Runner {
             bridge.layer(Deny::new(grants.deny.iter().cloned()));
         }
         let (port, dock) = bridge::link(RING_SLOTS, Shelf::shared()).map_err(Fault::new)?;
-        let facts = ProgramFacts::new(&database, reporter, by, program, trail.clone());
+        let facts = ProgramFacts::new(&database, reporter, by, program, trail.clone(), as_of);
         let agent = facts.agent();
         Ok(Self {
             agent,
@@ -90,7 +128,22 @@ impl Runner {
             dock,
             database,
             trail,
+            reporter,
+            program,
+            live: None,
+            trace: None,
         })
+    }
+
+    /// Follows the functions of the world: see [`live`].
+    pub(crate) fn follow_functions(&mut self) -> Result<(), Box<Fault>> {
+        self.live = Some(Live::new(&self.database, self.reporter, &mut self.machine)?);
+        Ok(())
+    }
+
+    /// Samples what runs, after every so many turns.
+    pub(crate) fn sample(&mut self, every: u64) {
+        self.trace = Some(Trace::new(every, &self.machine));
     }
 
     /// The flag that stops the machine at its next safepoint.
@@ -116,6 +169,9 @@ impl Runner {
     pub fn run(&mut self, program: &Program, fuel: u64) -> Result<Value, Box<Fault>> {
         self.machine.start(program)?;
         let ended = self.drive(fuel);
+        if let Some(trace) = self.trace.take() {
+            trace.state(&self.database, self.reporter, self.program)?;
+        }
         let closed = self.trail.close();
         // Why the program ended early says more than why its record could not be closed.
         ended.and_then(|value| Ok(closed.map(|()| value)?))
@@ -124,8 +180,15 @@ impl Runner {
     fn drive(&mut self, fuel: u64) -> Result<Value, Box<Fault>> {
         let mut left = fuel;
         loop {
-            let slice = left.min(FUEL_SLICE);
-            match self.machine.run(slice) {
+            if let Some(live) = &mut self.live {
+                live.follow(&mut self.machine)?;
+            }
+            let slice = left.min(self.slice());
+            let outcome = self.machine.run(slice);
+            if let Some(trace) = &mut self.trace {
+                trace.look(&self.machine);
+            }
+            match outcome {
                 Outcome::Done(value) => return Ok(value),
                 Outcome::Failed(error) => return Err(Box::new(Fault::in_program(&error))),
                 Outcome::Perform { id, op, args } => {
@@ -144,6 +207,13 @@ impl Runner {
                 other => return Err(Fault::new(format!("the machine stopped: {other:?}")).into()),
             }
         }
+    }
+
+    /// Fuel up to the next look at anything else.
+    fn slice(&self) -> u64 {
+        let sample = self.trace.as_ref().map_or(FUEL_SLICE, |trace| trace.left(&self.machine));
+        let live = if self.live.is_some() { LIVE_SLICE } else { FUEL_SLICE };
+        sample.min(live)
     }
 
     /// One effect, through the ring and the bridge. The inner error is the program's to handle.

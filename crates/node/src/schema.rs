@@ -19,22 +19,25 @@ const NODE: &str = r#"
 /// What a world needs to know before a program runs in it, as transactions: the second can already
 /// say who made it and why, in attributes of the first.
 pub(crate) fn schema() -> [Vec<Value>; 2] {
-    let node = edn::read(NODE).ok().and_then(|value| value.as_slice().map(<[_]>::to_vec));
     let operations = bridge::handlers::builtin(Path::new("/"))
         .into_iter()
         .map(|(name, _)| Value::map([(Value::keyword("db/ident"), Value::Keyword(name))]));
     let layers = [
         operations.collect(),
-        edn::read(crate::agent::SCHEMA)
-            .ok()
-            .and_then(|value| value.as_slice().map(<[_]>::to_vec))
-            .unwrap_or_default(),
+        read(crate::agent::SCHEMA),
+        read(crate::trace::SCHEMA),
         yin::schema(),
+        yin::State::schema(),
         shibi::ledger::schema(),
         bridge::audit::schema(),
         vec![reason("datom", "the schema of programs, tokens and effects")],
     ];
-    [node.unwrap_or_default(), layers.concat()]
+    [read(NODE), layers.concat()]
+}
+
+/// Data that are part of the program.
+fn read(text: &str) -> Vec<Value> {
+    edn::read(text).ok().and_then(|data| Some(data.as_slice()?.to_vec())).unwrap_or_default()
 }
 
 /// The tempid of the transaction that it stands in.

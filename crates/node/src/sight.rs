@@ -1,6 +1,6 @@
 //! How the database is looked at: moments, and answers as output.
 
-use daodb::{Answer, Db};
+use daodb::{Answer, Database, Db};
 use datom::Value;
 
 use crate::cli::{Moment, View};
@@ -26,6 +26,20 @@ pub(crate) fn look(world: &World, view: &View) -> Result<Db, Box<Fault>> {
         None => db,
     };
     Ok(if view.history { db.history() } else { db })
+}
+
+impl Moment {
+    /// Its transaction.
+    pub(crate) fn t(self, database: &Database) -> Result<u64, Box<Fault>> {
+        let db = database.db()?;
+        match self {
+            Moment::Transaction(t) if t > db.basis() => {
+                Err(Fault::new(format!("transactions run to {}, not to {t}", db.basis())).into())
+            }
+            Moment::Transaction(t) => Ok(t),
+            Moment::Instant(instant) => Ok(db.t_at(instant)?),
+        }
+    }
 }
 
 /// An entity by its ident where it has one, else by its number.

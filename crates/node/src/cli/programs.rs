@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Format;
+use super::{Format, Moment};
 
 /// `datom fmt`
 #[derive(Debug, Args)]
@@ -52,6 +52,17 @@ pub struct Run {
     /// the same command goes on where it was, whatever ended it.
     #[arg(long, value_name = "NAME")]
     pub durable: Option<String>,
+    /// Follow the functions of the world: whoever changes what :function/program a :function/name
+    /// refers to changes this program while it runs.
+    #[arg(long, conflicts_with = "durable")]
+    pub live: bool,
+    /// Sample which functions run, each time after so many machine steps, and state it as facts.
+    #[arg(long, value_name = "STEPS", conflicts_with = "durable")]
+    pub trace: Option<u64>,
+    /// Run the code of then on the facts of then: after transaction T, or at a time. FILE.yin is the
+    /// name that the program was run with; nothing can be transacted.
+    #[arg(long, value_name = "T", conflicts_with_all = ["durable", "live", "trace"])]
+    pub as_of: Option<Moment>,
     /// Stop the program after this many machine steps.
     #[arg(long, value_name = "STEPS", default_value_t = 10_000_000_000)]
     pub fuel: u64,

@@ -12,6 +12,7 @@ use super::Outcome;
 use super::token::operation_named;
 use crate::cli;
 use crate::fault::Fault;
+use crate::live;
 use crate::program;
 use crate::render::Output;
 use crate::reporter::Reporter;
@@ -22,16 +23,37 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
     let started = Instant::now();
     let reporter = Reporter::telling();
     let name = arguments.file.display().to_string();
-    let text = fs::read_to_string(&arguments.file).map_err(|error| {
-        Fault::new(format!("cannot read the program {name}: {error}"))
-            .help("the first argument is the world, the second the program")
-    })?;
+    // The file is read first, so that a mistyped name makes no world.
+    let text = match arguments.as_of {
+        None => fs::read_to_string(&arguments.file).map_err(|error| {
+            Fault::new(format!("cannot read the program {name}: {error}"))
+                .help("the first argument is the world, the second the program")
+        })?,
+        Some(_) => String::new(),
+    };
     let world = World::open_or_create(&arguments.dir)?;
     reporter.tell("world", format_args!("{}", arguments.dir.display()));
 
-    let stored = program::store(world.database(), reporter, &name, &text)?;
+    let as_of = arguments.as_of.map(|moment| moment.t(world.database())).transpose()?;
+    let stored = match as_of {
+        None => program::store(world.database(), reporter, &name, &text)?,
+        Some(t) => program::newest(&world.database().db()?.as_of(t), &name)?,
+    };
     let grants = grants(arguments, &stored.program)?;
-    let mut runner = Runner::new(&world, reporter, &name, Some(stored.entity), &grants)?;
+    let (by, program) = (&name, Some(stored.entity));
+    let mut runner = match as_of {
+        None => Runner::new(&world, reporter, by, program, &grants)?,
+        Some(t) => Runner::as_of(&world, reporter, by, program, &grants, t)?,
+    };
+    if arguments.live {
+        if stored.is_new {
+            live::publish(world.database(), reporter, &stored.program)?;
+        }
+        runner.follow_functions()?;
+    }
+    if let Some(every) = arguments.trace {
+        runner.sample(every);
+    }
     let args = arguments.args.iter().map(|arg| Value::text(arg)).collect();
     runner.define("args", &Value::Vector(args))?;
 

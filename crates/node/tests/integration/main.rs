@@ -4,6 +4,7 @@ mod bad_input;
 mod concurrency;
 mod crash;
 mod durable;
+mod live;
 mod main_job;
 mod place;
 mod ring;

@@ -26,8 +26,8 @@ impl Machine {
         Ok(self.projection.definition(&cell).unwrap_or(Word::NIL))
     }
 
-    /// `(program-facts name source)`: the facts that store a program, and its hash. The source is a
-    /// text, or its forms.
+    /// `(program-facts name source)`: the facts that store a program, its hash, and the tempid it
+    /// has among them. The source is a text, or its forms.
     pub(super) fn program_facts(
         &mut self,
         name: &Value,
@@ -46,6 +46,7 @@ impl Machine {
             .map_err(|error| Trouble::new(Kind::Range, error.to_string()))?;
         let facts = Value::map([
             (Value::keyword("program"), Value::Hash(program.hash())),
+            (Value::keyword("tempid"), program.tempid()),
             (Value::keyword("facts"), Value::Vector(program.transaction())),
         ]);
         self.adopt(&facts)

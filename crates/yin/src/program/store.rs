@@ -359,6 +359,12 @@ fn types(tree: &Tree, id: NodeId, data: &mut Vec<Value>) {
 }
 
 impl Program {
+    /// What names the program within its [transaction](Program::transaction).
+    #[must_use]
+    pub fn tempid(&self) -> Value {
+        tempid(&self.hash())
+    }
+
     /// The transaction data that store the program: every distinct node once, and the program.
     /// The schema must be there already. Cost: linear in the program.
     #[must_use]
