@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use crate::record::Record;
 use crate::report::Report;
 use crate::store::{Data, Make, Prepare, Store};
 use crate::subscription::Hub;
+use crate::turn::Turn;
 use crate::verify::{self, Verification};
 use crate::world::World;
 
@@ -64,28 +65,6 @@ struct Core {
     signal: Signal,
     hub: Hub,
 }
-
-/// Whose turn it is to drain.
-#[derive(Default)]
-struct Turn {
-    queue: Mutex<Queue>,
-    over: Condvar,
-}
-
-/// Threads that want to be on the disk.
-#[derive(Default)]
-struct Queue {
-    /// One of them drains.
-    busy: bool,
-    /// How many wait, with the one that drains.
-    waiting: usize,
-    /// How many there were when the last one began.
-    group: usize,
-}
-
-/// Whoever drains waits at most this long for as many threads as shared the last sync, which come
-/// back with their next transaction: a fraction of what a sync costs.
-const GATHER: Duration = Duration::from_micros(50);
 
 struct Disk {
     world: World,
@@ -442,45 +421,15 @@ impl Database {
 
 impl Core {
     /// Returns when transaction `t` is on the disk: because somebody else put it there, or by
-    /// draining everything that is committed.
-    ///
-    /// Threads that come while one drains wait for it together: then most find theirs done, and one
-    /// of the rest drains for all of them. So a sync is shared by whoever came during the last one.
+    /// draining everything that is committed, for all who wait.
     fn drain(&self, t: u64) -> Result<(), Error> {
         let Some(disk) = &self.disk else { return Ok(()) };
-        let mut queue = self.turn.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.waiting += 1;
-        let drained = loop {
-            if self.store.durable_t() >= t {
-                break Ok(());
-            }
-            if queue.busy {
-                queue = self.turn.over.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            queue.busy = true;
-            queue = self.gather(queue);
-            queue.group = queue.waiting;
-            drop(queue);
-            let drained = self.drain_now(disk, t);
-            queue = self.turn.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.busy = false;
-            self.turn.over.notify_all();
-            break drained;
-        };
-        queue.waiting -= 1;
+        let durable = || self.store.durable_t();
+        let Some(mut leading) = self.turn.take(t, durable) else { return Ok(()) };
+        leading.gather();
+        let drained = self.drain_now(disk, t);
+        leading.reached(durable());
         drained
-    }
-
-    /// Gives those who shared the last sync the chance to share the next.
-    fn gather<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
-        let began = Instant::now();
-        while queue.waiting < queue.group && began.elapsed() < GATHER {
-            drop(queue);
-            thread::yield_now();
-            queue = self.turn.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        }
-        queue
     }
 
     /// Tries again to write what there was no room for, and to take room for what comes.

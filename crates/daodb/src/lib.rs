@@ -65,6 +65,7 @@ mod store;
 mod subscription;
 mod trace;
 mod transact;
+mod turn;
 mod upkeep;
 mod verify;
 mod with;
