@@ -9,18 +9,17 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::blocks::Blocks;
-use crate::claim::{claim_lane, claim_slot, clear_slot, leave_lane, see_slot};
+use crate::claim::{claim_lane, claim_slot, clear_slot, leave_lane};
 use crate::class::CLASSES;
 use crate::epoch::{EPOCH_MASK, RootWord, Scan};
+use crate::guard::Guard;
 use crate::lane::{self, Lane};
-use crate::layout::{
-    self, LANES, PINS, SLOTS, VIEWS, cell, cell_at, page, pin_at, slot, slot_at, view_at,
-};
+use crate::layout::{self, GUARDS, LANES, PINS, SLOTS, cell, cell_at, page, pin_at, slot, slot_at};
 use crate::lease::Lease;
-use crate::pins::Pins;
+use crate::pins::{Pins, stripe};
 use crate::ring::identity::Identity;
 use crate::sync::{AtomicU64, Ordering};
-use crate::{Addr, Error, Region};
+use crate::{Addr, Error, Region, scan};
 
 /// After how many such pins a process looks again which transactions have ended.
 const SETTLE_EVERY: u64 = if cfg!(any(test, loom, miri)) { 2 } else { 64 };
@@ -56,6 +55,10 @@ impl Attachment {
     pub(crate) fn new(region: Region) -> Result<(Attachment, Arrival), Error> {
         let blocks = Blocks::new(region);
         let mut arrival = Arrival { alone: true, buried: 0 };
+        // Who holds the gate has a guard of its own, before it has a slot. The dead may have left it.
+        let gate = blocks.region().atomics(page::GATE_GUARD, 1);
+        gate.iter().for_each(|word| word.store(0, Ordering::Release));
+        let guard = Guard::take(gate, 0, blocks.region().word(page::ROOT));
         let mut mine = None;
         for slot in 0..SLOTS {
             let region = blocks.region();
@@ -83,6 +86,7 @@ impl Attachment {
         if !claim_slot(used, slot, identity, Identity::current().raw()) {
             return Err(Error::corrupt("a slot that changed while it was locked", at_slot(slot)));
         }
+        drop(guard);
         let attachment = Attachment {
             blocks,
             slot,
@@ -140,11 +144,19 @@ impl Attachment {
 
     /// Every pinned epoch there is.
     pub(crate) fn scan(&self) -> Scan {
-        scan(self.region())
+        scan::scan(self.region())
+    }
+
+    /// The right to go through chunks without a pin (blocks, 5).
+    #[inline]
+    pub(crate) fn guard(&self) -> Guard<'_> {
+        let words = self.region().atomics(slot_at(self.slot) + slot::GUARDS, GUARDS);
+        Guard::take(words, stripe() % GUARDS, self.root_word())
     }
 
     /// Makes what this lane's commits retired usable again, as far as nobody sees it.
     pub(crate) fn reclaim(&self, lane: &mut Lane) {
+        let _guard = self.guard();
         lane.reclaim(&self.blocks, || self.scan());
     }
 
@@ -157,6 +169,7 @@ impl Attachment {
             if word(layout::lane::RETIRED).load(Ordering::Relaxed) != 0 && claim_lane(owner, me) {
                 let mut lane = Lane::adopt(&self.blocks, number);
                 self.reclaim(&mut lane);
+                let _guard = self.guard();
                 lane.free_spare(&self.blocks);
                 leave_lane(owner);
             }
@@ -221,6 +234,7 @@ impl Attachment {
     /// Clears away attachments whose process died. Returns how many.
     pub(crate) fn sweep(&self) -> u32 {
         let _one_at_a_time = lock(&self.sweeping);
+        let _guard = self.guard();
         let region = self.region();
         let mut buried = 0;
         for slot in (0..SLOTS).filter(|slot| *slot != self.slot) {
@@ -269,6 +283,7 @@ impl Attachment {
     pub(crate) fn leave(&self) {
         for mut lane in lock(&self.idle).drain(..).chain(lock(&self.payloads).take()) {
             self.reclaim(&mut lane);
+            let _guard = self.guard();
             lane.free_spare(&self.blocks);
             let owner = layout::lane_at(lane.number()) + layout::lane::OWNER;
             leave_lane(self.region().word(owner));
@@ -300,32 +315,6 @@ impl Attachment {
     }
 }
 
-/// Every pinned epoch of every attachment, of the checkpoints and of what is offered.
-pub(crate) fn scan(region: &Region) -> Scan {
-    let mut scan = Scan::begin(region.word(page::ROOT));
-    let slots = region.word(page::SLOTS_USED).load(Ordering::Acquire);
-    for slot in 0..SLOTS.min(slots as usize) {
-        let word = |field| region.word(slot_at(slot) + field);
-        let pins = region.atomics(pin_at(slot, 0), PINS);
-        see_slot(&mut scan, word(slot::IDENTITY), word(slot::PINS_USED), pins);
-    }
-    // After the pins: a checkpoint takes over from the pin it was written under, and then an offer.
-    for pin in region.atomics(page::CHECKPOINT_PINS, 2) {
-        scan.see_unread(pin);
-    }
-    for view in 0..VIEWS {
-        let pin = region.word(view_at(view));
-        match pin.load(Ordering::Acquire) {
-            0 => {}
-            // Whoever takes the lock from now on finds everything marked that was to be.
-            _ if !Lease::View(view).is_held(region) => scan.see_unread(pin),
-            _ => scan.see(pin),
-        }
-    }
-    scan.finish();
-    scan
-}
-
 /// Takes a slot's lock, which succeeds only if its holder is dead or there is none. Memory without
 /// locks has no dead: a slot that names somebody is somebody's.
 fn lock_of_the_dead(region: &Region, slot: usize) -> bool {
@@ -346,6 +335,9 @@ fn bury(blocks: &Blocks, slot: usize) {
     }
     let word = |field| region.word(slot_at(slot) + field);
     let pins = region.atomics(pin_at(slot, 0), PINS);
+    for guard in region.atomics(slot_at(slot) + slot::GUARDS, GUARDS) {
+        guard.store(0, Ordering::Release);
+    }
     clear_slot(word(slot::IDENTITY), word(slot::PINS_USED), pins);
 }
 

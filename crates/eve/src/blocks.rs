@@ -12,7 +12,9 @@
 //! 4. What a version may see is a block that a *published* transaction made and that is not dying.
 //!    Everything else is refused to readers: blocks of running and lost transactions, which their
 //!    makers write, retire records, payloads, shared words.
-//! 5. Counts and stacks are hints. They can lose a chunk when a process dies between two stores,
+//! 5. Whoever goes from a directory word to a word of a chunk has a pin or a guard meanwhile, unless
+//!    the chunk cannot become empty: it is active in the caller's lane, or the caller holds a block.
+//! 6. Counts and stacks are hints. They can lose a chunk when a process dies between two stores,
 //!    never hand out a block twice; [`Blocks::rebuild`] makes them anew from the births.
 
 use crate::class::{Class, SMALL_MAX};
@@ -24,6 +26,7 @@ use crate::{Addr, Error, Region};
 mod birth;
 mod entry;
 mod rebuild;
+mod rest;
 mod run;
 mod stack;
 
@@ -65,11 +68,13 @@ pub(crate) struct Blocks {
     region: Region,
     /// What this process knows of transactions that ended. See [`Blocks::settle`].
     settled: AtomicU64,
+    /// How many claims more look for no empty chunks, since the last look was in vain.
+    skips: AtomicU64,
 }
 
 impl Blocks {
     pub(crate) fn new(region: Region) -> Blocks {
-        Blocks { region, settled: AtomicU64::new(0) }
+        Blocks { region, settled: AtomicU64::new(0), skips: AtomicU64::new(0) }
     }
 
     pub(crate) fn region(&self) -> &Region {
@@ -371,8 +376,13 @@ impl Blocks {
         Ok(())
     }
 
-    fn stack_head(&self, class: Class) -> &AtomicU64 {
-        self.region.word(STACKS + class.index() as u64 * STACK_STRIDE)
+    /// A word of what belongs to a size class.
+    fn stack_word(&self, class: Class, field: u64) -> &AtomicU64 {
+        self.region.word(STACKS + class.index() as u64 * STACK_STRIDE + field)
+    }
+
+    fn root_word(&self) -> &AtomicU64 {
+        self.region.word(page::ROOT)
     }
 }
 

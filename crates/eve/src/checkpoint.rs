@@ -157,6 +157,7 @@ pub(crate) fn restore(region: &Region) -> Result<u64, Error> {
     pins[which].store(record.epoch, Ordering::Relaxed);
     pins[1 - which].store(0, Ordering::Relaxed);
     region.word(page::SAVED).store(record.epoch, Ordering::Relaxed);
+    region.word(page::GATE_GUARD).store(0, Ordering::Relaxed);
     offer::offer_alone(region, record.epoch, record.root);
     region.word(page::ROOT).store(RootWord::new(0, record.epoch).0, Ordering::Relaxed);
     fence(Ordering::SeqCst);

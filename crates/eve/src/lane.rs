@@ -235,16 +235,35 @@ impl Lane {
         }
         let taken = match blocks.pop(class, self.number) {
             Some(taken) => taken,
-            None => blocks.make_small(blocks.claim(1, self.number)?, class, self.number),
+            None => match blocks.wake(class, self.number) {
+                Some(taken) => taken,
+                None => blocks.make_small(self.claim(blocks, 1)?, class, self.number),
+            },
         };
         word.store(u64::from(taken.chunk.0), Ordering::Release);
-        *active = Active::new(taken);
+        self.active[class.index()] = Active::new(taken);
         Ok(())
+    }
+
+    /// Claims chunks that follow each other. Before the region grows for them, those are looked for that
+    /// have become empty.
+    fn claim(&mut self, blocks: &Blocks, count: u32) -> Result<ChunkId, Error> {
+        if let Some(start) = blocks.claim_freed(count, self.number) {
+            return Ok(start);
+        }
+        if blocks.may_collect(count) {
+            self.free_spare(blocks);
+            blocks.collect(self.number);
+            if let Some(start) = blocks.claim_freed(count, self.number) {
+                return Ok(start);
+            }
+        }
+        blocks.claim_new(count, self.number)
     }
 
     fn take_large(&mut self, blocks: &Blocks, bytes: u64, birth: Birth) -> Result<Place, Error> {
         let count = chunks_for(bytes)?;
-        let start = blocks.claim(count, self.number)?;
+        let start = self.claim(blocks, count)?;
         Ok(blocks.make_large(start, count, bytes, birth))
     }
 }

@@ -46,6 +46,8 @@ pub(crate) mod page {
     pub(crate) const USER: u64 = 640;
     pub(crate) const CHECKPOINT_PINS: u64 = 768;
     pub(crate) const SAVED: u64 = 784;
+    pub(crate) const GATE_GUARD: u64 = 792;
+    pub(crate) const RESTING: u64 = 800;
     pub(crate) const CHECKPOINT_A: u64 = 1024;
     pub(crate) const CHECKPOINT_B: u64 = 1536;
     pub(crate) const VIEWS: u64 = 2048;
@@ -60,6 +62,14 @@ const VIEW_STRIDE: u64 = 16;
 
 pub(crate) const STACKS: u64 = 4096;
 pub(crate) const STACK_STRIDE: u64 = 64;
+
+pub(crate) mod stack {
+    //! Offsets in what belongs to a size class.
+    pub(crate) const HEAD: u64 = 0;
+    pub(crate) const OTHER: u64 = 8;
+    pub(crate) const EMPTIED: u64 = 16;
+    pub(crate) const RESTING: u64 = 24;
+}
 
 pub(crate) const LANES: usize = 128;
 pub(crate) const LANES_START: u64 = 64 << 10;
@@ -88,6 +98,8 @@ pub(crate) mod cell {
 pub(crate) const SLOTS: usize = 64;
 pub(crate) const SLOTS_START: u64 = 192 << 10;
 pub(crate) const SLOT_STRIDE: u64 = 8192;
+/// Of one attachment; threads share them.
+pub(crate) const GUARDS: usize = 8;
 /// Snapshots of different epochs that one attachment can hold at once.
 pub(crate) const PINS: usize = 1008;
 
@@ -95,6 +107,7 @@ pub(crate) mod slot {
     //! Offsets in a slot.
     pub(crate) const IDENTITY: u64 = 0;
     pub(crate) const PINS_USED: u64 = 8;
+    pub(crate) const GUARDS: u64 = 16;
     pub(crate) const PINS: u64 = 128;
 }
 
@@ -120,6 +133,7 @@ const _: () = {
     assert!(STACKS + CLASSES as u64 * STACK_STRIDE <= LANES_START);
     assert!(lane::ACTIVE + CLASSES as u64 * 8 <= LANE_STRIDE);
     assert!(LANES_START + LANES as u64 * LANE_STRIDE <= SLOTS_START);
+    assert!(slot::GUARDS + GUARDS as u64 * 8 <= slot::PINS);
     assert!(slot::PINS + PINS as u64 * 8 <= SLOT_STRIDE);
     assert!(SLOTS_START + SLOTS as u64 * SLOT_STRIDE <= DIRECTORY_START);
     assert!(CHUNKS_START.is_multiple_of(CHUNK) && DIRECTORY_BYTES.is_multiple_of(CHUNK));

@@ -5,7 +5,7 @@
 //! shared lock of an entry's byte, and the kernel drops that lock with its process.
 //!
 //! 1. An entry's version is pinned from before the entry says so until it says otherwise: it is
-//!    offered under another pin of the same version, and [scanned](crate::attachment::scan) after it.
+//!    offered under another pin of the same version, and [scanned](crate::scan::scan) after it.
 //! 2. An entry goes back to 0 only under the exclusive lock of its byte. A reader that got the shared
 //!    lock and then finds the entry unchanged keeps its version as long as it keeps the lock.
 //! 3. Entries change under the lock of checkpoints. The newest one stays until there is a newer one.

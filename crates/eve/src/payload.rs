@@ -59,6 +59,7 @@ impl Slab {
     /// [`Error::NotThat`] when none is under way there, [`Error::Corrupt`] when no block is.
     pub fn receive(&self, at: Addr) -> Result<Payload, Error> {
         let blocks = self.inner.blocks();
+        let _guard = self.inner.attachment.guard();
         let place = blocks.locate(at)?;
         let sent = blocks.birth(&place);
         let not = Error::NotThat { expected: "payload under way", at };
@@ -105,6 +106,7 @@ impl Slab {
     /// [`Error::NotThat`] when no shared words begin there, [`Error::Corrupt`] when no block does.
     pub fn shared(&self, at: Addr) -> Result<Shared, Error> {
         let blocks = self.inner.blocks();
+        let _guard = self.inner.attachment.guard();
         let place = blocks.locate(at)?;
         let not = Error::NotThat { expected: "block of shared words", at };
         let bytes = blocks.birth(&place).shared_bytes().ok_or(not)?;
@@ -121,6 +123,8 @@ impl Slab {
             Some(lane) => lane,
             None => payloads.insert(self.inner.attachment.take_lane()?),
         };
+        blocks.free_rested_if_worthwhile(lane.number());
+        let _guard = self.inner.attachment.guard();
         lane.take(blocks, bytes, birth)
     }
 }
@@ -158,6 +162,7 @@ impl DerefMut for Payload {
 impl Drop for Payload {
     fn drop(&mut self) {
         if !self.sent {
+            let _guard = self.inner.attachment.guard();
             self.inner.blocks().free(&self.place);
         }
     }

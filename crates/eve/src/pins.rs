@@ -155,7 +155,7 @@ impl Pins {
 
 /// Which of the stripes is this thread's.
 #[inline]
-fn stripe() -> usize {
+pub(crate) fn stripe() -> usize {
     static THREADS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     std::thread_local! {
         static STRIPE: usize =

@@ -189,11 +189,10 @@ impl Slab {
         F: FnOnce(&Snapshot, Addr, &mut Marks<'_>) -> Result<(), Error>,
     {
         let blocks = &self.inner.attachment.blocks;
+        // Who looks on without being attached may read what a trace does not find.
+        let looked_at = offer::is_looked_at(self.region());
         let reachable = match trace {
-            // Who looks on without being attached may read what a trace does not find.
-            Some(trace) if !offer::is_looked_at(self.region()) => {
-                Some(marked(&self.snapshot()?, trace)?)
-            }
+            Some(trace) if !looked_at => Some(marked(&self.snapshot()?, trace)?),
             _ => None,
         };
         let mut pending = HashSet::new();
@@ -203,7 +202,7 @@ impl Slab {
             });
             Attachment::forget_active(blocks, lane);
         }
-        Ok(blocks.rebuild(|at, birth: Birth| match &reachable {
+        Ok(blocks.rebuild(looked_at, |at, birth: Birth| match &reachable {
             // Whoever held it is dead.
             _ if !birth.is_of_transaction() => birth.held_bytes().is_none(),
             None => true,
@@ -332,6 +331,9 @@ impl Slab {
             attachment.return_lane(lane);
         }
         attachment.reclaim_left_behind();
+        let lane = attachment.take_lane()?;
+        attachment.blocks.free_rested(lane.number());
+        attachment.return_lane(lane);
         Ok(())
     }
 }

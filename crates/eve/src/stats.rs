@@ -109,6 +109,7 @@ impl Slab {
     pub fn stats(&self) -> Stats {
         let blocks = self.inner.blocks();
         let mut sizes: BTreeMap<u64, u64> = BTreeMap::new();
+        let _guard = self.inner.attachment.guard();
         // A chunk whose entry is damaged is not counted; `verify` tells about it.
         let _ = blocks.each(|at, _| {
             if let Ok(place) = blocks.locate(at) {

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::attachment::{self, Attachment};
+use crate::attachment::Attachment;
 use crate::blocks::Blocks;
 use crate::header::Checkpoint;
 use crate::layout::page;
 use crate::lease::Lease;
 use crate::offer::{self, Offer};
 use crate::sync::Ordering;
-use crate::{Addr, Error, Read, Region, checkpoint};
+use crate::{Addr, Error, Read, Region, checkpoint, scan};
 
 /// How often an offer may be taken back between finding and locking it.
 const ATTEMPTS: usize = 1000;
@@ -110,7 +110,7 @@ impl View {
                 self.offer = Some(newest);
                 self.blocks.region_mut().remeasure()?;
                 // Nobody runs a transaction that wants to become an epoch that this scan is beyond.
-                self.blocks.settle(attachment::scan(self.region()).oldest());
+                self.blocks.settle(scan::scan(self.region()).oldest());
                 return Ok(true);
             }
             if shared {

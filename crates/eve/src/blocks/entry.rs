@@ -10,6 +10,8 @@ const CLAIMED: u64 = 1;
 const SMALL: u64 = 2;
 const LARGE: u64 = 3;
 const TAIL: u64 = 4;
+const RESTING: u64 = 5;
+const JUDGED: u64 = 6;
 
 impl Entry {
     pub(crate) const FREE: Entry = Entry(0);
@@ -29,6 +31,16 @@ impl Entry {
         Entry((run as u64) << 32 | LARGE)
     }
 
+    /// Empty, hidden since the root was of epoch `stamp`, and still its class's.
+    pub(super) const fn resting(class: Class, stamp: u64) -> Entry {
+        Entry(stamp << 16 | (class.raw() as u64) << 8 | RESTING)
+    }
+
+    /// Empty and hidden, while a lane finds out what becomes of it.
+    pub(super) const fn judged(lane: u8, class: Class) -> Entry {
+        Entry((class.raw() as u64) << 16 | (lane as u64) << 8 | JUDGED)
+    }
+
     #[inline]
     const fn kind(self) -> u64 {
         self.0 & 0xff
@@ -46,13 +58,27 @@ impl Entry {
         self.kind() == TAIL
     }
 
+    /// The class of a chunk at rest, and since which epoch it is.
+    pub(crate) fn as_resting(self) -> Option<(Class, u64)> {
+        let class = Class::from_raw((self.0 >> 8) as u8)?;
+        (self.kind() == RESTING).then_some((class, self.0 >> 16))
+    }
+
+    /// The lane that judges a chunk, and its class.
+    pub(super) fn as_judged(self) -> Option<(u8, Class)> {
+        let class = Class::from_raw((self.0 >> 16) as u8)?;
+        (self.kind() == JUDGED).then_some(((self.0 >> 8) as u8, class))
+    }
+
     /// Whether the word says something.
-    pub(crate) const fn is_known(self) -> bool {
+    pub(crate) fn is_known(self) -> bool {
         self.is_free()
             || self.is_claimed()
             || self.is_tail()
             || self.class().is_some()
             || self.run().is_some()
+            || self.as_resting().is_some()
+            || self.as_judged().is_some()
     }
 
     /// The class of a small chunk's blocks.

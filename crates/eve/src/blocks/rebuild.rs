@@ -1,19 +1,25 @@
 //! Making the hints anew from the births, when nobody else is attached.
 
-use super::{Birth, Blocks, Entry};
+use super::{Birth, Blocks, Entry, rest};
 use crate::class::Class;
-use crate::layout::{ChunkId, chunk, page};
+use crate::layout::{ChunkId, chunk, page, stack};
 use crate::sync::Ordering;
 use crate::{Addr, Region};
 
 impl Blocks {
     /// Forgets stacks and counts and finds every free block again. `keeps` decides about each block
-    /// that is there. Only while nobody else is attached and no lane has an active chunk. Returns
-    /// how many blocks were given back.
-    pub(crate) fn rebuild(&self, mut keeps: impl FnMut(Addr, Birth) -> bool) -> u64 {
+    /// that is there. Only while nobody else is attached and no lane has an active chunk. If somebody
+    /// looks on, chunks keep their classes. Returns how many blocks were given back.
+    pub(crate) fn rebuild(
+        &self,
+        looked_at: bool,
+        mut keeps: impl FnMut(Addr, Birth) -> bool,
+    ) -> u64 {
         for class in Class::all() {
-            self.stack_head(class).store(0, Ordering::Relaxed);
+            self.stack_word(class, stack::HEAD).store(0, Ordering::Relaxed);
+            self.stack_word(class, stack::OTHER).store(0, Ordering::Relaxed);
         }
+        self.forget_idle();
         let mut freed = 0;
         let mut run_end = ChunkId(0);
         let mut free_chunks = 0;
@@ -22,7 +28,7 @@ impl Blocks {
             if chunk < run_end {
                 self.entry_word(chunk).store(Entry::TAIL.0, Ordering::Relaxed);
             } else if let Some(class) = entry.class() {
-                freed += self.rebuild_small(chunk, class, &mut keeps);
+                freed += self.rebuild_small(chunk, class, looked_at, &mut keeps);
             } else if let Some(run) = self.run_of(chunk, entry) {
                 let birth = self.region.word(chunk.start() + chunk::BIRTHS);
                 let there = Birth(birth.load(Ordering::Relaxed));
@@ -34,6 +40,11 @@ impl Blocks {
                     birth.store(0, Ordering::Relaxed);
                     self.entry_word(chunk).store(Entry::FREE.0, Ordering::Relaxed);
                 }
+            } else if let Some((class, _)) = entry.as_resting().filter(|_| looked_at) {
+                self.count_resting(class, |resting| resting + 1);
+            } else if let Some((_, class)) = entry.as_judged().filter(|_| looked_at) {
+                rest::stamp(self.entry_word(chunk), class, self.root_word());
+                self.count_resting(class, |resting| resting + 1);
             } else if !entry.is_free() {
                 // Claimed by the dead, a tail without its head, or damaged.
                 self.entry_word(chunk).store(Entry::FREE.0, Ordering::Relaxed);
@@ -48,6 +59,7 @@ impl Blocks {
         &self,
         chunk: ChunkId,
         class: Class,
+        looked_at: bool,
         keeps: &mut impl FnMut(Addr, Birth) -> bool,
     ) -> u64 {
         let mut freed = 0;
@@ -61,7 +73,7 @@ impl Blocks {
                 freed += 1;
             }
         }
-        self.relist(chunk, class);
+        self.relist(chunk, class, looked_at);
         freed
     }
 }

@@ -2,20 +2,21 @@
 
 use std::collections::HashSet;
 
-use super::{Birth, Blocks, Entry, Place};
+use super::{Birth, Blocks, Entry, Place, rest};
 use crate::class::Class;
 use crate::layout::{ChunkId, chunk, page};
 use crate::sync::Ordering;
 use crate::{Addr, Error};
 
 impl Blocks {
-    /// Claims `count` chunks that follow each other: freed ones if there are, new ones otherwise.
-    pub(crate) fn claim(&self, count: u32, lane: u8) -> Result<ChunkId, Error> {
-        if self.region.word(page::FREE_CHUNKS).load(Ordering::Relaxed) >= u64::from(count)
-            && let Some(start) = self.claim_freed(count, lane)
-        {
-            return Ok(start);
-        }
+    /// Claims `count` chunks that follow each other and are free, if there are.
+    pub(crate) fn claim_freed(&self, count: u32, lane: u8) -> Option<ChunkId> {
+        let free = self.region.word(page::FREE_CHUNKS).load(Ordering::Relaxed);
+        if free >= u64::from(count) { self.find_freed(count, lane) } else { None }
+    }
+
+    /// Claims `count` chunks that were never used before: the region grows.
+    pub(crate) fn claim_new(&self, count: u32, lane: u8) -> Result<ChunkId, Error> {
         loop {
             let start = self.advance_high_water(count)?;
             // Somebody looking for freed chunks may have found these first.
@@ -25,7 +26,7 @@ impl Blocks {
         }
     }
 
-    fn claim_freed(&self, count: u32, lane: u8) -> Option<ChunkId> {
+    fn find_freed(&self, count: u32, lane: u8) -> Option<ChunkId> {
         let mut run = 0;
         for chunk in self.chunks() {
             let begins_group = chunk == chunk.first_of_group();
@@ -85,7 +86,7 @@ impl Blocks {
         }
     }
 
-    fn count_free_chunks(&self, change: impl Fn(u64) -> u64) {
+    pub(super) fn count_free_chunks(&self, change: impl Fn(u64) -> u64) {
         let word = self.region.word(page::FREE_CHUNKS);
         let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| Some(change(free)));
     }
@@ -137,6 +138,10 @@ impl Blocks {
             if headless {
                 self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
                 self.count_free_chunks(|free| free + 1);
+            } else if let Some((judge, class)) = entry.as_judged() {
+                if judge == lane {
+                    rest::stamp(self.entry_word(chunk), class, self.root_word());
+                }
             } else if let Some(class) = entry.class() {
                 let forgotten = |at| !listed.contains(&at);
                 blocks += self.roll_back_small(chunk, class, lane, unpublished, forgotten);

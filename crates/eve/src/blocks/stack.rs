@@ -9,7 +9,7 @@
 use super::{Blocks, Entry};
 use crate::Addr;
 use crate::class::Class;
-use crate::layout::{ChunkId, chunk};
+use crate::layout::{ChunkId, chunk, stack};
 use crate::sync::{self, AtomicU64, Ordering, at};
 
 const STATE_SHIFT: u32 = 32;
@@ -48,15 +48,28 @@ impl Blocks {
             let kind = if lists { LISTED } else { old >> STATE_SHIFT };
             let new = kind << STATE_SHIFT | count;
             match state.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if lists => return self.push(chunk, class),
-                Ok(_) => return,
+                Ok(_) => {
+                    if kind == LISTED && count == u64::from(class.geometry().capacity) {
+                        self.count_emptied(class, |emptied| emptied.saturating_add(1));
+                    }
+                    if lists {
+                        self.push(chunk, class);
+                    }
+                    return;
+                }
                 Err(now) => old = now,
             }
         }
     }
 
     pub(super) fn push(&self, chunk: ChunkId, class: Class) {
-        put(self.stack_head(class), self.next(chunk), chunk);
+        put(self.stack_word(class, stack::HEAD), self.next(chunk), chunk);
+    }
+
+    /// Counts chunks on the class's stacks that are empty.
+    fn count_emptied(&self, class: Class, change: impl Fn(u64) -> u64) {
+        let word = self.stack_word(class, stack::EMPTIED);
+        let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(change(now)));
     }
 
     /// The chunk below this one on its stack.
@@ -64,15 +77,24 @@ impl Blocks {
         self.region.word(chunk.start() + chunk::NEXT)
     }
 
-    /// Takes a chunk with free blocks from the stack and makes it active.
+    /// Takes a chunk with free blocks from the class's stacks and makes it active.
     pub(crate) fn pop(&self, class: Class, lane: u8) -> Option<Taken> {
-        let head = self.stack_head(class);
+        let from = |side| self.pop_from(class, side, lane);
+        from(stack::HEAD).or_else(|| from(stack::OTHER))
+    }
+
+    /// The same, from one of the two.
+    pub(super) fn pop_from(&self, class: Class, side: u64, lane: u8) -> Option<Taken> {
+        let head = self.stack_word(class, side);
         // A damaged stack is dropped, not followed; the next rebuild finds its chunks.
         let next = |chunk| self.is_small(chunk, class).then(|| self.next(chunk));
         while let Some(chunk) = take(head, next) {
             if self.is_small(chunk, class)
                 && let Some(free) = self.activate(chunk)
             {
+                if free >= class.geometry().capacity {
+                    self.count_emptied(class, |emptied| emptied.saturating_sub(1));
+                }
                 self.lane_word(chunk).store(u64::from(lane), Ordering::Release);
                 return Some(Taken { chunk, free });
             }
@@ -87,12 +109,15 @@ impl Blocks {
     /// The chunks on a class's stack, from the top, as far as they are there; a damaged stack may name
     /// any chunk, and one again and again.
     pub(crate) fn stacked(&self, class: Class) -> impl Iterator<Item = ChunkId> + use<'_> {
-        let there = |word: u64| {
+        let there = move |word: u64| {
             let chunk = ChunkId(word as u32);
             (chunk != ChunkId::NONE && chunk < self.high_water()).then_some(chunk)
         };
-        let top = there(self.stack_head(class).load(Ordering::Acquire));
-        std::iter::successors(top, move |chunk| there(self.next(*chunk).load(Ordering::Relaxed)))
+        [stack::HEAD, stack::OTHER].into_iter().flat_map(move |side| {
+            let top = there(self.stack_word(class, side).load(Ordering::Acquire));
+            let below = move |chunk: &ChunkId| there(self.next(*chunk).load(Ordering::Relaxed));
+            std::iter::successors(top, below)
+        })
     }
 
     /// Whether a chunk says that it is on its class's stack.
@@ -151,6 +176,11 @@ impl Blocks {
     /// An active chunk is nobody's again. The caller has already said that it is not its own, so a
     /// death in between leaves it unused and not used twice.
     pub(crate) fn let_loose(&self, chunk: ChunkId, class: Class) {
+        self.let_loose_to(chunk, class, stack::HEAD);
+    }
+
+    /// The same, and if it is listed it is on this one of the class's stacks.
+    pub(super) fn let_loose_to(&self, chunk: ChunkId, class: Class, side: u64) {
         let worthwhile = u64::from(class.geometry().worthwhile);
         let state = self.state(chunk);
         let mut old = state.load(Ordering::Relaxed);
@@ -159,7 +189,12 @@ impl Blocks {
             let kind = if count >= worthwhile { LISTED } else { LOOSE };
             let new = kind << STATE_SHIFT | count;
             match state.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if kind == LISTED => return self.push(chunk, class),
+                Ok(_) if kind == LISTED => {
+                    if count >= u64::from(class.geometry().capacity) {
+                        self.count_emptied(class, |emptied| emptied.saturating_add(1));
+                    }
+                    return put(self.stack_word(class, side), self.next(chunk), chunk);
+                }
                 Ok(_) => return,
                 Err(now) => old = now,
             }
@@ -171,22 +206,28 @@ impl Blocks {
         for birth in self.births(chunk, class) {
             birth.store(0, Ordering::Relaxed);
         }
+        let taken = self.make_active(chunk, class, lane);
+        self.entry_word(chunk).store(Entry::small(class).0, Ordering::Release);
+        taken
+    }
+
+    /// Makes a chunk that is the caller's alone an active one of its class, all of it free.
+    pub(super) fn make_active(&self, chunk: ChunkId, class: Class, lane: u8) -> Taken {
         let free = class.geometry().capacity;
-        self.region.word(chunk.start() + chunk::NEXT).store(0, Ordering::Relaxed);
+        self.next(chunk).store(0, Ordering::Relaxed);
         self.lane_word(chunk).store(u64::from(lane), Ordering::Relaxed);
         let state = ACTIVE << STATE_SHIFT | u64::from(free);
         self.state(chunk).store(state, Ordering::Relaxed);
-        self.entry_word(chunk).store(Entry::small(class).0, Ordering::Release);
         Taken { chunk, free }
     }
 
-    /// Counts the chunk's free blocks and lists it, or frees it if nothing is in it. Only while
-    /// nobody else is attached and its class's stack was emptied.
-    pub(super) fn relist(&self, chunk: ChunkId, class: Class) {
+    /// Counts the chunk's free blocks and lists it, or frees it if nothing is in it and nobody looks
+    /// on. Only while nobody else is attached and its class's stacks were emptied.
+    pub(super) fn relist(&self, chunk: ChunkId, class: Class, looked_at: bool) {
         let free =
             self.births(chunk, class).iter().filter(|b| b.load(Ordering::Relaxed) == 0).count();
         let geometry = class.geometry();
-        if free == geometry.capacity as usize {
+        if free == geometry.capacity as usize && !looked_at {
             self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
         } else if free >= geometry.worthwhile as usize {
             self.state(chunk).store(LISTED << STATE_SHIFT | free as u64, Ordering::Relaxed);

@@ -113,6 +113,8 @@ pub struct Overview {
     pub used_bytes: u64,
     /// Chunks of those that are free for any size.
     pub free_chunks: u64,
+    /// Empty chunks that wait for whoever looks, before another size class can have them.
+    pub resting_chunks: u64,
     /// Large blocks that live, and their bytes.
     pub large: (u64, u64),
     /// Large blocks that wait for nobody to see them any more, and their bytes.
@@ -165,6 +167,11 @@ impl Inspection {
             used_bytes: self.used_bytes(),
             free_chunks: self.blocks.chunks().filter(|c| self.blocks.entry(*c).is_free()).count()
                 as u64,
+            resting_chunks: self
+                .blocks
+                .chunks()
+                .filter(|chunk| self.blocks.entry(*chunk).as_resting().is_some())
+                .count() as u64,
             large,
             large_retired,
             classes: self.classes(&retired),

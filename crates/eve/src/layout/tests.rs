@@ -42,10 +42,7 @@ fn says(field: &str) -> &'static str {
 fn the_parts_of_a_region_are_where_the_document_says() {
     let parts = [
         (0, "page 0".to_owned()),
-        (
-            STACKS,
-            format!("stacks: {CLASSES} heads, {STACK_STRIDE} bytes apart, one per size class"),
-        ),
+        (STACKS, format!("stacks: {CLASSES} of {STACK_STRIDE} bytes, one per size class")),
         (LANES_START, format!("lanes: {LANES} of {LANE_STRIDE} bytes")),
         (SLOTS_START, format!("slots: {SLOTS} of {SLOT_STRIDE} bytes")),
         (DIRECTORY_START, format!("directory of the first group: {GROUP_CHUNKS} words")),
@@ -82,6 +79,8 @@ fn page_0_is_as_the_document_says() {
         ("slots used", page::SLOTS_USED),
         ("checkpoint pins", page::CHECKPOINT_PINS),
         ("saved", page::SAVED),
+        ("gate guard", page::GATE_GUARD),
+        ("resting", page::RESTING),
         ("checkpoint A", page::CHECKPOINT_A),
         ("checkpoint B", page::CHECKPOINT_B),
         ("views", page::VIEWS),
@@ -116,6 +115,11 @@ fn lanes_cells_slots_and_chunks_are_as_the_document_says() {
         ("Slot", "identity", slot::IDENTITY),
         ("Slot", "pins used", slot::PINS_USED),
         ("Slot", "pins", slot::PINS),
+        ("Slot", "guards", slot::GUARDS),
+        ("Stack", "head", stack::HEAD),
+        ("Stack", "other head", stack::OTHER),
+        ("Stack", "emptied", stack::EMPTIED),
+        ("Stack", "resting", stack::RESTING),
         ("Chunk", "next", chunk::NEXT),
         ("Chunk", "free", chunk::STATE),
         ("Chunk", "lane", chunk::LANE),
@@ -126,6 +130,7 @@ fn lanes_cells_slots_and_chunks_are_as_the_document_says() {
         assert_eq!(offset(heading, field), at, "{heading}: {field}");
     }
     assert!(section().contains(&format!("| pins, {PINS} of them ")));
+    assert!(section().contains(&format!("| guards, {GUARDS} of them ")));
     assert!(section().contains(&format!("| views, {VIEWS} of {VIEW_STRIDE} bytes ")));
     assert_eq!((offset("View", "epoch"), offset("View", "root")), (0, 8));
     assert!(section().contains(&format!("begins at byte {}", chunk::LARGE_DATA)));

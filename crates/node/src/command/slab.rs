@@ -80,6 +80,7 @@ fn region(overview: &Overview) -> Value {
         ("allocated-bytes", count(overview.allocated_bytes)),
         ("used-bytes", count(overview.used_bytes)),
         ("free-chunks", count(overview.free_chunks)),
+        ("resting-chunks", count(overview.resting_chunks)),
         ("live-bytes", count(overview.classes.iter().map(live).sum::<u64>() + overview.large.1)),
         ("retired-blocks", count(retired(&overview.classes) + overview.large_retired.0)),
         ("left-behind-blocks", count(overview.left_behind_blocks)),
