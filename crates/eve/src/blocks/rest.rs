@@ -24,7 +24,7 @@ use crate::sync::{AtomicU64, Ordering, fence_at};
 
 /// So many chunks, and so much of all that are used, may be empty before they are looked for: that costs
 /// a look at each, and classes that take turns would take chunks from each other.
-const IDLE_MIN: u64 = 8;
+const IDLE_MIN: u64 = if cfg!(torture) { 1 } else { 8 };
 const IDLE_PART: u64 = 16;
 /// An entry has room for epochs below this: then chunks keep their class.
 const STAMP_MAX: u64 = (1 << 48) - 1;

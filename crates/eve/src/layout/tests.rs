@@ -187,7 +187,7 @@ fn a_new_region_has_the_bytes_of_the_document() {
 #[test]
 fn every_promise_about_faults_has_its_test() {
     const FAULTS: &str = include_str!("../../../../docs/faults.md");
-    const TESTS: [&str; 8] = [
+    const TESTS: [&str; 10] = [
         include_str!("../../tests/slab_processes.rs"),
         include_str!("../../tests/torture.rs"),
         include_str!("../../tests/view_processes.rs"),
@@ -195,6 +195,8 @@ fn every_promise_about_faults_has_its_test() {
         include_str!("../checkpoint/tests.rs"),
         include_str!("../durability/tests.rs"),
         include_str!("../inspect/tests.rs"),
+        include_str!("../blocks/rest/tests.rs"),
+        include_str!("../blocks/rest/models.rs"),
         include_str!("../slab/tests.rs"),
     ];
     let start = FAULTS.find("## eve: regions and slabs").expect("the section");
