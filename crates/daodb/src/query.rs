@@ -21,6 +21,7 @@ mod callee;
 mod closure;
 mod column;
 mod columns;
+mod crew;
 mod demand;
 mod distinct;
 mod env;

@@ -41,6 +41,17 @@ impl Distinct {
         }
     }
 
+    /// Takes the rows that another one has.
+    pub(crate) fn join(&mut self, other: Self) {
+        match self.words.is_empty() {
+            true => (self.words, self.ascending) = (other.words, other.ascending),
+            false => {
+                self.words.extend_from_slice(&other.words);
+                self.ascending &= other.words.is_empty();
+            }
+        }
+    }
+
     pub(crate) fn rows(&self) -> usize {
         self.words.len() / self.width
     }

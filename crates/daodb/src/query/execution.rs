@@ -13,6 +13,7 @@ use datom::Value;
 
 use super::answer::{self, Answer};
 use super::ast::{Binding, Clause, ClauseKind, Find, Input as Expected, PatternRef, Term, Var};
+use super::crew::Crew;
 use super::distinct::Distinct;
 use super::env::{Data, Env};
 use super::error::{ErrorKind, QueryError};
@@ -93,6 +94,7 @@ impl<'q, 's> Run<'q, 's> {
             timeout: min(limits.timeout, parsed.timeout),
             max_rows: min(limits.max_rows, parsed.max_rows),
             max_bytes: limits.max_bytes,
+            threads: limits.threads,
         };
         let space = Space::new(given.iter().filter_map(|given| match given {
             Given::Source(source) => Some(*source),
@@ -233,10 +235,15 @@ impl<'q, 's> Run<'q, 's> {
         }
         let mut row = self.row.clone();
         row.resize(plan.width, 0);
-        run::run(&self.env, plan, tools, plan.width, &row, &mut |rows| {
-            distinct.take(rows, plan.width, &vars);
-            self.env.watch.grow(&mut held, distinct.bytes())
-        })?;
+        let crew = Crew { env: &self.env, plan, row: &row, vars: &vars };
+        if let Some(parts) = crew.run(tools, planned.distinct)? {
+            parts.into_iter().for_each(|part| distinct.join(part));
+        } else {
+            run::run(&self.env, plan, tools, plan.width, &row, &mut |rows| {
+                distinct.take(rows, plan.width, &vars);
+                self.env.watch.grow(&mut held, distinct.bytes())
+            })?;
+        }
         self.env.watch.rows(distinct.rows())?;
         Ok(distinct.finish(answer::wants_order(self.parsed)))
     }

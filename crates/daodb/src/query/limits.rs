@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::{Error, ErrorKind};
@@ -54,6 +54,9 @@ pub struct Limits {
     /// attributes that it reads as columns and that find no room among those that are kept. Batches of
     /// rows between steps, a megabyte or so, are not counted.
     pub max_bytes: Option<u64>,
+    /// The most threads that a large query may run on, the caller's among them. `None`: one a core, four
+    /// at most. A query of few rows, one with `max_rows` and one that is explained run on one.
+    pub threads: Option<usize>,
 }
 
 /// Steps of work between two looks at the clock.
@@ -67,7 +70,22 @@ pub(crate) struct Watch {
     /// Index rows looked at, for `explain`.
     scanned: Cell<u64>,
     /// Bytes held.
-    bytes: Cell<usize>,
+    bytes: Arc<AtomicUsize>,
+}
+
+/// The limits of a run, on their way to another thread.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    limits: Limits,
+    deadline: Option<Instant>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Shared {
+    pub(crate) fn watch(self) -> Watch {
+        let Self { limits, deadline, bytes } = self;
+        Watch { limits, deadline, left: Cell::new(1), scanned: Cell::new(0), bytes }
+    }
 }
 
 impl Watch {
@@ -79,8 +97,18 @@ impl Watch {
             // The first step looks, so that a query of no length still sees a set flag.
             left: Cell::new(1),
             scanned: Cell::new(0),
-            bytes: Cell::new(0),
+            bytes: Arc::default(),
         }
+    }
+
+    /// What watches the same run on another thread.
+    pub(crate) fn share(&self) -> Shared {
+        let (limits, deadline) = (self.limits.clone(), self.deadline);
+        Shared { limits, deadline, bytes: self.bytes.clone() }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// One step of work.
@@ -137,8 +165,8 @@ impl Watch {
 
     /// Refuses to hold more bytes than allowed, so many more than before.
     pub(crate) fn take(&self, bytes: usize) -> Result<(), Error> {
-        let held = self.bytes.get().saturating_add(bytes);
-        self.bytes.set(held);
+        // Relaxed: a number that bounds memory, and orders nothing.
+        let held = self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         match self.limits.max_bytes {
             Some(max) if held as u64 > max => Err(Error::new(ErrorKind::TooManyBytes(max))),
             _ => Ok(()),

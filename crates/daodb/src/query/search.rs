@@ -282,38 +282,66 @@ impl<'s> Graph<'s> {
         env: &Env<'s>,
         mut take: impl FnMut(u64, &[u64]) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let parts = self.parts(env)?;
+        let mut walk = parts.walk();
+        for part in 0..parts.count() {
+            walk.from(&parts, part, env)?;
+            if !walk.words.is_empty() {
+                for member in parts.members.of(part) {
+                    take(*member, &walk.words)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many edges the whole graph has.
+    pub(crate) fn edges(&self, env: &Env<'s>) -> Result<usize, Error> {
         if !self.known.borrow().complete {
             self.ask_all(env)?;
         }
-        let parts = Parts::of(&self.known.borrow(), env)?;
-        let (mut queue, mut words) = (Vec::new(), Vec::new());
-        let mut reached = vec![NONE; parts.count()];
-        for part in 0..parts.count() {
-            queue.clear();
-            words.clear();
-            queue.push(part);
-            if parts.cyclic.get(part) == Some(&true) {
-                words.extend_from_slice(parts.members.of(part));
-            }
-            let mut head = 0;
-            while let Some(&at) = queue.get(head) {
-                head += 1;
-                env.watch.tick()?;
-                for &next in parts.edges.of(at) {
-                    let next = next as usize;
-                    if reached[next] != part as u32 {
-                        reached[next] = part as u32;
-                        queue.push(next);
-                        match parts.members.of(next) {
-                            [word] => words.push(*word),
-                            members => words.extend_from_slice(members),
-                        }
+        Ok(self.known.borrow().targets.len())
+    }
+
+    /// The components of the whole graph.
+    pub(crate) fn parts(&self, env: &Env<'s>) -> Result<Parts, Error> {
+        self.edges(env)?;
+        Parts::of(&self.known.borrow(), env)
+    }
+}
+
+/// Walks from one component after the other.
+pub(crate) struct Walk {
+    queue: Vec<usize>,
+    /// By component: from where it was reached last.
+    reached: Vec<u32>,
+    /// What the last walk reached.
+    pub(crate) words: Vec<u64>,
+}
+
+impl Walk {
+    /// Finds the words that can be reached from a component.
+    pub(crate) fn from(&mut self, parts: &Parts, part: usize, env: &Env<'_>) -> Result<(), Error> {
+        let Self { queue, reached, words } = self;
+        queue.clear();
+        words.clear();
+        queue.push(part);
+        if parts.cyclic.get(part) == Some(&true) {
+            words.extend_from_slice(parts.members.of(part));
+        }
+        let mut head = 0;
+        while let Some(&at) = queue.get(head) {
+            head += 1;
+            env.watch.tick()?;
+            for &next in parts.edges.of(at) {
+                let next = next as usize;
+                if reached[next] != part as u32 {
+                    reached[next] = part as u32;
+                    queue.push(next);
+                    match parts.members.of(next) {
+                        [word] => words.push(*word),
+                        members => words.extend_from_slice(members),
                     }
-                }
-            }
-            if !words.is_empty() {
-                for member in parts.members.of(part) {
-                    take(*member, &words)?;
                 }
             }
         }
@@ -347,7 +375,7 @@ impl<T> Lists<T> {
 }
 
 /// The strongly connected components of a graph, by Tarjan's algorithm with the stack on the heap.
-struct Parts {
+pub(crate) struct Parts {
     /// The words in each.
     members: Lists<u64>,
     /// Whether its nodes reach themselves.
@@ -432,7 +460,16 @@ impl Parts {
         Self { members, cyclic, edges }
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.cyclic.len()
+    }
+
+    /// The words of a component.
+    pub(crate) fn members(&self, part: usize) -> &[u64] {
+        self.members.of(part)
+    }
+
+    pub(crate) fn walk(&self) -> Walk {
+        Walk { queue: Vec::new(), reached: vec![NONE; self.count()], words: Vec::new() }
     }
 }

@@ -15,7 +15,7 @@ use crate::attribute::Attribute;
 use crate::index::{Index, Key};
 
 /// One view of one database.
-pub(crate) trait Source {
+pub(crate) trait Source: Sync {
     /// Words of two sources of the same store mean the same.
     fn store(&self) -> u64;
 

@@ -13,7 +13,7 @@ use datom::{Tag, Value, Word};
 use super::error::Error;
 use super::source::Source;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Scratch {
     values: Vec<Value>,
     words: HashMap<Value, u64>,
@@ -27,7 +27,25 @@ pub(crate) struct Space<'s> {
     scratch: RefCell<Scratch>,
 }
 
+/// The words of a run, on their way to another thread.
+#[derive(Clone)]
+pub(crate) struct Shared<'s> {
+    home: Option<&'s dyn Source>,
+    scratch: Scratch,
+}
+
+impl<'s> Shared<'s> {
+    pub(crate) fn space(self) -> Space<'s> {
+        Space { home: self.home, scratch: RefCell::new(self.scratch) }
+    }
+}
+
 impl<'s> Space<'s> {
+    /// The same words for another thread. Words that are new to one from then on mean nothing to the other.
+    pub(crate) fn share(&self) -> Shared<'s> {
+        Shared { home: self.home, scratch: self.scratch.borrow().clone() }
+    }
+
     /// The home is the store of the first source; of its views the one that knows most.
     pub(crate) fn new(sources: impl Iterator<Item = &'s dyn Source>) -> Self {
         let mut home: Option<&'s dyn Source> = None;

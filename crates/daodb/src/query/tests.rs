@@ -6,6 +6,7 @@ mod hostile;
 mod interleaved;
 mod language;
 mod recursion;
+mod threads;
 
 use datom::{Value, edn};
 

@@ -13,7 +13,7 @@ use super::pairs::Pairs;
 use super::plan::Shared;
 use super::search::Graph;
 use super::source::Reader;
-use super::step::{Action, Plan, Side};
+use super::step::{Action, Plan, Side, Step};
 use crate::index::Index;
 
 /// The tools of a plan, one for each step.
@@ -61,6 +61,15 @@ impl<'s> Tools<'s> {
             Ok(Tool { rows: Count::new(0), spent_ns: Count::new(0), kind })
         };
         plan.steps.iter().map(|step| tool(&step.action)).collect::<Result<_, Error>>().map(Tools)
+    }
+
+    /// The tools of all steps but the first, which is done without.
+    pub(crate) fn behind_first(env: &Env<'s>, plan: &Plan) -> Result<Tools<'s>, Error> {
+        let tool = |(at, step): (usize, &Step)| {
+            let kind = if at == 0 { Kind::Bare } else { kind(env, &step.action, &[])? };
+            Ok(Tool { rows: Count::new(0), spent_ns: Count::new(0), kind })
+        };
+        plan.steps.iter().enumerate().map(tool).collect::<Result<_, Error>>().map(Tools)
     }
 
     pub(crate) fn all(&self) -> &[Tool<'s>] {

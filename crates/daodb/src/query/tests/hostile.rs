@@ -87,6 +87,7 @@ proptest! {
         let limits = Limits {
             max_rows: Some(10_000),
             max_bytes: Some(10 << 20),
+            threads: None,
             timeout: Some(Duration::from_secs(5)),
             cancel: None,
         };
