@@ -70,6 +70,11 @@ pub trait Library: Send + Sync {
     ) -> Result<Option<Arc<dyn Function>>, FunctionError> {
         Ok(None)
     }
+
+    /// Names that [`Library::find`] knows, to suggest one when a query names none of them.
+    fn names(&self, _db: &Db) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The functions that a database's transactions can call.
@@ -145,8 +150,13 @@ impl Functions {
         }
     }
 
-    /// The names that were registered.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).named.keys().cloned().collect()
+    /// The names that there are.
+    pub(crate) fn names(&self, db: &Db) -> Vec<String> {
+        let (mut names, libraries): (Vec<String>, _) = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            (known.named.keys().cloned().collect(), known.libraries.clone())
+        };
+        names.extend(libraries.iter().flat_map(|library| library.names(db)));
+        names
     }
 }

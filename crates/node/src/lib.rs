@@ -20,6 +20,7 @@ mod clock;
 pub mod command;
 mod facts;
 mod fault;
+mod function;
 mod git;
 mod history;
 mod ledger;

@@ -11,6 +11,7 @@ use datom::Value;
 use shibi::{Keypair, Trust};
 
 use crate::fault::Fault;
+use crate::function::YinFunctions;
 use crate::progress;
 use crate::reporter::Reporter;
 use crate::schema;
@@ -21,6 +22,7 @@ const KEY_FILE: &str = "node.key";
 pub struct World {
     dir: PathBuf,
     database: Database,
+    functions: YinFunctions,
     key: Keypair,
 }
 
@@ -109,7 +111,14 @@ impl World {
         let key = key(dir)?;
         let database = Database::restore(backup, dir, progress::showing(Options::new()))
             .map_err(|error| Fault::of_database(&error))?;
-        Ok(Self { dir: dir.to_path_buf(), database, key })
+        Ok(Self::new(dir, database, key))
+    }
+
+    /// A world whose database finds functions in itself.
+    fn new(dir: &Path, database: Database, key: Keypair) -> Self {
+        let functions = YinFunctions::new();
+        database.add_library(functions.clone());
+        Self { dir: dir.to_path_buf(), database, functions, key }
     }
 
     fn attach(dir: &Path, options: Options) -> Result<Self, Box<Fault>> {
@@ -117,7 +126,7 @@ impl World {
         let database = Database::open(dir, progress::showing(options))
             .map_err(|error| lost(Fault::of_database(&error), &error, dir))?;
         tell_opening(database.opening());
-        Ok(Self { dir: dir.to_path_buf(), database, key })
+        Ok(Self::new(dir, database, key))
     }
 
     /// The folder.
@@ -130,6 +139,11 @@ impl World {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Sets how many steps each call of a function by a query or transaction may take.
+    pub fn set_function_fuel(&self, fuel: u64) {
+        self.functions.set_fuel(fuel);
     }
 
     /// The key that every token of this world descends from.

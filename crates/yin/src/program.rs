@@ -118,6 +118,28 @@ impl Program {
         })
     }
 
+    /// The program without the forms that define nothing: what it says of its namespace, and its
+    /// definitions. Running it makes its functions known and does little else.
+    ///
+    /// ```
+    /// let program = yin::Program::read("a.yin", "(ns a) (defn f [] 1) (perform :fs/write [\"b\" \"\"])")?;
+    /// assert_eq!(program.definitions().forms().len(), 2);
+    /// # Ok::<(), yin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn definitions(&self) -> Self {
+        let own = |(at, form): (usize, &NodeId)| {
+            let states = at == 0 && self.namespace().is_some();
+            states || matches!(self.tree.node(*form), Node::Definition { .. })
+        };
+        let kept = self.forms.iter().enumerate().filter(|(at, form)| own((*at, form)));
+        let roots: Vec<NodeId> = kept.map(|(_, form)| *form).collect();
+        Self {
+            docs: self.docs.clone(),
+            ..Self::of_parts(&self.name, &self.source, &self.tree, &roots)
+        }
+    }
+
     /// The namespace of its definitions, which its first form states.
     #[must_use]
     pub fn namespace(&self) -> Option<&Symbol> {

@@ -94,7 +94,7 @@ impl Source for Db {
         };
         let found = found.map_err(|error| callee::failed(&name.to_string(), error.to_string()))?;
         let Some(function) = found else {
-            let known = functions.names();
+            let known = functions.names(self);
             return Err(callee::unknown(name, known.iter().map(String::as_str)));
         };
         let db = self.clone();

@@ -70,6 +70,9 @@ pub struct Query {
     /// Which moments to see.
     #[command(flatten)]
     pub view: View,
+    /// Steps that each call of a function of the world may take.
+    #[arg(long, value_name = "STEPS", default_value_t = crate::function::FUEL)]
+    pub fuel: u64,
     /// Show the plan instead of the answer.
     #[arg(long)]
     pub explain: bool,

@@ -16,6 +16,7 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
     let query = daodb::Query::parse(&arguments.query).map_err(|error| refused(error.into()))?;
     let inputs = inputs(&arguments.inputs)?;
     let world = World::open(&arguments.dir)?;
+    world.set_function_fuel(arguments.fuel);
     let db = sight::look(&world, &arguments.view)?;
     let output = if arguments.explain || arguments.profile {
         let plan = db.explain(&query, &inputs, &Limits::default()).map_err(refused)?;

@@ -4,6 +4,7 @@ mod bad_input;
 mod concurrency;
 mod crash;
 mod durable;
+mod function;
 mod live;
 mod main_job;
 mod place;
