@@ -35,11 +35,14 @@ const KEPT_MAX: usize = 256;
 /// The newest program of each namespace, by hash: what the code of a database is.
 type Code = Arc<BTreeMap<Symbol, [u8; 32]>>;
 
+/// Functions by the code that they are of, and by their names.
+type Kept = HashMap<(Code, Value), Arc<YinFunction>>;
+
 /// Finds functions in a database.
 #[derive(Clone)]
 pub(crate) struct YinFunctions {
     fuel: Arc<AtomicU64>,
-    kept: Arc<Mutex<HashMap<(Code, Value), Arc<YinFunction>>>>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 impl YinFunctions {
