@@ -38,6 +38,12 @@ pub trait Value: Sized {
     /// # Errors
     /// When there is no room left.
     fn store(&self, txn: &mut Txn, before: Addr) -> Result<Addr, Error>;
+
+    /// Gives back all that the value kept at `at` takes. Costs a look at each of its blocks.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when no such value is there.
+    fn discard(txn: &mut Txn, at: Addr) -> Result<(), Error>;
 }
 
 impl Value for u64 {
@@ -50,6 +56,11 @@ impl Value for u64 {
 
     fn store(&self, txn: &mut Txn, before: Addr) -> Result<Addr, Error> {
         keep(txn, before, &[*self])
+    }
+
+    fn discard(txn: &mut Txn, at: Addr) -> Result<(), Error> {
+        txn.retire(at);
+        Ok(())
     }
 }
 
@@ -71,6 +82,11 @@ impl Value for Vec<u8> {
         words[0] = self.len() as u64;
         bytemuck::cast_slice_mut(&mut words[1..])[..self.len()].copy_from_slice(self);
         keep(txn, before, &words)
+    }
+
+    fn discard(txn: &mut Txn, at: Addr) -> Result<(), Error> {
+        txn.retire(at);
+        Ok(())
     }
 }
 
@@ -95,6 +111,16 @@ macro_rules! structures {
 
             fn store(&self, _: &mut Txn, _: Addr) -> Result<Addr, Error> {
                 Ok(self.root())
+            }
+
+            fn discard(txn: &mut Txn, at: Addr) -> Result<(), Error> {
+                let mut blocks = Vec::new();
+                Self::from_root(at).trace(txn, &mut |at| {
+                    blocks.push(at);
+                    true
+                })?;
+                blocks.into_iter().for_each(|at| txn.retire(at));
+                Ok(())
             }
         }
     )* };
@@ -198,6 +224,41 @@ impl Domain {
             atoms.set(name, &after)?;
             Ok(outcome)
         })
+    }
+
+    /// Removes an atom, and gives back what its value takes, once nobody sees it any more. False if
+    /// nobody had set it.
+    ///
+    /// It is a change like any other: of a removal and a [swap](Domain::swap) at the same time one comes
+    /// first, and a swap that comes second finds the atom as if it had never been set. Whoever
+    /// [watches](Domain::watch) it is woken and gets the value of an atom that was never set. A
+    /// [`Loaded`] value stays as it was.
+    ///
+    /// What type the value is of is not kept, so the caller says it: by another type than it was set
+    /// with, blocks may stay that nothing leads to.
+    ///
+    /// ```
+    /// use eve::{Domain, Error, Region, Slab};
+    ///
+    /// let domain = Domain::new(Slab::create(Region::anonymous(1 << 24)?)?);
+    /// domain.swap("n", |_, n: u64| Ok::<_, Error>((n + 1, ())))?;
+    /// let seen = domain.load::<u64>("n")?;
+    /// assert!(domain.remove::<u64>("n")?);
+    /// assert_eq!(domain.names()?, [] as [String; 0]);
+    /// assert_eq!((*seen, *domain.load::<u64>("n")?), (1, 0));
+    /// assert!(!domain.remove::<u64>("n")?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Domain::load`], and what keeps a commit from being tried.
+    pub fn remove<V: Value>(&self, name: &str) -> Result<bool, Error> {
+        let snapshot = self.slab.snapshot()?;
+        if Names::from_root(snapshot.root()).get(&snapshot, name.as_bytes())?.is_none() {
+            return Ok(false); // and nothing to commit
+        }
+        drop(snapshot);
+        self.transact(|atoms| atoms.remove::<V>(name))
     }
 
     /// Changes any number of atoms at once. `change` runs again whenever another commit came first.
@@ -309,6 +370,28 @@ impl Atoms<'_> {
             self.names = self.names.insert(self.txn, name.as_bytes(), at.raw())?.0;
         }
         Ok(())
+    }
+
+    /// Whether the atom was set, to whatever value.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn contains(&self, name: &str) -> Result<bool, Error> {
+        Ok(self.names.get(self.txn, name.as_bytes())?.is_some())
+    }
+
+    /// Removes an atom as [`Domain::remove`] does. False if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`], and when there is no room left.
+    pub fn remove<V: Value>(&mut self, name: &str) -> Result<bool, Error> {
+        let (names, removed) = self.names.remove(self.txn, name.as_bytes())?;
+        let Some(at) = removed.map(Addr::from_raw) else { return Ok(false) };
+        if !at.is_none() {
+            V::discard(self.txn, at)?;
+        }
+        self.names = names;
+        Ok(true)
     }
 
     /// The transaction, for editing structures.
