@@ -11,9 +11,11 @@
 //! | `:toml/parse` | text | map |
 //! | `:json/parse` | text | any value |
 //! | `:time/now` | nil | instant |
+//! | `:console/print` | text | nil; the text is a line of standard output |
 //!
 //! The file handlers need Linux 5.6 or later; elsewhere they fail with `:fs/unsupported`.
 
+use std::io::Write;
 use std::path::Path;
 
 use datom::{Keyword, Value};
@@ -33,7 +35,7 @@ pub mod toml;
 pub fn builtin(base: &Path) -> Vec<(Keyword, Box<dyn Handler>)> {
     let read = fs::Files::at(base);
     let (write, append, list) = (read.clone(), read.clone(), read.clone());
-    let handlers: [(&str, Box<dyn Handler>); 9] = [
+    let handlers: [(&str, Box<dyn Handler>); 10] = [
         ("fs/read", Box::new(move |call: &Call<'_>| read.read(call))),
         ("fs/write", Box::new(move |call: &Call<'_>| write.write(call))),
         ("fs/append", Box::new(move |call: &Call<'_>| append.append(call))),
@@ -43,6 +45,7 @@ pub fn builtin(base: &Path) -> Vec<(Keyword, Box<dyn Handler>)> {
         ("toml/parse", Box::new(toml::parse)),
         ("json/parse", Box::new(json::parse)),
         ("time/now", Box::new(now)),
+        ("console/print", Box::new(print)),
     ];
     handlers.into_iter().map(|(name, handler)| (name.into(), handler)).collect()
 }
@@ -68,6 +71,21 @@ pub fn again(operation: &Keyword) -> Again {
         "fs/read" | "fs/write" | "fs/list" | "crypto/blake3" | "crypto/sha256" | "toml/parse"
         | "json/parse" | "time/now" => Again::Harmless,
         _ => Again::Twice,
+    }
+}
+
+/// `:console/print`: a line of standard output.
+///
+/// # Errors
+/// The argument is no text, or nobody reads.
+pub fn print(call: &Call<'_>) -> Result<Value, Failure> {
+    let Value::Text(text) = call.args else {
+        return Err(Failure::bad_args("a text", call.args));
+    };
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => Ok(Value::Nil),
+        Err(error) => Err(Failure::new("console/closed", &error.to_string())),
     }
 }
 

@@ -380,6 +380,7 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("yin/truthy?", 1, 1, predicate::is_truthy),
     plain("yin/in?", 2, 2, collection::is_in),
     plain("yin/item", 2, 2, collection::item),
+    plain("yin/slice", 3, 3, sequence::python_slice),
     plain("yin/kind", 1, 1, predicate::kind),
     plain("yin/content", 1, 1, predicate::content),
 ];

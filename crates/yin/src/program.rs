@@ -70,6 +70,31 @@ impl Program {
         Ok(Self::of_reading(&name, &source, reading))
     }
 
+    /// As [`Program::read_with`], behind other texts: the namespace that they begin, what they define and their
+    /// macros mean the same here. They are no part of the program. So a session reads what is typed
+    /// behind what was typed before.
+    ///
+    /// ```
+    /// use yin::{Embedded, Program};
+    ///
+    /// let before = ["(ns shop)".into(), "(defmacro twice [x] `(* 2 ~x))".into()];
+    /// let program = Program::read_behind("entry", "(def y (twice 4))", &before, &Embedded).unwrap();
+    /// assert!(program.print().starts_with("(def shop/y"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Program::read`], also if the other texts cannot be read.
+    pub fn read_behind(
+        name: &str,
+        source: &str,
+        before: &[Arc<str>],
+        library: &dyn Library,
+    ) -> Result<Self, Error> {
+        let (name, source): (Arc<str>, Arc<str>) = (name.into(), source.into());
+        let reading = reader::read_behind(&name, &source, before, library)?;
+        Ok(Self::of_reading(&name, &source, reading))
+    }
+
     pub(crate) fn of_reading(name: &Arc<str>, source: &Arc<str>, reading: reader::Reading) -> Self {
         let reader::Reading { tree, forms, docs } = reading;
         Self {

@@ -1,7 +1,8 @@
 //! A second front end: a subset of Python, read to the same AST.
 //!
 //! `def`, `lambda`, `if`, `while`, `for`, assignment, `return`, `break`, `continue`, arithmetic,
-//! comparison, calls, lists, tuples, dicts, comprehensions and f-strings. Python's statements become
+//! comparison, calls, defaults and named arguments, lists, tuples, dicts, slices, comprehensions, f-strings and
+//! `print`. Python's statements become
 //! forms, which the reader of Yin takes from there.
 //!
 //! 1. Values never change: `xs[i] = v` and `xs.append(v)` give the *name* `xs` a new value. Another
@@ -15,13 +16,16 @@
 mod block;
 mod expression;
 mod function;
+mod parameters;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datom::edn::{Form, Span};
 use ruff_python_ast::Stmt;
 use ruff_text_size::{Ranged, TextRange};
 
+use self::parameters::Signature;
 use crate::ast::DEPTH_MAX;
 use crate::error::{Error, Kind, Position};
 use crate::library::Embedded;
@@ -48,6 +52,8 @@ struct Translator<'s> {
     is_leaving: bool,
     /// Names made so far, so that no two are the same.
     made: usize,
+    /// The functions whose parameters may be named.
+    signatures: BTreeMap<String, Signature>,
 }
 
 impl Program {
@@ -71,6 +77,7 @@ impl Program {
                     depth: 0,
                     is_leaving: false,
                     made: 0,
+                    signatures: BTreeMap::new(),
                 };
                 translator.module()
             };
@@ -80,7 +87,7 @@ impl Program {
                 Err(error) => Err(Error::new(Kind::State, format!("no thread: {error}"))),
             }
         })?;
-        let reading = reader::read_forms(&name, &source, &forms, &Embedded)?;
+        let reading = reader::read_forms(&name, &source, (&[], &forms), &Embedded)?;
         Ok(Self::of_reading(&name, &source, reading))
     }
 }
@@ -125,6 +132,7 @@ impl Translator<'_> {
             self.error(error.location, text)
         })?;
         let statements: &[Stmt] = &parsed.syntax().body;
+        self.signatures = parameters::signatures(statements);
         statements.iter().map(|statement| self.global_statement(statement)).collect()
     }
 

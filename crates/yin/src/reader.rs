@@ -101,16 +101,29 @@ pub(crate) fn read(
     source: &Arc<str>,
     library: &dyn Library,
 ) -> Result<Reading, Error> {
-    let forms =
-        edn::read_program(source).map_err(|error| Error::from_edn(program, source, error))?;
-    read_forms(program, source, &forms, library)
+    read_behind(program, source, &[], library)
 }
 
-/// Reads forms that were made of a text, by whatever front end.
+/// Reads all of a text that stands behind others: it sees their namespace, definitions and macros, and
+/// they are no part of what is read.
+pub(crate) fn read_behind(
+    program: &Arc<str>,
+    source: &Arc<str>,
+    before: &[Arc<str>],
+    library: &dyn Library,
+) -> Result<Reading, Error> {
+    let parse = |source: &Arc<str>| {
+        edn::read_program(source).map_err(|error| Error::from_edn(program, source, error))
+    };
+    let before = before.iter().map(parse).collect::<Result<Vec<_>, _>>()?.concat();
+    read_forms(program, source, (&before, &parse(source)?), library)
+}
+
+/// Reads forms that were made of a text, by whatever front end, behind others.
 pub(crate) fn read_forms(
     program: &Arc<str>,
     source: &Arc<str>,
-    forms: &[Form],
+    (before, forms): (&[Form], &[Form]),
     library: &dyn Library,
 ) -> Result<Reading, Error> {
     let mut reader = Reader {
@@ -122,8 +135,13 @@ pub(crate) fn read_forms(
         scope: Scope::default(),
         macros: Macros::default(),
         docs: BTreeMap::new(),
-        has_leftovers: false,
+        has_leftovers: !before.is_empty(),
     };
+    reader.scope.note_definitions(before);
+    for form in before {
+        let root = reader.form(form)?;
+        reader.note_form(root);
+    }
     reader.scope.note_definitions(forms);
     let mut roots = Vec::with_capacity(forms.len());
     for form in forms {

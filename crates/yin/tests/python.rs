@@ -119,6 +119,43 @@ fn lists_and_dicts() {
 }
 
 #[test]
+fn parameters_have_defaults_and_arguments_names() {
+    let f = "def f(a, b=2, c=[3]):\n    return [a, b, c]\n";
+    gives(&format!("{f}[f(1), f(1, 5), f(1, 5, 6)]\n"), "[[1 2 [3]] [1 5 [3]] [1 5 6]]");
+    gives(&format!("{f}[f(c=1, a=2), f(1, c=4), f(b=3, a=1)]\n"), "[[2 2 1] [1 2 4] [1 3 [3]]]");
+    gives("g = lambda x, y=-1: x * y\n[g(3), g(3, 2)]\n", "[-3 6]");
+    gives(
+        "def outer(n):\n    def inner(x, k=10):\n        return x * k + n\n    return [inner(1), inner(1, k=2)]\nouter(5)\n",
+        "[15 7]",
+    );
+    // Arguments are evaluated as they are written.
+    gives(
+        "def f(a, b):\n    return [a, b]\ndef next(n):\n    return perform_count(n)\ndef perform_count(n):\n    return n\nf(b=next(1), a=next(2))\n",
+        "[2 1]",
+    );
+}
+
+#[test]
+fn slices_reach_as_far_as_there_is_something() {
+    gives(
+        "xs = [0, 1, 2, 3, 4]\n[xs[1:3], xs[:2], xs[3:], xs[-2:], xs[:-1], xs[:], xs[3:1], xs[2:99]]\n",
+        "[[1 2] [0 1] [3 4] [3 4] [0 1 2 3] [0 1 2 3 4] [] [2 3 4]]",
+    );
+    gives("s = 'hällo'\n[s[1:3], s[-2:], s[:0]]\n", "[\"äl\" \"lo\" \"\"]");
+}
+
+#[test]
+fn print_asks_the_world() {
+    let program = Program::read_python("t.py", "print('sum', 1 + 2)\n7\n").unwrap();
+    let mut machine = Machine::new(NoFacts, Limits::default());
+    machine.start(&program).unwrap();
+    let Outcome::Perform { id, op, args } = machine.run(1_000) else { panic!() };
+    assert_eq!((op.as_str(), args), ("console/print", vec![Value::text("sum 3")]));
+    machine.resume(id, Ok(Value::Nil)).unwrap();
+    assert_eq!(machine.run(1_000), Outcome::Done(Value::Int(7)));
+}
+
+#[test]
 fn names_keep_values_and_not_places() {
     // Another name for the old value keeps the old value, as the reference says.
     gives("a = [1]\nb = a\nb.append(2)\n[a, b]\n", "[[1] [1 2]]");
@@ -134,8 +171,12 @@ fn names_keep_values_and_not_places() {
 fn what_is_not_in_the_subset_has_its_place() {
     refuses("class A:\n    pass\n", (1, 1), "this statement");
     refuses("x = 1\nimport os\n", (2, 1), "this statement");
-    refuses("def f(x=1):\n    return x\n", (1, 7), "a default value");
-    refuses("f(a=1)\n", (1, 3), "an argument with a name");
+    refuses("def f(x=g()):\n    return x\n", (1, 9), "a default that is no constant");
+    refuses("f(a=1)\n", (1, 1), "what parameters `f` has");
+    refuses("def f(x):\n    return x\nf(y=1)\n", (3, 3), "has no parameter `y`");
+    refuses("def f(x):\n    return x\nf(1, x=1)\n", (3, 8), "given twice");
+    refuses("def f(x, y):\n    return x\nf(x=1)\n", (3, 1), "also needs `y`");
+    refuses("[1, 2][::2]\n", (1, 10), "a slice with a step");
     refuses("def f(:\n", (1, 7), "");
     refuses("x = yield\n", (1, 5), "");
     refuses("def f():\n    when = 1\n", (2, 5), "`when` is a form");

@@ -1,14 +1,15 @@
 //! `datom repl`: expressions and queries as they are typed.
 //!
 //! 1. Ctrl-C ends the expression that is being typed or run, never the session.
-//! 2. What an expression defined stays defined, also when a later one fails.
+//! 2. What an expression defined stays defined, also when a later one fails; so do its macros, and the
+//!    namespace that an `ns` began, up to the next `ns`.
 
 use std::io::{self, IsTerminal, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use datom::edn::{self, Form, Node};
-use datom::{Keyword, Value};
+use datom::{Keyword, Symbol, Value};
 use reedline::{
     DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, ValidationResult,
     Validator,
@@ -54,6 +55,8 @@ struct Session<'w> {
     runner: Runner,
     interrupt: Arc<AtomicBool>,
     entries: usize,
+    /// What later entries are read behind: `ns`, definitions and macros, each under its name.
+    before: Vec<(Option<Symbol>, Arc<str>)>,
 }
 
 impl<'w> Session<'w> {
@@ -65,7 +68,7 @@ impl<'w> Session<'w> {
         let interrupt = runner.interrupt();
         let flag = interrupt.clone();
         ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
-        Ok(Self { world, runner, interrupt, entries: 0 })
+        Ok(Self { world, runner, interrupt, entries: 0, before: Vec::new() })
     }
 
     /// A person types.
@@ -137,13 +140,44 @@ impl<'w> Session<'w> {
             let answer = db.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
             return Ok(sight::of_answer(answer));
         }
-        let program = Program::read(&format!("entry {}", self.entries), text)?;
-        Ok(Output::from_value(self.runner.run(&program, u64::MAX)?))
+        let name = format!("entry {}", self.entries);
+        let db = self.world.database().db()?;
+        let begins = begins(form);
+        let before: Vec<Arc<str>> = match begins {
+            Some(Begins::Namespace) => Vec::new(),
+            _ => self.before.iter().map(|(_, text)| text.clone()).collect(),
+        };
+        let program = Program::read_behind(&name, text, &before, &db)?;
+        let value = self.runner.run(&program, u64::MAX)?;
+        match begins {
+            Some(Begins::Namespace) => self.before = vec![(None, text.into())],
+            Some(Begins::Definition(name)) => {
+                self.before.retain(|(known, _)| known.as_ref() != Some(&name));
+                self.before.push((Some(name), text.into()));
+            }
+            None => {}
+        }
+        Ok(Output::from_value(value))
     }
 }
 
 fn report(fault: Fault) {
     eprintln!("{:?}", miette::Report::new(fault));
+}
+
+/// What an entry changes for those behind it.
+enum Begins {
+    Namespace,
+    Definition(Symbol),
+}
+
+fn begins(form: &Form) -> Option<Begins> {
+    let Node::List(items) = &form.node else { return None };
+    match (items.first()?.as_symbol()?.as_str(), items.get(1)?.as_symbol()) {
+        ("ns", _) => Some(Begins::Namespace),
+        ("def" | "defn" | "defmacro", Some(name)) => Some(Begins::Definition(name.clone())),
+        _ => None,
+    }
 }
 
 /// A vector that begins with `:find`, or a map that has it.

@@ -7,7 +7,7 @@ use datom::Word;
 use super::arithmetic::arg;
 use super::collection::{expect_elements, expect_vector, outside};
 use crate::error::{Kind, Trouble};
-use crate::heap::{Arithmetic, EMPTY_MAP, EMPTY_SET, EMPTY_VECTOR, Heap, MAP, SET, Sort};
+use crate::heap::{Arithmetic, EMPTY_MAP, EMPTY_SET, EMPTY_VECTOR, Heap, MAP, SET, Sort, small};
 
 type Answer = Result<Word, Trouble>;
 
@@ -108,6 +108,29 @@ pub(super) fn subvec(heap: &mut Heap, args: &[Word]) -> Answer {
         return Err(outside("subvec", to.max(from), length));
     }
     slice(heap, vector, from, to)
+}
+
+/// A part of a sequence or text, as Python takes it: what is nil is the end, what is negative counts
+/// from the end, and what lies outside is cut off.
+pub(super) fn python_slice(heap: &mut Heap, args: &[Word]) -> Answer {
+    let whole = arg(args, 0);
+    let Some(count) = heap.count(whole) else {
+        return Err(heap.wrong("[:]", "a list or text", whole));
+    };
+    let length = count as i64;
+    let bound = |word: Word, missing: i64| match word.as_int() {
+        _ if word == Word::NIL => Ok(missing),
+        Some(at) if at < 0 => Ok(at.saturating_add(length).max(0)),
+        Some(at) => Ok(at.min(length)),
+        None => Err(heap.wrong("[:]", "integers as bounds", word)),
+    };
+    let (from, to) = (bound(arg(args, 1), 0)?, bound(arg(args, 2), length)?);
+    let to = to.max(from);
+    if heap.sort(whole) == Sort::Text {
+        return super::text::subs(heap, &[whole, small(from as usize), small(to as usize)]);
+    }
+    let vector = expect_vector(heap, "[:]", whole)?;
+    slice(heap, vector, from as usize, to as usize)
 }
 
 pub(super) fn reverse(heap: &mut Heap, args: &[Word]) -> Answer {

@@ -103,13 +103,36 @@ impl Translator<'_> {
             Expr::Lambda(lambda) => {
                 let params = self.parameters(lambda.parameters.as_deref())?;
                 let body = self.expression(&lambda.body)?;
-                build.binds("fn", params, &[body])
+                match params.defaults.is_empty() {
+                    true => build.binds("fn", params.names, &[body]),
+                    false => {
+                        let own = self.new_name("lambda");
+                        params.function(build, &own, true, body)
+                    }
+                }
             }
             Expr::Call(call) => return self.call(build, call),
-            Expr::Subscript(subscript) if !matches!(*subscript.slice, Expr::Slice(_)) => {
-                let operands =
-                    vec![self.expression(&subscript.value)?, self.expression(&subscript.slice)?];
-                build.call("yin/item", operands)
+            Expr::Subscript(subscript) => {
+                let value = self.expression(&subscript.value)?;
+                match &*subscript.slice {
+                    Expr::Slice(slice) => {
+                        if let Some(step) = &slice.step {
+                            return self.unknown(&**step, "a slice with a step");
+                        }
+                        let mut operands = vec![value];
+                        for bound in [&slice.lower, &slice.upper] {
+                            operands.push(match bound {
+                                Some(bound) => self.expression(bound)?,
+                                None => build.form(Edn::Nil),
+                            });
+                        }
+                        build.call("yin/slice", operands)
+                    }
+                    index => {
+                        let index = self.expression(index)?;
+                        build.call("yin/item", vec![value, index])
+                    }
+                }
             }
             Expr::ListComp(list) => return self.comprehension(&list.elt, &list.generators),
             Expr::Generator(list) => return self.comprehension(&list.elt, &list.generators),
@@ -224,7 +247,10 @@ impl Translator<'_> {
 
     fn call(&mut self, build: Build, call: &ExprCall) -> Result1<Form> {
         if let Some(keyword) = call.arguments.keywords.first() {
-            return self.unknown(keyword, "an argument with a name");
+            return match &*call.func {
+                Expr::Name(name) => self.named_call(build, call, name.id.as_str()),
+                _ => self.unknown(keyword, "an argument with a name here"),
+            };
         }
         let mut operands = self.expressions(&call.arguments.args)?;
         match &*call.func {
@@ -234,6 +260,9 @@ impl Translator<'_> {
                     // A program may define a function of that name itself.
                     Some((_, ours)) if !self.source.contains(&format!("def {}(", name.id)) => {
                         build.call(ours, operands)
+                    }
+                    _ if name.id.as_str() == "print" && !self.signatures.contains_key("print") => {
+                        print(build, operands)
                     }
                     _ if name.id.as_str() == "sum" => {
                         operands.splice(0..0, [build.name("yin/+"), build.int(0)]);
@@ -295,6 +324,14 @@ impl Translator<'_> {
             _ => self.unknown(target, "this target"),
         }
     }
+}
+
+/// `print(a, b)` asks the world to print a text: what it is given, with blanks between.
+fn print(build: Build, operands: Vec<Form>) -> Form {
+    let parts = build.call("yin/vector", operands);
+    let text = build.call("yin/join", vec![build.form(Edn::Text(" ".into())), parts]);
+    let op = build.form(Edn::Keyword("console/print".into()));
+    build.call("perform", vec![op, text])
 }
 
 /// Whether an expression is a text by its form.

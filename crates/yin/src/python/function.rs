@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use datom::edn::Form;
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
-use ruff_python_ast::{Expr, Parameters, Stmt, StmtFunctionDef};
+use ruff_python_ast::{Expr, Stmt, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 use super::block::{Next, method};
@@ -71,26 +71,6 @@ impl Translator<'_> {
         build.binds("let", vec![build.name(&whole), block], &body)
     }
 
-    pub(super) fn parameters(&self, parameters: Option<&Parameters>) -> Result1<Vec<Form>> {
-        let Some(parameters) = parameters else { return Ok(Vec::new()) };
-        if parameters.kwarg.is_some() || !parameters.kwonlyargs.is_empty() {
-            return self.unknown(parameters, "a parameter that must be named");
-        }
-        let mut names = Vec::new();
-        for parameter in parameters.posonlyargs.iter().chain(&parameters.args) {
-            if parameter.default.is_some() {
-                return self.unknown(parameter, "a default value");
-            }
-            let name = &parameter.parameter.name;
-            names.push(Build(span(name.range())).name(name.as_str()));
-        }
-        if let Some(rest) = &parameters.vararg {
-            let build = Build(span(rest.range()));
-            names.extend([build.name("&"), build.name(rest.name.as_str())]);
-        }
-        Ok(names)
-    }
-
     /// `(fn name [x] ...)`. Names that are assigned somewhere in the body begin as nil, unless they
     /// are parameters.
     pub(super) fn function(&mut self, function: &StmtFunctionDef, inner: bool) -> Result1<Form> {
@@ -104,8 +84,11 @@ impl Translator<'_> {
         let body = self.block(&function.body, &Next::End, None, build);
         self.is_leaving = outer;
         let body = body?;
-        let known: BTreeSet<&str> =
-            params.iter().filter_map(|form| form.as_symbol().map(|name| name.as_str())).collect();
+        let known: BTreeSet<&str> = params
+            .names
+            .iter()
+            .filter_map(|form| form.as_symbol().map(|name| name.as_str()))
+            .collect();
         let unset: Vec<Form> = assigned(&function.body)
             .iter()
             .filter(|name| !known.contains(name.as_str()))
@@ -116,12 +99,7 @@ impl Translator<'_> {
         } else {
             build.binds("let", unset, &[body])
         };
-        let mut parts = Vec::new();
-        if inner {
-            parts.push(build.name(function.name.as_str()));
-        }
-        parts.extend([build.vector(params), body]);
-        Ok(build.call("fn", parts))
+        Ok(params.function(build, function.name.as_str(), inner, body))
     }
 
     /// An inner function keeps values, not variables.
