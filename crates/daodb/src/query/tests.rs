@@ -7,6 +7,7 @@ mod interleaved;
 mod language;
 mod recursion;
 mod threads;
+mod views;
 
 use datom::{Value, edn};
 

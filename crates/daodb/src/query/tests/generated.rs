@@ -10,9 +10,17 @@ use super::super::parse;
 use super::super::syntax::Syntax;
 use super::*;
 
-const NODES: u64 = 4;
+pub(super) const NODES: u64 = 4;
 
-fn facts() -> impl Strategy<Value = Vec<Fact>> {
+/// What was generated as it is asked where node `n` is the entity `n + behind`: nodes are written
+/// `@1` to `@4` until then.
+pub(super) fn named(text: &str, behind: u64) -> String {
+    (1..=NODES).fold(text.to_owned(), |text, node| {
+        text.replace(&format!("@{node}"), &(node + behind).to_string())
+    })
+}
+
+pub(super) fn facts() -> impl Strategy<Value = Vec<Fact>> {
     let edge = (1..=NODES, 1..=NODES).prop_map(|(a, b)| (a, "edge".to_owned(), Value::Ref(b), 1));
     let boss = (1..=NODES, 1..=NODES).prop_map(|(a, b)| (a, "boss".to_owned(), Value::Ref(b), 1));
     let weight = (1..=NODES, 0..3_i64).prop_map(|(a, n)| (a, "weight".to_owned(), n.into(), 1));
@@ -43,7 +51,7 @@ fn node() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => select(vec!["?a", "?b", "?c"]).prop_map(str::to_owned),
         1 => Just("_".to_owned()),
-        1 => (1..=NODES).prop_map(|n| n.to_string()),
+        1 => (1..=NODES).prop_map(|n| format!("@{n}")),
     ]
 }
 
@@ -72,7 +80,7 @@ fn call() -> impl Strategy<Value = String> {
 fn condition() -> impl Strategy<Value = String> {
     let compare = (select(vec!["<", "<=", "=", "!="]), number(), number())
         .prop_map(|(f, a, b)| format!("[({f} {} {})]", a.replace('_', "1"), b.replace('_', "2")));
-    let nodes = (select(vec!["<", "!="]), select(vec!["?a", "?b"]), select(vec!["?b", "?c", "3"]))
+    let nodes = (select(vec!["<", "!="]), select(vec!["?a", "?b"]), select(vec!["?b", "?c", "@3"]))
         .prop_map(|(f, a, b)| format!("[({f} {a} {b})]"));
     let not = prop::collection::vec(prop_oneof![pattern(), call()], 1..3)
         .prop_map(|inner| format!("(not {})", inner.join(" ")));
@@ -84,7 +92,16 @@ fn condition() -> impl Strategy<Value = String> {
     prop_oneof![compare, nodes, not, not_join, or]
 }
 
+/// Bodies and rules over the nodes as they are.
+pub(super) fn body() -> impl Strategy<Value = Vec<String>> {
+    unnamed_body().prop_map(|body| body.iter().map(|clause| named(clause, 0)).collect())
+}
+
 pub(super) fn rules() -> impl Strategy<Value = Vec<String>> {
+    unnamed_rules().prop_map(|rules| rules.iter().map(|rule| named(rule, 0)).collect())
+}
+
+pub(super) fn unnamed_rules() -> impl Strategy<Value = Vec<String>> {
     let recursive = vec![
         "[(path ?x ?y) [?x :edge ?t] (path ?t ?y)]",
         "[(path ?x ?y) (path ?x ?t) [?t :edge ?y]]",
@@ -95,7 +112,7 @@ pub(super) fn rules() -> impl Strategy<Value = Vec<String>> {
         "[(path ?x ?y) [?x :edge ?a] (other ?a ?b) [?b :edge ?y]]",
         "[(path ?x ?y) (or-join [?x ?y] (and [?x :boss ?t] (path ?t ?y)) [?x :boss ?y])]",
         "[(path ?x ?x) [?x :age 1]]",
-        "[(path ?x 2) [?x :weight 2]]",
+        "[(path ?x @2) [?x :weight 2]]",
         "[(other ?x ?y) [?y :boss ?x]]",
         "[(other ?x ?y) (path ?y ?x)]",
         "[(other ?x ?y) (other ?y ?x) [?x :edge]]",
@@ -114,14 +131,14 @@ pub(super) fn rules() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-pub(super) fn body() -> impl Strategy<Value = Vec<String>> {
+pub(super) fn unnamed_body() -> impl Strategy<Value = Vec<String>> {
     let positive = prop::collection::vec(prop_oneof![4 => pattern(), 1 => call()], 1..4);
     let conditions = prop::collection::vec(condition(), 0..3);
     (positive, conditions).prop_map(|(a, b)| [a, b].concat())
 }
 
 /// Orders of the clauses of a query.
-fn orders(clauses: &[String]) -> Vec<Vec<String>> {
+pub(super) fn orders(clauses: &[String]) -> Vec<Vec<String>> {
     let mut reversed = clauses.to_vec();
     reversed.reverse();
     let mut turned = clauses.to_vec();
