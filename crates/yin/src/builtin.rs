@@ -125,6 +125,7 @@ const MAKE_MAP: u32 = 15;
 pub(crate) const CONJ: u32 = 16;
 pub(crate) const ASSOC: u32 = 17;
 pub(crate) const STR: u32 = 18;
+pub(crate) const REM: u32 = 21;
 
 /// The comparison that a primitive is.
 pub(crate) const fn compare(id: u32) -> Option<Compare> {

@@ -16,6 +16,7 @@
 
 mod continuation;
 mod convert;
+mod finger;
 mod number;
 mod order;
 mod owned;
@@ -224,6 +225,7 @@ pub(crate) struct Heap {
     /// The stamp of the objects that are made now, and the last one given: see `owned`.
     edit: u32,
     stamps: u32,
+    fingers: finger::Fingers,
     /// Where texts are put together.
     pub(crate) scratch: String,
     /// How many collections there were.
@@ -242,6 +244,7 @@ impl Heap {
             gensym: 0,
             edit: 0,
             stamps: 0,
+            fingers: finger::Fingers::default(),
             scratch: String::new(),
             collections: 0,
         }
@@ -471,6 +474,7 @@ impl Heap {
     /// Forgets every object.
     pub(crate) fn forget(&mut self) {
         self.words.clear();
+        self.fingers.forget();
         self.soft = SOFT_WORDS_MIN.min(self.limit);
         self.gensym = 0;
     }
@@ -525,6 +529,7 @@ impl Heap {
             scan += length;
         }
         self.words = to;
+        self.fingers.forget();
         // Under test everything moves whenever anything is made, so a word that was missed shows.
         let next = if cfg!(test) { 0 } else { self.words.len() * 2 };
         self.soft = next.max(SOFT_WORDS_MIN).min(self.limit);

@@ -36,6 +36,23 @@ fn what_was_seen_never_changes() {
 }
 
 #[test]
+fn counts_in_a_map_that_grows_and_is_kept_now_and_then() {
+    gives(
+        "(loop [i 0 m {} kept []]
+           (if (= i 60) [m kept]
+             (let [k (rem (* i 7) 5)]
+               (recur (inc i) (assoc m k (+ 1 (get m k 0))) (if (= 0 (rem i 20)) (conj kept m) kept)))))",
+        "[{0 12, 1 12, 2 12, 3 12, 4 12} [{} {0 4, 1 4, 2 4, 3 4, 4 4} {0 8, 1 8, 2 8, 3 8, 4 8}]]",
+    );
+    // New keys between the updates of old ones, so that nodes move up and down.
+    gives(
+        "(loop [i 0 m {}] (if (= i 300) (reduce + 0 (vals m))
+           (recur (inc i) (assoc m (if (odd? i) i (rem i 16)) (+ 1 (get m (if (odd? i) i (rem i 16)) 0))))))",
+        "300",
+    );
+}
+
+#[test]
 fn a_collection_may_hold_what_it_was() {
     gives("(loop [i 0 m {}] (if (= i 2) m (recur (inc i) (assoc m i m))))", "{0 {}, 1 {0 {}}}");
     gives(

@@ -44,6 +44,7 @@ fn the_primitives_the_compiler_knows_are_where_it_thinks() {
         (CONJ, "conj"),
         (ASSOC, "assoc"),
         (STR, "str"),
+        (REM, "rem"),
     ];
     for (id, name) in names {
         assert_eq!(primitive(id).unwrap().name, name);

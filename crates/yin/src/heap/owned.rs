@@ -26,7 +26,8 @@ const STAMP_MAX: u32 = (1 << 24) - 1;
 const STAMP_MASK: u64 = (STAMP_MAX as u64) << STAMP_SHIFT;
 
 impl Heap {
-    fn stamp(&self, word: Word) -> u32 {
+    #[inline(always)]
+    pub(super) fn stamp(&self, word: Word) -> u32 {
         match self.words.get(payload(word) as usize) {
             Some(header) if sort(word) == OBJECT => (header >> STAMP_SHIFT) as u32 & STAMP_MAX,
             _ => 0,
@@ -59,10 +60,18 @@ impl Heap {
         run: builtin::Run,
         args: &[Word],
     ) -> Result<Word, Trouble> {
+        if let (builtin::ASSOC, &[map, key, value]) = (id, args)
+            && self.write_pointed(map, key, value)
+        {
+            return Ok(map);
+        }
         let Some((&collection, rest)) = args.split_first() else { return run(self, args) };
         let stamp = self.stamp(collection);
         if stamp != 0 && self.write(id, collection, rest, stamp)? {
             return Ok(collection);
+        }
+        if self.form(collection) == Some(Form::Map) {
+            self.fingers.forget();
         }
         self.edit = match stamp {
             0 if self.stamps < STAMP_MAX => {
@@ -121,7 +130,11 @@ impl Heap {
                 Ordering::Less => node = left,
                 Ordering::Greater => node = right,
                 Ordering::Equal => {
-                    return Ok(self.stamp(node) == stamp && self.write_word(node, 2, value));
+                    let done = self.stamp(node) == stamp && self.write_word(node, 2, value);
+                    if done {
+                        self.point(stamp, key, node);
+                    }
+                    return Ok(done);
                 }
             }
         }

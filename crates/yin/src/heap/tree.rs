@@ -99,6 +99,9 @@ impl Heap {
 
     /// The value under a key.
     pub(crate) fn tree_get(&self, mut word: Word, key: Word) -> Result<Option<Word>, Trouble> {
+        if let Some(value) = self.pointed(word, key) {
+            return Ok(Some(value));
+        }
         while let Some(node) = self.node(word) {
             match self.compare(key, node.key)? {
                 Ordering::Less => word = node.left,

@@ -12,7 +12,7 @@
 
 use datom::Word;
 
-use super::{EMPTY_LIST, EMPTY_VECTOR, Form, Heap, small};
+use super::{EMPTY_LIST, EMPTY_VECTOR, Form, Heap, OBJECT, payload, small, sort};
 use crate::error::Trouble;
 
 const BITS: u32 = 5;
@@ -49,14 +49,20 @@ impl Heap {
         }
     }
 
+    #[inline]
     fn header(&self, word: Word) -> Option<Header> {
-        self.raw_of(word, Form::Vector)?;
-        Some(Header {
-            end: index(self.field(word, 0)),
-            start: index(self.field(word, 1)),
-            shift: index(self.field(word, 2)) as u32,
-            root: self.field(word, 3),
-            tail: self.field(word, 4),
+        const VECTOR: u64 = Form::Vector as u64;
+        if sort(word) != OBJECT {
+            return None;
+        }
+        let fields = self.words.get(payload(word) as usize..)?.first_chunk()?;
+        let [header, end, start, shift, root, tail] = fields.map(Word::from_raw);
+        (sort(header) == VECTOR).then_some(Header {
+            end: index(end),
+            start: index(start),
+            shift: index(shift) as u32,
+            root,
+            tail,
         })
     }
 

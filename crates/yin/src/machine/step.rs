@@ -66,6 +66,11 @@ fn mul(a: Word, b: Word) -> Option<Word> {
     Word::int(a.as_int()?.checked_mul(b.as_int()?)?)
 }
 
+#[inline(always)]
+fn rem(a: Word, b: Word) -> Option<Word> {
+    Word::int(a.as_int()?.checked_rem(b.as_int()?)?)
+}
+
 /// The order of two inline integers.
 #[inline(always)]
 fn int_order(a: Word, b: Word) -> Option<Ordering> {
@@ -321,6 +326,10 @@ impl Machine {
                 I::Sub { d, a, b } => {
                     let (a, b) = (r!(a), r!(b));
                     arithmetic!(sub(a, b), Arithmetic::Sub, d, a, b);
+                }
+                I::Rem { d, a, b } => {
+                    let (a, b) = (r!(a), r!(b));
+                    arithmetic!(rem(a, b), Arithmetic::Rem, d, a, b);
                 }
                 I::Mul { d, a, b } => {
                     let (a, b) = (r!(a), r!(b));

@@ -121,6 +121,11 @@ pub(crate) enum Instruction {
         a: u8,
         b: u8,
     },
+    Rem {
+        d: u8,
+        a: u8,
+        b: u8,
+    },
     Mul {
         d: u8,
         a: u8,

@@ -57,7 +57,10 @@ impl Compiler<'_> {
                 self.pending.push(a);
                 let b = self.operand(*b)?;
                 let d = self.destination(want)?;
-                self.push(I::Primitive2 { d, a, b, id });
+                self.push(match id {
+                    builtin::REM => I::Rem { d, a, b },
+                    _ => I::Primitive2 { d, a, b, id },
+                });
                 self.finish(d, want);
             }
             _ => {
