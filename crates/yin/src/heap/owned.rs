@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 
 use datom::Word;
 
-use super::{Form, Heap, LENGTH_MASK, OBJECT, STAMP_SHIFT, payload, small, sort};
+use super::{Form, Heap, LENGTH_MASK, OBJECT, PLACE_SHIFT, STAMP_SHIFT, payload, small, sort};
 use crate::builtin;
 use crate::error::Trouble;
 
@@ -60,11 +60,6 @@ impl Heap {
         run: builtin::Run,
         args: &[Word],
     ) -> Result<Word, Trouble> {
-        if let (builtin::ASSOC, &[map, key, value]) = (id, args)
-            && self.write_pointed(map, key, value)
-        {
-            return Ok(map);
-        }
         let Some((&collection, rest)) = args.split_first() else { return run(self, args) };
         let stamp = self.stamp(collection);
         if stamp != 0 && self.write(id, collection, rest, stamp)? {
@@ -86,6 +81,24 @@ impl Heap {
         };
         self.edit = 0;
         result
+    }
+
+    /// `assoc` where it is but a write: a finger points at the key of a map, or a vector has the place
+    /// in an array that is owned. False if it is more than that.
+    #[inline]
+    pub(crate) fn assoc_in_place(&mut self, collection: Word, key: Word, value: Word) -> bool {
+        const VECTOR: u64 = Form::Vector as u64;
+        let stamp = self.stamp(collection);
+        if stamp == 0 {
+            return false;
+        }
+        let Some(&header) = self.words.get(payload(collection) as usize) else { return false };
+        if header >> PLACE_SHIFT != VECTOR {
+            return self.write_pointed(collection, key, value);
+        }
+        let at = key.as_int().and_then(|at| usize::try_from(at).ok());
+        let Some((array, at)) = at.and_then(|at| self.slot(collection, at)) else { return false };
+        self.stamp(array) == stamp && self.write_word(array, at, value)
     }
 
     /// Writes to the parts that are owned; false if the update needs more than that.
@@ -142,6 +155,7 @@ impl Heap {
     }
 
     /// Writes one word of an object of words.
+    #[inline]
     fn write_word(&mut self, object: Word, index: usize, word: Word) -> bool {
         let at = payload(object) as usize;
         let Some(header) = self.words.get(at) else { return false };

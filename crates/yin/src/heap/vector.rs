@@ -109,15 +109,14 @@ impl Heap {
     }
 
     /// The array that holds an element that exists, and its place there.
+    #[inline]
     pub(super) fn slot(&self, word: Word, at: usize) -> Option<(Word, usize)> {
-        match self.raw(word)? {
-            (Form::Array, payload) => (at < payload.len()).then_some((word, at)),
-            (Form::Vector, _) => {
-                let h = self.header(word)?;
+        match self.header(word) {
+            Some(h) => {
                 let at = at.checked_add(h.start).filter(|&at| at < h.end)?;
                 Some((self.leaf(&h, at), at & MASK))
             }
-            _ => None,
+            None => (at < self.array(word).len()).then_some((word, at)),
         }
     }
 
@@ -130,6 +129,7 @@ impl Heap {
     }
 
     /// The array that holds the element at an index counted from the dropped ones.
+    #[inline]
     fn leaf(&self, h: &Header, at: usize) -> Word {
         if at >= h.tail_start() {
             return h.tail;
@@ -137,7 +137,8 @@ impl Heap {
         let mut node = h.root;
         let mut shift = h.shift;
         while shift > 0 {
-            node = self.field(node, at >> shift & MASK);
+            let inside = payload(node) as usize + 1 + (at >> shift & MASK);
+            node = self.words.get(inside).map_or(Word::NIL, |&raw| Word::from_raw(raw));
             shift = shift.saturating_sub(BITS);
         }
         node

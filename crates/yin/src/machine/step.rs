@@ -420,6 +420,8 @@ impl Machine {
                     r!(d) = check!(run_plain(heap, id, &[r!(a), r!(b)]));
                     settle!();
                 }
+                I::Update { d, at, n: 2, id: builtin::ASSOC }
+                    if heap.assoc_in_place(r!(d), r!(at), r!(at.wrapping_add(1))) => {}
                 I::Update { d, at, n, id } => {
                     let mut args = [Word::NIL; UPDATE_ARGS_MAX];
                     let n = usize::from(n) + 1;
