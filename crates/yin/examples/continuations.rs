@@ -4,10 +4,15 @@
 
 use std::time::{Duration, Instant};
 
-use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program, State};
+use yin::{Engine, Event, Limits, Machine, NoFacts, Outcome, Program, Scheduler, State};
 
 /// Rounds of each program; the best counts.
 const ROUNDS: usize = 5;
+/// Vectors of three that are made and forgotten.
+const TURNS: usize = 10_000_000;
+/// Agents that wait at the same time, and what each may take.
+const PARKED: usize = 100_000;
+const PARKED_BYTES_MAX: f64 = 1024.0;
 
 /// One program.
 struct Case {
@@ -169,8 +174,97 @@ fn single() {
     println!("first calls of {nodes} nodes: {} ns a node", cold.as_nanos() / nodes as u128);
 }
 
+/// What a collection costs a program that holds much: all of it is one pause.
+fn collections() {
+    println!();
+    println!(
+        "{:<12} {:>12} {:>14} {:>16} {:>18}",
+        "live pairs", "collections", "longest slice", "of the time", "allocated MB/s"
+    );
+    for live in [0, 1_000, 10_000, 100_000, 1_000_000] {
+        let source = format!(
+            "(def live (loop [n 0 v []] (if (= n {live}) v (recur (inc n) (conj v [n n])))))
+             (perform :begin)
+             (loop [n 0 last nil] (if (= n {TURNS}) (count live) (recur (inc n) [n n n])))"
+        );
+        let program = Program::read("garbage", &source).unwrap();
+        let mut machine = machine(Engine::Register);
+        machine.start(&program).unwrap();
+        let Outcome::Perform { id, .. } = machine.run(u64::MAX) else { panic!() };
+        machine.resume(id, Ok(1.into())).unwrap();
+        let before = machine.collections();
+        let mut slices = Vec::new();
+        let started = Instant::now();
+        loop {
+            let slice = Instant::now();
+            let outcome = machine.run(1_000);
+            slices.push(slice.elapsed());
+            match outcome {
+                Outcome::OutOfFuel => {}
+                Outcome::Done(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        let whole = started.elapsed();
+        slices.sort();
+        let usual = slices[slices.len() / 2] * slices.len() as u32;
+        // A vector of three is a header and three words.
+        let bytes = TURNS as f64 * 32.0;
+        println!(
+            "{live:<12} {:>12} {:>11.2} ms {:>14.0} % {:>18.0}",
+            machine.collections() - before,
+            ms(slices[slices.len() - 1]),
+            100.0 * (1.0 - usual.as_secs_f64() / whole.as_secs_f64()).max(0.0),
+            bytes / whole.as_secs_f64() / 1e6
+        );
+    }
+}
+
+/// Pages of memory that this process has, in bytes.
+fn resident() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or_default() * 4096
+}
+
+/// Agents that wait for an answer, each with its own state.
+fn parked_agents() {
+    println!();
+    let source =
+        "(defn ask [n] (+ n (perform :ask n))) (loop [n 0 sum 0] (recur (+ n 1) (+ sum (ask n))))";
+    let program = Program::read("agent", source).unwrap();
+    let mut scheduler = Scheduler::new(NoFacts, Limits::default());
+    let before = resident();
+    for _ in 0..PARKED {
+        scheduler.spawn(&program);
+    }
+    let started = Instant::now();
+    let mut asked = Vec::with_capacity(PARKED);
+    while let Event::Perform { agent, request, .. } = scheduler.run() {
+        asked.push((agent, request));
+    }
+    assert_eq!(asked.len(), PARKED);
+    let bytes = (resident() - before) as f64 / PARKED as f64;
+    let each = started.elapsed().as_nanos() / PARKED as u128;
+    println!("{PARKED} parked agents: {bytes:.0} bytes each, parked in {each} ns each");
+    assert!(bytes <= PARKED_BYTES_MAX, "a parked agent takes more than {PARKED_BYTES_MAX} bytes");
+    let started = Instant::now();
+    for (agent, request) in asked {
+        scheduler.resume(agent, request, Ok(1.into())).unwrap();
+    }
+    for _ in 0..PARKED {
+        assert!(matches!(scheduler.run(), Event::Perform { .. }));
+    }
+    println!(
+        "resumed, asked again and parked: {} ns each",
+        started.elapsed().as_nanos() / PARKED as u128
+    );
+}
+
 fn main() {
     programs();
     continuations();
     single();
+    collections();
+    parked_agents();
 }

@@ -108,6 +108,19 @@ pub(crate) struct Projection {
     pub(crate) values: Vec<Word>,
     /// The machine's own names.
     pub(crate) builtins: HashMap<Symbol, Word>,
+    /// What free names mean, by program and node, as far as anybody asked.
+    free: Vec<Vec<Free>>,
+}
+
+/// What a free name means at a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Free {
+    /// Nobody has asked since the last global came to be.
+    #[default]
+    Unknown,
+    BuiltIn(Word),
+    /// The cell of a global.
+    Global(u32),
 }
 
 impl Projection {
@@ -270,6 +283,7 @@ impl Projection {
         self.globals.push(Global { name: name.clone() });
         self.values.push(UNBOUND);
         self.global_ids.insert(name.clone(), id);
+        self.free.clear();
         id
     }
 
@@ -297,6 +311,30 @@ impl Projection {
     pub(crate) fn definition(&self, name: &Symbol) -> Option<Word> {
         let id = *self.global_ids.get(name)?;
         self.values.get(id as usize).copied().filter(|&word| word != UNBOUND)
+    }
+
+    /// What a free name means at a node. A new global may change what any name means.
+    pub(crate) fn free(&mut self, site: Site, name: &Symbol) -> Free {
+        let known =
+            |this: &Self| this.free.get(site.program as usize)?.get(site.node.index()).copied();
+        if let Some(found @ (Free::BuiltIn(_) | Free::Global(_))) = known(self) {
+            return found;
+        }
+        let found = match self.built_in(site.program, name) {
+            Some(word) => Free::BuiltIn(word),
+            None => Free::Global(self.global(name)),
+        };
+        let nodes = self.program(site.program).map_or(0, |program| program.tree().len());
+        if self.free.len() < self.programs.len() {
+            self.free.resize(self.programs.len(), Vec::new());
+        }
+        if let Some(free) = self.free.get_mut(site.program as usize) {
+            free.resize(nodes, Free::Unknown);
+            if let Some(slot) = free.get_mut(site.node.index()) {
+                *slot = found;
+            }
+        }
+        found
     }
 
     fn has_global(&self, name: &Symbol) -> bool {

@@ -27,7 +27,7 @@ use crate::error::{Kind, Trouble};
 use crate::heap::UNBOUND;
 use crate::machine::Machine;
 use crate::program::{Meaning, Places, Program, immediate};
-use crate::projection::{BATCH, Projection, Site};
+use crate::projection::{BATCH, Free, Projection, Site};
 
 /// What is done next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -217,7 +217,7 @@ impl Machine {
         Ok(Some(match code.tree().node(node) {
             Node::Literal(value) => self.heap.word(value)?,
             Node::Variable(name) => match code.places.get(node).map(|place| place.meaning) {
-                Some(Meaning::Free) | None => self.free_name(code, name)?,
+                Some(Meaning::Free) | None => self.free_name(code, node, name)?,
                 Some(bound) => self.bound(bound),
             },
             Node::Lambda { .. } => self.close(code, node)?,
@@ -242,14 +242,14 @@ impl Machine {
     }
 
     /// A built-in name means the built-in value until a program defines it.
-    fn free_name(&mut self, code: &Code, name: &Symbol) -> Result<Word, Trouble> {
-        if let Some(word) = self.projection.built_in(code.id, name) {
-            return Ok(word);
-        }
-        let id = self.projection.global(name);
-        match self.projection.values.get(id as usize) {
-            Some(&word) if word != UNBOUND => Ok(word),
-            _ => Err(Trouble::Unbound(id)),
+    fn free_name(&mut self, code: &Code, node: NodeId, name: &Symbol) -> Result<Word, Trouble> {
+        match self.projection.free(Site { program: code.id, node }, name) {
+            Free::BuiltIn(word) => Ok(word),
+            Free::Global(id) => match self.projection.values.get(id as usize) {
+                Some(&word) if word != UNBOUND => Ok(word),
+                _ => Err(Trouble::Unbound(id)),
+            },
+            Free::Unknown => Err(Trouble::new(Kind::State, "a name that means nothing")),
         }
     }
 
