@@ -72,8 +72,8 @@ pub enum Event {
 
 /// Where an agent is.
 enum Home {
-    /// It has not begun.
-    Program(Box<Program>),
+    /// It has not begun: the hash of its program.
+    Program([u8; 32]),
     Machine,
     State(Box<State>),
 }
@@ -149,7 +149,7 @@ impl Scheduler {
     /// A new agent that runs a program.
     pub fn spawn(&mut self, program: &Program) -> AgentId {
         self.programs.entry(program.hash()).or_insert_with(|| program.clone());
-        self.add(Home::Program(Box::new(program.clone())), None)
+        self.add(Home::Program(program.hash()), None)
     }
 
     /// Takes over an agent that another scheduler, or another process, gave up with
@@ -330,9 +330,10 @@ impl Scheduler {
             let lost = || Error::new(Kind::State, "the agent's state was lost");
             let agent = self.agents.get_mut(&id).ok_or_else(lost)?;
             match std::mem::replace(&mut agent.home, Home::Machine) {
-                Home::Program(program) => {
+                Home::Program(hash) => {
+                    let program = self.programs.get(&hash).ok_or_else(lost)?;
                     self.machine.forget();
-                    self.machine.start(&program)?;
+                    self.machine.start(program)?;
                 }
                 Home::State(state) => {
                     let programs = &self.programs;
