@@ -9,7 +9,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Fact, facts, transact, values};
-use daodb::{Category, Create, Database, Db, Durability, Error, Index, Options};
+use daodb::{Category, Create, Database, Db, Durability, Error, Index, Options, Report};
 use datom::{Value, Word};
 use proptest::prelude::*;
 
@@ -293,7 +293,7 @@ fn tempids(
 }
 
 /// The list of everything ever said, and the facts that hold.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Model {
     said: Vec<Fact>,
     facts: Facts,
@@ -302,8 +302,17 @@ struct Model {
 impl Model {
     /// Makes the transaction in both, and compares what was stated and withdrawn.
     fn transact(&mut self, db: &Database, forms: &[Form]) {
+        self.make(|data| db.transact(data), forms);
+    }
+
+    /// The same, however it is made. Answers the state after it, if it was not refused.
+    fn make(
+        &mut self,
+        make: impl FnOnce(&[Value]) -> Result<Report, Error>,
+        forms: &[Form],
+    ) -> Option<Db> {
         let data: Vec<Value> = forms.iter().map(Form::data).collect();
-        let made = db.transact(&data);
+        let made = make(&data);
         let names = made.as_ref().map(|report| report.tempids.clone()).unwrap_or_default();
         let entities = tempids(&self.facts, forms, &names);
         let mut contradictory = entities.is_none();
@@ -318,7 +327,7 @@ impl Model {
         let next = entities.filter(|_| !contradictory);
         let next = next.and_then(|entities| after(&self.facts, forms, &entities));
         match (made, next) {
-            (Err(Error::Rejected(_)), None) => {}
+            (Err(Error::Rejected(_)), None) => None,
             (Ok(report), Some(next)) => {
                 let (old, new) = (with_tuples(&self.facts), with_tuples(&next));
                 let t = report.t;
@@ -340,6 +349,7 @@ impl Model {
                 }
                 assert_eq!(found, expected, "{data:?}");
                 self.facts = next;
+                Some(report.db_after)
             }
             (Ok(_), None) => panic!("must be refused: {data:?}"),
             (Err(error), _) => panic!("{error}: {data:?}"),
@@ -448,7 +458,7 @@ fn transactions() -> impl Strategy<Value = Vec<Vec<Form>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_view_of_every_index_is_a_filter_over_what_was_said(transactions in transactions()) {
@@ -470,8 +480,80 @@ proptest! {
     }
 }
 
+/// Facts that are no references, with how many entities have each: what is left of facts when the
+/// numbers of entities are forgotten.
+fn anonymous(facts: impl IntoIterator<Item = (String, Value)>) -> BTreeMap<(String, Value), usize> {
+    let mut counts = BTreeMap::new();
+    for (a, v) in
+        facts.into_iter().filter(|(a, v)| !a.starts_with("db") && !matches!(v, Value::Ref(_)))
+    {
+        *counts.entry((a, v)).or_default() += 1;
+    }
+    counts
+}
+
+fn named(facts: BTreeSet<Fact>) -> impl Iterator<Item = (String, Value)> {
+    facts.into_iter().map(|(_, a, v, ..)| (a, v))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn forks_and_thoughts_go_their_own_way_and_merges_bring_it_home(
+        before in transactions(),
+        there in transactions(),
+        here in prop::option::of(transactions()),
+        by in prop::sample::select(vec![daodb::ours as fn(&_) -> _, daodb::theirs]),
+    ) {
+        let db = Database::memory().unwrap();
+        let mut model = install(&db);
+        // Numbers up to here are the forms' own: the fork's entity gets one behind them.
+        model.transact(&db, &[Form::Add(99, Stated::One(0))]);
+        for forms in before.iter().take(4) {
+            model.transact(&db, forms);
+        }
+        let base = db.db().unwrap();
+        let (mut thought, mut thoughts, mut forked) = (base.clone(), model.clone(), model.clone());
+        let fork = db.fork("work", Some(base.basis())).unwrap();
+        for forms in there.iter().take(5) {
+            thought = thoughts.make(|data| thought.with(data), forms).unwrap_or(thought);
+            forked.make(|data| fork.transact(data), forms);
+        }
+        for forms in here.iter().flatten().take(5) {
+            model.transact(&db, forms);
+        }
+        for (state, model) in [(&thought, &thoughts), (&fork.db().unwrap(), &forked)] {
+            for since in [None, Some(base.basis())] {
+                for history in [false, true] {
+                    let view = since.map_or(state.clone(), |t| state.since(t));
+                    let view = if history { view.history() } else { view };
+                    compare_indexes(&view, &model.view(None, since, history), "by itself");
+                }
+            }
+            let then = model.view(Some(base.basis()), None, false);
+            compare_indexes(&state.as_of(base.basis()), &then, "as of its base");
+        }
+        let now = || anonymous(named(facts(&db.db().unwrap())));
+        let (ours, theirs) = (now(), anonymous(named(facts(&fork.db().unwrap()))));
+        let held = db.db().unwrap().content_hash().unwrap();
+        match fork.merge(&by) {
+            Ok(_) if here.is_none() => prop_assert_eq!(now(), theirs),
+            Ok(_) => {}
+            // What both did may break a rule together.
+            Err(Error::Rejected(_)) if here.is_some() => {
+                prop_assert_eq!(now(), ours);
+                prop_assert_eq!(db.db().unwrap().content_hash().unwrap(), held);
+            }
+            Err(error) => panic!("{error}"),
+        }
+        let found = db.verify().unwrap();
+        prop_assert!(found.is_clean(), "{:?}", found.problems);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_world_without_its_region_is_made_again_from_the_log(transactions in transactions()) {

@@ -2,10 +2,12 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use common::{facts, transact};
 use daodb::parts::{Published, Storage};
 use daodb::{Database, Options};
-use datom::Frame;
+use datom::{Datom, Frame, Tag, Value, Word};
 
 /// Frames of some transactions, made elsewhere.
 fn frames() -> Vec<Frame> {
@@ -17,44 +19,179 @@ fn frames() -> Vec<Frame> {
     db.frames(1, u64::MAX).unwrap().map(Result::unwrap).collect()
 }
 
-fn suite(storage: &dyn Storage, reopened: &dyn Fn() -> Box<dyn Storage>) {
-    let frames = frames();
-    assert_eq!(storage.newest().unwrap().basis(), 0, "a new storage is empty");
-    assert_eq!(storage.publish(&frames[1]).unwrap(), Published::Behind, "one is missing");
-    for frame in &frames {
-        assert_eq!(storage.publish(frame).unwrap(), Published::Yes);
-        assert_eq!(storage.publish(frame).unwrap(), Published::Behind, "once is enough");
-    }
-    let other = Frame { instant: 1, ..frames[0].clone() };
-    let forged = Frame { t: 5, previous: other.hash(), datoms: vec![], ..other };
-    assert_eq!(storage.publish(&forged).unwrap(), Published::Behind, "of another history");
-    let damaged = Frame { t: 5, previous: frames[3].hash(), ..frames[1].clone() };
-    assert!(storage.publish(&damaged).is_err(), "its datoms are of another t");
+/// A storage to be examined: two handles on one, which may be one and the same.
+struct Examined<'s> {
+    one: &'s dyn Storage,
+    other: &'s dyn Storage,
+    /// A third handle, made when everything before was dropped or may have been.
+    reopened: &'s dyn Fn() -> Box<dyn Storage>,
+}
 
-    let kept: Vec<Frame> = storage.frames(1, u64::MAX).unwrap().map(Result::unwrap).collect();
-    assert_eq!(kept, frames);
-    let some: Vec<u64> = storage.frames(2, 3).unwrap().map(|frame| frame.unwrap().t).collect();
-    assert_eq!(some, [2, 3]);
-    assert_eq!(storage.sync().unwrap(), 4);
-    let before = facts(&storage.newest().unwrap().history());
-    assert_eq!(facts(&reopened().newest().unwrap().history()), before);
+type All = (u64, Vec<Frame>, BTreeSet<common::Fact>);
+
+/// Everything that a storage says.
+fn all(storage: &dyn Storage) -> All {
+    let now = storage.newest().unwrap();
+    let frames = storage.frames(0, u64::MAX).unwrap().map(Result::unwrap).collect();
+    (now.basis(), frames, facts(&now.history()))
+}
+
+/// What every storage promises, in the order in which it happens.
+fn suite(examined: &Examined<'_>) {
+    let frames = frames();
+    a_new_one_is_empty(examined);
+    frames_are_published_in_order_and_once(examined, &frames);
+    what_is_no_next_frame_changes_nothing(examined, &frames);
+    ranges_of_frames_are_as_asked(examined, &frames);
+    a_state_stays_as_it_is(examined);
+    of_many_who_publish_one_wins(examined);
+    what_was_synced_is_there_again(examined);
+}
+
+fn a_new_one_is_empty(examined: &Examined<'_>) {
+    for storage in [&examined.one, &examined.other] {
+        let (t, frames, _) = all(*storage);
+        assert_eq!((t, frames), (0, vec![]));
+        assert_eq!((storage.sync().unwrap(), storage.durable_t()), (0, 0));
+    }
+}
+
+fn frames_are_published_in_order_and_once(examined: &Examined<'_>, frames: &[Frame]) {
+    let Examined { one, other, .. } = examined;
+    assert_eq!(one.publish(&frames[1]).unwrap(), Published::Behind, "one is missing");
+    for (place, frame) in frames.iter().enumerate() {
+        // Either handle: what one publishes the other knows.
+        let (by, not) = if place % 2 == 0 { (one, other) } else { (other, one) };
+        assert_eq!(by.publish(frame).unwrap(), Published::Yes);
+        assert_eq!(not.publish(frame).unwrap(), Published::Behind, "once is enough");
+        let now = not.newest().unwrap();
+        assert_eq!((now.basis(), now.instant()), (frame.t, frame.instant));
+        assert!(not.durable_t() <= frame.t);
+    }
+    assert_eq!((all(*one).1, all(*one)), (frames.to_vec(), all(*other)));
+}
+
+fn what_is_no_next_frame_changes_nothing(examined: &Examined<'_>, frames: &[Frame]) {
+    let (t, last) = (frames.len() as u64 + 1, &frames[frames.len() - 1]);
+    let before = all(examined.one);
+    let next = |datoms: Vec<Datom>, values: Vec<Value>| Frame {
+        t,
+        previous: last.hash(),
+        datoms,
+        values,
+        ..last.clone()
+    };
+    let word = |tag, place| Datom::assert(5_000, 4_096, Word::new(tag, place), t);
+    let behind = [
+        ("another history", Frame { previous: frames[0].hash(), ..next(vec![], vec![]) }),
+        ("a number too far", Frame { t: t + 1, ..next(vec![], vec![]) }),
+        ("a number that was", frames[2].clone()),
+    ];
+    for (what, frame) in behind {
+        assert_eq!(examined.other.publish(&frame).unwrap(), Published::Behind, "{what}");
+        assert_eq!(all(examined.one), before, "{what}");
+    }
+    let damaged = [
+        ("datoms of another t", next(last.datoms.clone(), last.values.clone())),
+        ("a value that is not there", next(vec![word(Tag::Text, 7)], vec![])),
+        ("a value of another kind", next(vec![word(Tag::Text, 0)], vec![Value::keyword("a")])),
+        ("a word of a machine", next(vec![word(Tag::Private, 1)], vec![])),
+    ];
+    for (what, frame) in damaged {
+        assert!(examined.other.publish(&frame).is_err(), "{what}");
+        assert_eq!(all(examined.one), before, "{what}");
+    }
+}
+
+fn ranges_of_frames_are_as_asked(Examined { one, other, .. }: &Examined<'_>, frames: &[Frame]) {
+    for storage in [one, other] {
+        for (from, to) in [(1, 4), (0, 4), (2, 3), (3, 3), (4, 99), (5, 99), (3, 2), (0, 0)] {
+            let found: Vec<Frame> = storage.frames(from, to).unwrap().map(Result::unwrap).collect();
+            let within = frames.iter().filter(|frame| (from..=to).contains(&frame.t));
+            assert_eq!(found, within.cloned().collect::<Vec<_>>(), "{from} to {to}");
+        }
+    }
+}
+
+/// A frame that goes on behind the newest state, and says a number.
+fn following(storage: &dyn Storage, number: i64) -> Frame {
+    let t = storage.newest().unwrap().basis();
+    let last = storage.frames(t, t).unwrap().next().unwrap().unwrap();
+    let (t, instant) = (t + 1, last.instant + 1);
+    // Nothing is said twice.
+    let says = Word::int(number + 10 * t as i64).expect("a small number");
+    let datoms = vec![Datom::assert(7_000, 4_096, says, t)];
+    Frame { t, instant, previous: last.hash(), datoms, values: vec![] }
+}
+
+fn a_state_stays_as_it_is(Examined { one, other, .. }: &Examined<'_>) {
+    let held = one.newest().unwrap();
+    let before = (held.basis(), facts(&held.history()));
+    assert_eq!(other.publish(&following(*one, -1)).unwrap(), Published::Yes);
+    assert_eq!((held.basis(), facts(&held.history())), before);
+    assert_eq!(one.newest().unwrap().basis(), before.0 + 1);
+}
+
+fn of_many_who_publish_one_wins(Examined { one, other, .. }: &Examined<'_>) {
+    let (threads, wanted) = (4, 15);
+    let base = one.newest().unwrap().basis();
+    let won = std::thread::scope(|scope| {
+        let publish = |who: i64| {
+            let storage = if who % 2 == 0 { *one } else { *other };
+            let mut won = 0;
+            while storage.newest().unwrap().basis() < base + wanted {
+                let frame = following(storage, who);
+                if frame.t <= base + wanted {
+                    won += u64::from(storage.publish(&frame).unwrap() == Published::Yes);
+                }
+            }
+            won
+        };
+        let running: Vec<_> = (0..threads).map(|who| scope.spawn(move || publish(who))).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>()
+    });
+    assert_eq!(won, wanted, "each number was given once");
+    let chain: Vec<Frame> = one.frames(base, u64::MAX).unwrap().map(Result::unwrap).collect();
+    assert!(chain.windows(2).all(|pair| pair[1].previous == pair[0].hash()));
+}
+
+fn what_was_synced_is_there_again(examined: &Examined<'_>) {
+    let t = examined.one.sync().unwrap();
+    assert_eq!(t, examined.one.newest().unwrap().basis());
+    let before = all(examined.other);
+    let again = (examined.reopened)();
+    assert_eq!(all(&*again), before);
+    assert!(again.sync().unwrap() == t);
 }
 
 #[test]
 fn in_memory() {
     let db = Database::memory().unwrap();
-    suite(&db, &|| Box::new(db.clone()));
+    let reopened = || -> Box<dyn Storage> { Box::new(db.clone()) };
+    suite(&Examined { one: &db, other: &db.clone(), reopened: &reopened });
+    assert_eq!(db.durable_t(), 0, "nothing of it survives a power cut");
     assert!(db.verify().unwrap().is_clean());
 }
 
 #[test]
 fn in_a_world() {
     let folder = tempfile::tempdir().unwrap();
-    let open = || Database::open(folder.path(), Options::new()).unwrap();
-    let db = open();
-    suite(&db, &|| Box::new(open()));
-    assert_eq!(db.durable_t(), 4);
-    assert!(db.verify().unwrap().is_clean());
+    let open = || Database::open(folder.path(), Options::new().segment_bytes_max(1_000)).unwrap();
+    let (one, other) = (open(), open());
+    // A lost region is the hardest way to open it again.
+    let reopened = || -> Box<dyn Storage> {
+        let copy = folder.path().join("copy");
+        one.backup(&copy, None).unwrap();
+        Box::new(Database::restore(&copy, folder.path().join("again"), Options::new()).unwrap())
+    };
+    suite(&Examined { one: &one, other: &other, reopened: &reopened });
+    assert_eq!(one.durable_t(), one.db().unwrap().basis());
+    assert!(one.verify().unwrap().is_clean());
+    // The lease is nobody's while nobody writes, and dies with whoever held it.
+    assert!(!one.stats().unwrap().lease_held);
+    drop(one);
+    assert_eq!(Storage::publish(&other, &following(&other, 9)).unwrap(), Published::Yes);
+    assert_eq!(Storage::sync(&other).unwrap(), other.durable_t());
 }
 
 /// Frames say nothing of the schema but its facts: who only gets frames must end with the same.

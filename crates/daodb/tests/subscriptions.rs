@@ -4,18 +4,13 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
-use common::{data, transact, value};
+use common::{data, spawn, transact, value};
 use daodb::{Change, Database, Durability, Options, Query, Subscription};
 use datom::Value;
 use proptest::prelude::*;
-
-const ROLE: &str = "DAODB_TEST_ROLE";
-const FOLDER: &str = "DAODB_TEST_FOLDER";
-const NUMBER: &str = "DAODB_TEST_NUMBER";
 
 const SCHEMA: &str = "
     {:db/ident :name :db/valueType :db.type/string :db/unique :db.unique/identity}
@@ -237,24 +232,10 @@ fn concurrent_commits_are_followed_in_their_order() {
     });
 }
 
-/// Another process that runs [`role`] of this binary.
-fn spawn(role: &str, folder: &Path, number: u64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "role", "--nocapture", "--quiet"])
-        .env(ROLE, role)
-        .env(FOLDER, folder)
-        .env(NUMBER, number.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
 /// Not a test by itself: what the other processes do.
 #[test]
 fn role() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let folder = PathBuf::from(std::env::var(FOLDER).unwrap());
-    let number: u64 = std::env::var(NUMBER).unwrap().parse().unwrap();
+    let Some((role, folder, number)) = common::role() else { return };
     match role.as_str() {
         "add" => {
             let db = open(&folder);

@@ -6,40 +6,22 @@ mod common;
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::Duration;
 
-use common::{SCHEMA, closed, facts, flip, segments, transact};
+use common::{FOLDER, NUMBER, ROLE, SCHEMA, closed, facts, flip, segments, spawn, transact};
 use daodb::{Create, Database, Durability, Error, Index, LogError, Options, WorldError};
 use datom::{Value, Word};
-
-const ROLE: &str = "DAODB_TEST_ROLE";
-const FOLDER: &str = "DAODB_TEST_FOLDER";
-const NUMBER: &str = "DAODB_TEST_NUMBER";
 
 fn open(folder: &Path) -> Database {
     Database::open(folder, Options::new().durability(Durability::Process)).unwrap()
 }
 
-/// Another process that runs [`role`] of this binary.
-fn spawn(role: &str, folder: &Path, number: u64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "role", "--nocapture", "--quiet"])
-        .env(ROLE, role)
-        .env(FOLDER, folder)
-        .env(NUMBER, number.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
 /// Not a test by itself: what the other processes do.
 #[test]
 fn role() {
-    let Ok(role) = std::env::var(ROLE) else { return };
-    let folder = PathBuf::from(std::env::var(FOLDER).unwrap());
-    let number: u64 = std::env::var(NUMBER).unwrap().parse().unwrap();
+    let Some((role, folder, number)) = common::role() else { return };
     match role.as_str() {
         "add" => add(&folder, number),
         "acknowledge" => acknowledge(&folder, number),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use daodb::{Category, Database, Datoms, Db, Error, Index, Options, Report};
 use datom::{Value, edn};
@@ -106,4 +107,27 @@ pub(crate) fn flip(path: &Path, at: u64) {
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[byte[0] ^ 0x10], at).unwrap();
+}
+
+pub(crate) const ROLE: &str = "DAODB_TEST_ROLE";
+pub(crate) const FOLDER: &str = "DAODB_TEST_FOLDER";
+pub(crate) const NUMBER: &str = "DAODB_TEST_NUMBER";
+
+/// Another process: this test binary again, whose test `role` does what [`role`] tells it.
+pub(crate) fn spawn(role: &str, folder: &Path, number: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "role", "--nocapture", "--quiet"])
+        .env(ROLE, role)
+        .env(FOLDER, folder)
+        .env(NUMBER, number.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What this process was spawned for, if it was.
+pub(crate) fn role() -> Option<(String, PathBuf, u64)> {
+    let role = std::env::var(ROLE).ok()?;
+    let folder = PathBuf::from(std::env::var(FOLDER).unwrap());
+    Some((role, folder, std::env::var(NUMBER).unwrap().parse().unwrap()))
 }
