@@ -108,6 +108,14 @@ fn views(c: &mut Criterion) {
         let form = data("[:db/add 10001 :a 5]");
         b.iter(|| black_box(now.with(&form).expect("speculated").t));
     });
+    // The last commit changed ten facts.
+    let before = database.db().expect("state");
+    let changes: String =
+        (0..10).map(|n| format!("[:db/add {} :b {n}]", FIRST + n * 9_973)).collect();
+    let after = database.transact(&data(&changes)).expect("changes").db_after;
+    group.bench_function("diff-10-of-800000", |b| {
+        b.iter(|| black_box(before.diff(&after).expect("a difference").added.len()));
+    });
     group.bench_function("at-1000-commits-ago", |b| {
         b.iter(|| black_box(database.at(now.basis() - COMMITS).expect("a state").basis()));
     });

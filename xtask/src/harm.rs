@@ -2,6 +2,7 @@
 //!
 //! All but `torture` need the nightly toolchain; each says what is missing and how to get it.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::step::{cargo, root, run, target};
@@ -65,15 +66,37 @@ fn sanitized(which: &str, more: &[&str], filter: &[String]) -> Result<(), String
     run(&format!("{which} sanitizer"), &mut command)
 }
 
-/// `fuzz [TARGET [ARGUMENTS OF LIBFUZZER]]`: opens files made up from nothing and reads all of them.
+/// `fuzz [TARGET [ARGUMENTS OF LIBFUZZER]]`: runs a target of any crate's `fuzz` folder; `open` is
+/// that of `eve`, which opens files made up from nothing and reads all of them.
 pub(crate) fn fuzz(arguments: &[String]) -> Result<(), String> {
     needs("cargo-fuzz", &["+nightly", "fuzz", "--version"], "cargo install --locked cargo-fuzz")?;
     let (name, rest) = match arguments.split_first() {
         Some((name, rest)) => (name.as_str(), rest),
         None => ("open", &[][..]),
     };
-    let mut command = nightly(&["fuzz", "run", "--fuzz-dir", "crates/eve/fuzz", name]);
-    run("fuzzing", command.arg("--").args(rest))
+    let folder = fuzz_folder(name)?;
+    let mut command = nightly(&["fuzz", "run", "--fuzz-dir"]);
+    run("fuzzing", command.arg(folder).arg(name).arg("--").args(rest))
+}
+
+/// The fuzz folder of the crate that has a target of this name.
+fn fuzz_folder(name: &str) -> Result<PathBuf, String> {
+    let crates = root().join("crates");
+    let failed = |error| format!("{}: {error}", crates.display());
+    let mut known = Vec::new();
+    for entry in std::fs::read_dir(&crates).map_err(failed)? {
+        let folder = entry.map_err(failed)?.path().join("fuzz");
+        let Ok(targets) = std::fs::read_dir(folder.join("fuzz_targets")) else { continue };
+        for target in targets {
+            let target = target.map_err(failed)?.path();
+            let stem = target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if stem == name {
+                return Ok(folder);
+            }
+            known.push(stem);
+        }
+    }
+    Err(format!("no fuzz target '{name}'; there are {}", known.join(", ")))
 }
 
 /// `cargo` of the nightly toolchain: the proxy finds it, which this program's own cargo is not.
