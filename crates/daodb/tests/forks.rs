@@ -320,8 +320,9 @@ fn a_merge_that_has_no_room_has_done_nothing() {
     let text = "x".repeat(3_000);
     change(&fork, "{:db/ident :colour :db/valueType :db.type/keyword}");
     for number in 0..300 {
-        change(&fork, &format!("{{:name \"{number}\" :colour :red :note \"{number} {text}\"}}"));
-        if db.transact(&data(&format!("{{:note \"{number} too {text}\"}}"))).is_err() {
+        let ahead = format!("{{:name \"{number}\" :colour :red :note \"{number} {text}\"}}");
+        let behind = format!("{{:note \"{number} too {text}\"}}");
+        if fork.transact(&data(&ahead)).is_err() || db.transact(&data(&behind)).is_err() {
             break;
         }
     }

@@ -173,7 +173,7 @@ fn a_new_region_has_the_bytes_of_the_document() {
     let word =
         |at: u64| u64::from_le_bytes(image[at as usize..at as usize + 8].try_into().unwrap());
     assert_eq!(&image[..8], b"eve slab");
-    let geometry = [3 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
+    let geometry = [4 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
     assert_eq!([8, 16, 24, 32].map(word), geometry);
     let check = (0..7).map(|index| word(index * 8)).fold(0x9e37_79b9_7f4a_7c15, |check, word| {
         let mixed = (check ^ word as u128) * 0xff51_afd7_ed55_8ccd % (1 << 64);

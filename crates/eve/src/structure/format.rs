@@ -42,12 +42,33 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+/// The rows of a sorted set's node, read as the document says.
+fn rows(node: &[u8]) -> Vec<Vec<u64>> {
+    let (rows, first) = (offset(0, "rows"), offset(0, "widths …"));
+    let (height, width) = (node[offset(0, "h")], usize::from(node[offset(0, "w")]));
+    let columns = if height == 0 { width } else { width + 2 };
+    let bases = first + columns.next_multiple_of(8);
+    let rows = number(&node[rows..rows + 2]) as usize;
+    let mut table = vec![Vec::new(); rows];
+    let mut at = bases + 8 * columns;
+    for column in 0..columns {
+        let (bytes, base) = (usize::from(node[first + column]), &node[bases + 8 * column..][..8]);
+        for row in &mut table {
+            row.push(number(base).wrapping_add(number(&node[at..at + bytes])));
+            at += bytes;
+        }
+    }
+    assert!(at + 8 <= node.len());
+    table
+}
+
 #[test]
 fn a_sorted_set_lies_as_the_document_says() {
     let mut memory = Arena::new();
-    let keys = (1..=20).map(|n| [n, n * n]);
+    // The last words need all bytes, and the first ones few above a base.
+    let keys = (1..=20).map(|n: u64| [(n << 40) | (n * n * n), n.rotate_right(4)]);
     let set = SortedSet::<2>::from_sorted(&mut memory, keys.clone()).unwrap();
-    let (rows, keys_below, first) = (offset(0, "rows"), offset(0, "keys"), offset(0, "row …"));
+    let keys_below = offset(0, "keys");
     let node = |at: u64| memory.bytes(Addr::from_raw(at)).unwrap();
     let root = node(set.root().raw());
     assert_eq!(root[offset(0, "h")], 1);
@@ -57,22 +78,41 @@ fn a_sorted_set_lies_as_the_document_says() {
     assert_eq!(format!("`{}`", String::from_utf8_lossy(&root[magic..magic + 4])), says("magic"));
 
     let (mut found, mut total) = (Vec::new(), 0);
-    for row in 0..number(&root[rows..rows + 2]) as usize {
-        let words: Vec<u64> =
-            (0..4).map(|i| first + row * 32 + i * 8).map(|at| number(&root[at..at + 8])).collect();
-        let leaf = node(words[2]);
+    for (place, row) in rows(root).into_iter().enumerate() {
+        let leaf = node(row[2]);
         assert_eq!((leaf[offset(0, "h")], leaf[offset(0, "w")]), (0, 2));
-        assert_eq!(number(&leaf[keys_below..keys_below + 8]), words[3]);
-        for key in 0..number(&leaf[rows..rows + 2]) as usize {
-            let word = |i: usize| number(&leaf[first + key * 16 + i * 8..][..8]);
-            assert!([word(0), word(1)] >= [words[0], words[1]]);
-            found.push([word(0), word(1)]);
+        assert_eq!(number(&leaf[keys_below..keys_below + 8]), row[3]);
+        for key in rows(leaf) {
+            assert!(place == 0 || key[..] >= row[..2]);
+            found.push([key[0], key[1]]);
         }
-        assert!(row > 0 || words[..2] == [0, 0]);
-        total += words[3];
+        total += row[3];
     }
     assert_eq!(total, 20);
     assert_eq!(found, keys.collect::<Vec<_>>());
+}
+
+/// Bytes that an earlier build wrote: what is in files must stay readable.
+#[test]
+fn a_leaf_is_these_bytes() {
+    let mut memory = Arena::new();
+    let keys = [[7, 0x1_0000, u64::MAX], [7, 0x1_0203, 1]];
+    let set = SortedSet::<3>::from_sorted(&mut memory, keys).unwrap();
+    let golden = [
+        &b"\x02\0\x00\x03sset"[..],
+        b"\x02\0\0\0\0\0\0\0",
+        b"\x00\x02\x08\0\0\0\0\0",
+        b"\x07\0\0\0\0\0\0\0",
+        b"\0\0\x01\0\0\0\0\0",
+        b"\0\0\0\0\0\0\0\0",
+        b"\0\0\x03\x02",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\x01\0\0\0\0\0\0\0",
+        b"\0\0\0\0\0\0\0\0",
+    ]
+    .concat();
+    let bytes = memory.bytes(set.root()).unwrap();
+    assert_eq!(bytes[..golden.len()], golden[..]);
+    assert!(bytes[golden.len()..].iter().all(|byte| *byte == 0));
 }
 
 /// The low four bits of a map node's level, and the kinds above.

@@ -4,6 +4,7 @@
 //! below each child: the size of any range is two descents.
 
 mod batch;
+mod column;
 mod cursor;
 mod diff;
 mod edit;
@@ -13,6 +14,7 @@ mod search;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod walk;
+mod write;
 
 pub use cursor::Cursor;
 pub use diff::Differences;

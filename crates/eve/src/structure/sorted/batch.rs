@@ -2,9 +2,10 @@
 
 use super::{
     SortedSet,
-    edit::count_rows,
-    node::{Child, HEIGHT_MAX, Node, Seen, create, rows_fill, rows_max, rows_min, splice, stride},
+    edit::{count_rows, take_bound},
+    node::{Child, HEIGHT_MAX, Node, Seen, stride},
     search::{gallop, less},
+    write::{self, create, rows_fill, rows_max, rows_min},
 };
 use crate::{Addr, Error, Write};
 
@@ -83,13 +84,16 @@ impl<const N: usize> SortedSet<N> {
 struct Pieces<const N: usize> {
     height: usize,
     rows: Vec<u64>,
+    /// The last row that was written.
+    last: Vec<u64>,
     done: Vec<Child<N>>,
 }
 
 impl<const N: usize> Pieces<N> {
     fn new(height: usize) -> Self {
         let most = rows_fill::<N>(height) + rows_min::<N>(height);
-        Pieces { height, rows: Vec::with_capacity(most * stride::<N>(height)), done: Vec::new() }
+        let rows = Vec::with_capacity(most * stride::<N>(height));
+        Pieces { height, rows, last: Vec::new(), done: Vec::new() }
     }
 
     /// Takes a row; writes a node as soon as what is left over would make another.
@@ -106,13 +110,13 @@ impl<const N: usize> Pieces<N> {
     fn write<W: Write + ?Sized>(&mut self, memory: &mut W, rows: usize) -> Result<(), Error> {
         let end = rows * stride::<N>(self.height);
         let part = &mut self.rows[..end];
-        let bound = if self.done.is_empty() { [0; N] } else { first_key(part) };
-        if self.height > 0 {
-            part[..N].fill(0);
-        }
+        let bound =
+            if self.done.is_empty() { [0; N] } else { take_bound(self.height, &self.last, part) };
         let total = count_rows::<N>(self.height, part);
         let node = create::<N, W>(memory, self.height, part, total)?;
         self.done.push(node.child(bound));
+        self.last.clear();
+        self.last.extend_from_slice(&part[end - stride::<N>(self.height)..]);
         self.rows.drain(..end);
         Ok(())
     }
@@ -128,10 +132,6 @@ impl<const N: usize> Pieces<N> {
         }
         Ok(self.done)
     }
-}
-
-fn first_key<const N: usize>(rows: &[u64]) -> [u64; N] {
-    rows.first_chunk().copied().unwrap_or([0; N])
 }
 
 /// Puts levels above `nodes`, which are neighbours of one height, until one node is left.
@@ -171,14 +171,18 @@ fn merge<const N: usize, W: Write + ?Sized>(
     out: &mut Vec<Child<N>>,
 ) -> Result<u64, Error> {
     let (rows, added) = match node.height {
-        0 => merge_keys(Node::root(memory, node.at)?.keys(), keys),
+        0 => {
+            let mut old = Vec::with_capacity(node.rows);
+            Node::<N>::root(memory, node.at)?.read_keys(0..node.rows, &mut old);
+            merge_keys(&old, keys)
+        }
         _ => merge_children(memory, node, keys)?,
     };
     if added == 0 {
         out.push(node.child(bound));
         return Ok(0);
     }
-    replace(memory, node, bound, &rows, out)?;
+    replace(memory, node, bound, rows, out)?;
     Ok(added)
 }
 
@@ -242,25 +246,22 @@ fn replace<const N: usize, W: Write + ?Sized>(
     memory: &mut W,
     node: Seen,
     bound: [u64; N],
-    rows: &[u64],
+    mut rows: Vec<u64>,
     out: &mut Vec<Child<N>>,
 ) -> Result<(), Error> {
     let (height, stride) = (node.height, stride::<N>(node.height));
     let count = rows.len() / stride;
     let pieces =
         if count <= rows_max::<N>(height) { 1 } else { count.div_ceil(rows_fill::<N>(height)) };
-    let cut = |piece: usize| count * piece / pieces;
-    let total = count_rows::<N>(height, &rows[..cut(1) * stride]);
-    let first = splice::<N, W>(memory, node, 0..node.rows, &rows[..cut(1) * stride], total)?;
-    out.push(first.child(bound));
+    let cut = |piece: usize| count * piece / pieces * stride;
+    let total = count_rows::<N>(height, &rows[..cut(1)]);
+    out.push(write::replace::<N, W>(memory, node, &rows[..cut(1)], total)?.child(bound));
     for piece in 1..pieces {
-        let mut part = rows[cut(piece) * stride..cut(piece + 1) * stride].to_vec();
-        let bound = first_key(&part);
-        if height > 0 {
-            part[..N].fill(0);
-        }
-        let total = count_rows::<N>(height, &part);
-        out.push(create::<N, W>(memory, height, &part, total)?.child(bound));
+        let (left, right) = rows.split_at_mut(cut(piece));
+        let part = &mut right[..cut(piece + 1) - cut(piece)];
+        let bound = take_bound(height, left, part);
+        let total = count_rows::<N>(height, part);
+        out.push(create::<N, W>(memory, height, part, total)?.child(bound));
     }
     Ok(())
 }

@@ -6,7 +6,8 @@
 
 use super::{
     SortedSet,
-    node::{Child, HEIGHT_MAX, Node, Seen, create, relink, rows_max, rows_min, splice, stride},
+    node::{Child, HEIGHT_MAX, Node, Seen, stride},
+    write::{create, relink, replace, rows_max, rows_min, splice},
 };
 use crate::{Addr, Error, Read, Write};
 
@@ -41,9 +42,8 @@ impl Way {
             depth += 1;
             node = node.child(reader, index)?;
         }
-        let keys = node.keys();
         let position = node.lower_bound(key);
-        let found = keys.get(position) == Some(key);
+        let found = position < node.len() && node.key(position) == *key;
         Ok(Way { steps, depth, leaf: node.seen(), position, found })
     }
 }
@@ -156,8 +156,7 @@ fn add_row<const N: usize, W: Write + ?Sized>(
         return Ok(Grown { node, right: None });
     }
     let stride = stride::<N>(node.height);
-    let mut rows = Vec::with_capacity((node.rows + 1) * stride);
-    rows.extend_from_slice(node.raw_rows::<N, W>(memory)?);
+    let mut rows = node.rows::<N, W>(memory, 1)?;
     rows.splice(position * stride..position * stride, row.iter().copied());
     // Keys that arrive in order leave full nodes behind, not half empty ones.
     let cut = match position {
@@ -166,10 +165,10 @@ fn add_row<const N: usize, W: Write + ?Sized>(
         _ => node.rows.div_ceil(2),
     };
     let (left, right) = rows.split_at_mut(cut * stride);
-    let bound = take_bound::<N>(node.height, right);
+    let bound = take_bound::<N>(node.height, left, right);
     let left_total = count_rows::<N>(node.height, left);
     let right_total = count_rows::<N>(node.height, right);
-    let node = splice::<N, W>(memory, node, 0..node.rows, left, left_total)?;
+    let node = replace::<N, W>(memory, node, left, left_total)?;
     let right = create::<N, W>(memory, node.height, right, right_total)?;
     Ok(Grown { node, right: Some(right.child(bound)) })
 }
@@ -209,9 +208,8 @@ fn shrink_child<const N: usize, W: Write + ?Sized>(
     }
     let first = if index + 1 < parent.rows { index } else { index - 1 };
     let (left_row, right_row) = {
-        let node = parent.raw_rows::<N, W>(memory)?;
-        let stride = N + 2;
-        (row_of::<N>(&node[first * stride..]), row_of::<N>(&node[(first + 1) * stride..]))
+        let node = parent.open::<N, W>(memory)?;
+        (node.row(first), node.row(first + 1))
     };
     let sibling = |row: Child<N>, memory: &W| -> Result<Seen, Error> {
         Ok(Node::<N>::below(memory, row.at, child.height, row.total)?.seen())
@@ -234,10 +232,9 @@ fn level<const N: usize, W: Write + ?Sized>(
 ) -> Result<Vec<u64>, Error> {
     let height = left.height;
     let stride = stride::<N>(height);
-    let mut rows = Vec::with_capacity((left.rows + right.rows) * stride);
-    rows.extend_from_slice(left.raw_rows::<N, W>(memory)?);
+    let mut rows = left.rows::<N, W>(memory, right.rows)?;
     let seam = rows.len();
-    rows.extend_from_slice(right.raw_rows::<N, W>(memory)?);
+    rows.append(&mut right.rows::<N, W>(memory, 0)?);
     if height > 0 && right.rows > 0 {
         rows[seam..seam + N].copy_from_slice(&right_bound);
         // An emptied left neighbour leaves its place, and the bound of it, to the right one.
@@ -247,33 +244,38 @@ fn level<const N: usize, W: Write + ?Sized>(
     let total = left.total.wrapping_add(right.total);
     // Joined nodes keep some room, lest the next insertion split them again.
     if left.rows + right.rows <= rows_max::<N>(height) - rows_max::<N>(height) / 4 {
-        let joined = splice::<N, W>(memory, left, left.rows..left.rows, &rows[seam..], total)?;
+        let joined = replace::<N, W>(memory, left, &rows, total)?;
         memory.retire(right.at);
         joined.child(left_bound).push_to(&mut replaced);
         return Ok(replaced);
     }
     let (first, second) = rows.split_at_mut((left.rows + right.rows) / 2 * stride);
-    let bound = take_bound::<N>(height, second);
+    let bound = take_bound::<N>(height, first, second);
     let left_total = count_rows::<N>(height, first);
-    let left = splice::<N, W>(memory, left, 0..left.rows, first, left_total)?;
+    let left = replace::<N, W>(memory, left, first, left_total)?;
     let right_total = count_rows::<N>(height, second);
-    let right = splice::<N, W>(memory, right, 0..right.rows, second, right_total)?;
+    let right = replace::<N, W>(memory, right, second, right_total)?;
     left.child(left_bound).push_to(&mut replaced);
     right.child(bound).push_to(&mut replaced);
     Ok(replaced)
 }
 
-fn row_of<const N: usize>(words: &[u64]) -> Child<N> {
-    let bound = words.first_chunk().copied().unwrap_or([0; N]);
-    Child { bound, at: Addr::from_raw(words[N]), total: words[N + 1] }
-}
-
-/// The bound under which these rows hang in their parent; an inner node's own first bound is zero.
-fn take_bound<const N: usize>(height: usize, rows: &mut [u64]) -> [u64; N] {
-    let Some(first) = rows.first_chunk_mut::<N>() else { return [0; N] };
-    let bound = *first;
+/// The bound under which the second of two neighbours hangs in their parent. Of leaves it is the
+/// shortest that lies between their keys, filled up with zeros, which pack into nothing. An inner node
+/// gives its own first bound, which becomes zero.
+pub(super) fn take_bound<const N: usize>(
+    height: usize,
+    left: &[u64],
+    right: &mut [u64],
+) -> [u64; N] {
+    let Some(first) = right.first_chunk_mut::<N>() else { return [0; N] };
     if height > 0 {
-        *first = [0; N];
+        return std::mem::replace(first, [0; N]);
+    }
+    let mut bound = *first;
+    if let Some(last) = left.last_chunk::<N>() {
+        let same = first.iter().zip(last).take_while(|(a, b)| a == b).count();
+        bound.iter_mut().skip(same + 1).for_each(|word| *word = 0);
     }
     bound
 }

@@ -52,6 +52,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
     }
 
     /// Reads on: the next run.
+    #[cold]
     fn load(&mut self) -> Result<(), Error> {
         self.run.clear();
         self.given = 0;
@@ -67,16 +68,6 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
         }
         self.read = self.run.last().copied().or(self.read);
         Ok(())
-    }
-
-    #[cold]
-    fn next_slow(&mut self) -> Option<Result<[u64; N], Error>> {
-        if let Err(error) = self.load() {
-            return Some(Err(error));
-        }
-        let first = self.run.first().copied();
-        self.given = usize::from(first.is_some());
-        first.map(Ok)
     }
 
     /// Whether the front has already given `key`, or it lies before the range.
@@ -116,13 +107,14 @@ impl<const N: usize, R: Read + ?Sized> Iterator for Keys<'_, N, R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.run.get(self.given) {
-            Some(key) => {
-                self.given += 1;
-                Some(Ok(*key))
-            }
-            None => self.next_slow(),
+        if self.given == self.run.len()
+            && let Err(error) = self.load()
+        {
+            return Some(Err(error));
         }
+        let key = self.run.get(self.given)?;
+        self.given += 1;
+        Some(Ok(*key))
     }
 }
 

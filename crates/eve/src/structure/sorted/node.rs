@@ -1,66 +1,45 @@
-//! One node of a sorted set: read, checked, and rewritten.
+//! One node of a sorted set: read and checked.
 //!
-//! A node is two words and rows. Rows of a leaf are keys; a row of an inner node is a *bound*, the
-//! address of a child, and how many keys lie below it.
+//! A node is a table of packed columns ([`Column`]). Its rows are keys in a leaf; a row of an inner
+//! node is a *bound*, the address of a child, and how many keys lie below it.
 //!
 //! 1. Keys ascend strictly in a leaf, bounds in an inner node.
-//! 2. Every key below row `i` is at or above bound `i` and below bound `i + 1`. Bound 0 is all
-//!    zeros: nothing is below it.
+//! 2. Every key below row `i` is at or above bound `i` and below bound `i + 1`. Nothing is below
+//!    bound 0: it reads as zeros, whatever is stored.
 //! 3. A child is exactly one lower than its parent and holds exactly as many keys as its row says.
 //!    So no damaged link can lead round in a circle.
 
 use std::ops::Range;
 
-use super::search::{WINDOW, gallop, guess, less, near, partition};
-use crate::{Addr, Error, Read, Write};
+use super::column::{Column, SLACK, WIDTH_MAX};
+use super::search::less;
+use crate::{Addr, Error, Read};
 
-/// Bytes of a node, at most; and when it is one of many written at once, with room left for later
-/// insertions. Both are sizes of which the slab has blocks, so that next to nothing is wasted.
-const BYTES_MAX: usize = 3072;
-const BYTES_FILL: usize = 2560;
-/// Under test nodes are so small that a few keys make a tree.
-const SMALL: bool = cfg!(any(test, miri));
 /// Levels above the leaves, at most: far more than the fill of nodes can ever need.
 pub(in crate::structure) const HEIGHT_MAX: usize = 16;
 /// Words in a key, at most.
 pub(in crate::structure) const KEY_WORDS_MAX: usize = 16;
+/// Columns of a node, at most.
+pub(super) const COLUMNS_MAX: usize = KEY_WORDS_MAX + 2;
 
-/// Words before the rows.
+/// Words before the widths.
 pub(super) const HEAD_WORDS: usize = 2;
 const MAGIC: u64 = u32::from_le_bytes(*b"sset") as u64;
+/// Bytes at the beginning of a leaf in which most searches are decided: its head and the columns of
+/// the first words of its keys.
+const AHEAD_BYTES: usize = 1024;
 
+/// Columns of a node, and words of a row before it is packed.
 pub(super) const fn stride<const N: usize>(height: usize) -> usize {
     if height == 0 { N } else { N + 2 }
 }
 
-const fn rows_in<const N: usize>(bytes: usize, height: usize) -> usize {
-    (bytes / 8 - HEAD_WORDS) / stride::<N>(height)
+/// Words before the columns: the head, a byte of width a column, a base a column.
+pub(super) const fn front_words(columns: usize) -> usize {
+    HEAD_WORDS + columns.div_ceil(8) + columns
 }
 
-/// Rows in a node, at most.
-pub(super) const fn rows_max<const N: usize>(height: usize) -> usize {
-    match (SMALL, height) {
-        (true, 0) => 6,
-        (true, _) => 5,
-        _ => rows_in::<N>(BYTES_MAX, height),
-    }
-}
-
-/// Rows that a removal leaves in a node that has a sibling to take some from, at least.
-pub(super) const fn rows_min<const N: usize>(height: usize) -> usize {
-    if SMALL { 2 } else { rows_max::<N>(height) / 4 }
-}
-
-/// Rows in a node that is one of many written at once.
-pub(super) const fn rows_fill<const N: usize>(height: usize) -> usize {
-    match (SMALL, height) {
-        (true, 0) => 5,
-        (true, _) => 4,
-        _ => rows_in::<N>(BYTES_FILL, height),
-    }
-}
-
-const fn header<const N: usize>(height: usize, rows: usize) -> u64 {
+pub(super) const fn header<const N: usize>(height: usize, rows: usize) -> u64 {
     MAGIC << 32 | (N as u64) << 24 | (height as u64) << 16 | rows as u64
 }
 
@@ -86,10 +65,11 @@ pub(super) struct Node<'r, const N: usize> {
     pub(super) height: usize,
     pub(super) total: u64,
     len: usize,
-    rows: &'r [u64],
-    /// What its ancestors say of its keys: at or above the one, below the other.
-    low: Option<&'r [u64; N]>,
-    high: Option<&'r [u64; N]>,
+    /// Of each column.
+    widths: &'r [u8],
+    bases: &'r [u64],
+    /// The columns, and what is behind them.
+    bytes: &'r [u8],
 }
 
 impl<'r, const N: usize> Node<'r, N> {
@@ -107,12 +87,27 @@ impl<'r, const N: usize> Node<'r, N> {
         if height > HEIGHT_MAX {
             return Err(Error::corrupt("sorted set higher than any can be", at));
         }
-        match rest.get(..len * stride::<N>(height)) {
-            Some(rows) if len > 0 && (height > 0 || total == len as u64) => {
-                Ok(Node { at, height, total, len, rows, low: None, high: None })
-            }
-            _ => Err(Error::corrupt("sorted set node whose row count cannot be", at)),
+        let columns = stride::<N>(height);
+        let Some((widths, rest)) = rest.split_at_checked(columns.div_ceil(8)) else {
+            return Err(Error::corrupt("sorted set node without columns", at));
+        };
+        let Some((bases, rest)) = rest.split_at_checked(columns) else {
+            return Err(Error::corrupt("sorted set node without columns", at));
+        };
+        let widths = bytemuck::cast_slice::<u64, u8>(widths).get(..columns).unwrap_or_default();
+        let bytes = bytemuck::cast_slice::<u64, u8>(rest);
+        let (mut row, mut widest) = (0, 0);
+        for width in widths {
+            row += usize::from(*width);
+            widest = widest.max(*width);
         }
+        if widest > WIDTH_MAX || len == 0 || len * row + SLACK > bytes.len() {
+            return Err(Error::corrupt("sorted set node whose columns cannot be", at));
+        }
+        if height == 0 && total != len as u64 {
+            return Err(Error::corrupt("sorted set leaf that counts its keys wrong", at));
+        }
+        Ok(Node { at, height, total, len, widths, bases, bytes })
     }
 
     /// A node that hangs in a row with this count, in a node one higher (invariant 3).
@@ -123,9 +118,6 @@ impl<'r, const N: usize> Node<'r, N> {
         height: usize,
         total: u64,
     ) -> Result<Self, Error> {
-        if height == 0 {
-            return Self::leaf(reader, at, total);
-        }
         let node = Self::root(reader, at)?;
         if node.height != height || node.total != total {
             return Err(Error::corrupt("sorted set node of another height or count", at));
@@ -133,37 +125,15 @@ impl<'r, const N: usize> Node<'r, N> {
         Ok(node)
     }
 
-    /// A leaf of so many keys. The header is compared but nothing is taken from it: the search
-    /// need not wait until it has come from memory.
-    #[inline]
-    fn leaf<R: Read + ?Sized>(reader: &'r R, at: Addr, total: u64) -> Result<Self, Error> {
-        let len = (total & 0xffff) as usize;
-        let &[head, count, ref rest @ ..] = reader.words(at)? else {
-            return Err(Error::corrupt("sorted set node without a header", at));
-        };
-        match rest.get(..len * N) {
-            Some(rows) if len > 0 && count == total && head == header::<N>(0, len) => {
-                if total > 0xffff {
-                    return Err(Error::corrupt("sorted set leaf with too many keys", at));
-                }
-                Ok(Node { at, height: 0, total, len, rows, low: None, high: None })
-            }
-            _ => Err(Error::corrupt("not a leaf of a sorted set with so many keys", at)),
-        }
-    }
-
     /// The child in row `i` of this inner node.
     #[inline]
     pub(super) fn child<R: Read + ?Sized>(&self, reader: &'r R, i: usize) -> Result<Self, Error> {
         let (at, total) = self.link(i);
-        let child = Self::below(reader, at, self.height - 1, total)?;
-        let low = if i > 0 { Some(self.bound_ref(i)) } else { self.low };
-        let high = if i + 1 < self.len() { Some(self.bound_ref(i + 1)) } else { self.high };
-        Ok(Node { low, high, ..child })
+        Self::below(reader, at, self.height - 1, total)
     }
 
-    /// The child under which `key` lies, if anywhere, at or after row `from`, and its row. If that is a
-    /// leaf, the lines where the key should be are asked for before the leaf is looked at.
+    /// The child under which `key` lies, if anywhere, and its row. If that is a leaf, the lines that
+    /// most searches need are asked for before the leaf is looked at.
     #[inline]
     pub(super) fn child_for<R: Read + ?Sized>(
         &self,
@@ -172,19 +142,11 @@ impl<'r, const N: usize> Node<'r, N> {
         from: usize,
     ) -> Result<(Self, usize), Error> {
         let index = self.route(key, from);
+        let (at, total) = self.link(index);
         if self.height == 1 {
-            let (at, total) = self.link(index);
-            let low = if index > 0 { Some(self.bound_ref(index)) } else { self.low };
-            let high =
-                if index + 1 < self.len() { Some(self.bound_ref(index + 1)) } else { self.high };
-            if let (Some(low), Some(high)) = (low, high)
-                && let Some(place) = guess((total & 0xffff) as usize, low, high, key)
-            {
-                let start = (HEAD_WORDS + place.saturating_sub(WINDOW / 2) * N) * 8;
-                (0..=WINDOW * N * 8 / 64).for_each(|line| reader.prefetch(at, start + line * 64));
-            }
+            (0..AHEAD_BYTES).step_by(64).for_each(|byte| reader.prefetch(at, byte));
         }
-        Ok((self.child(reader, index)?, index))
+        Ok((Self::below(reader, at, self.height - 1, total)?, index))
     }
 
     #[inline]
@@ -192,67 +154,94 @@ impl<'r, const N: usize> Node<'r, N> {
         self.len
     }
 
-    /// The keys of a leaf; of an inner node, none.
+    /// Column `c`, which begins `before` bytes a row behind the first one.
+    #[inline(always)]
+    fn column_behind(&self, c: usize, before: usize) -> Column<'r> {
+        let bytes = self.bytes.get(before * self.len..).unwrap_or_default();
+        Column::new(self.bases[c], self.widths[c], bytes)
+    }
+
     #[inline]
-    pub(super) fn keys(&self) -> &'r [[u64; N]] {
-        if self.height == 0 { self.rows.as_chunks().0 } else { &[] }
+    pub(super) fn column(&self, c: usize) -> Column<'r> {
+        let before = self.widths[..c].iter().map(|width| usize::from(*width)).sum();
+        self.column_behind(c, before)
+    }
+
+    #[inline]
+    pub(super) fn base_and_width(&self, c: usize) -> (u64, u8) {
+        (self.bases[c], self.widths[c])
+    }
+
+    /// The columns as they are stored, without what is behind them.
+    pub(super) fn stored(&self) -> &'r [u8] {
+        let row: usize = self.widths.iter().map(|width| usize::from(*width)).sum();
+        self.bytes.get(..row * self.len).unwrap_or_default()
+    }
+
+    /// The first `N` words of row `i`, which is below `len`.
+    #[inline]
+    fn words(&self, i: usize) -> [u64; N] {
+        let (mut before, mut words) = (0, [0; N]);
+        for (c, word) in words.iter_mut().enumerate() {
+            *word = self.column_behind(c, before).get(i);
+            before += usize::from(self.widths[c]);
+        }
+        words
     }
 
     /// Key `i` of a leaf, which is below `len`.
     #[inline]
     pub(super) fn key(&self, i: usize) -> [u64; N] {
-        self.keys()[i]
+        self.words(i)
     }
 
     /// Appends the keys of a range of this leaf.
     pub(super) fn read_keys(&self, range: Range<usize>, keys: &mut Vec<[u64; N]>) {
-        keys.extend_from_slice(&self.keys()[range]);
+        let start = keys.len();
+        keys.resize(start + range.len(), [0; N]);
+        let keys = &mut keys[start..];
+        let mut before = 0;
+        for c in 0..N {
+            let column = self.column_behind(c, before);
+            column.read(range.clone(), keys.iter_mut(), |key, word| key[c] = word);
+            before += usize::from(self.widths[c]);
+        }
     }
 
     /// Appends one word of each key of a range of this leaf.
     pub(super) fn read_column(&self, column: usize, range: Range<usize>, words: &mut Vec<u64>) {
-        words.extend(self.keys()[range].iter().map(|key| key[column]));
+        let start = words.len();
+        words.resize(start + range.len(), 0);
+        self.column(column).read(range, words[start..].iter_mut(), |place, word| *place = word);
     }
 
-    /// The first position of this leaf at or after `from` whose key is not below `target`: cheap where
-    /// that is near.
-    #[inline]
-    pub(super) fn gallop(&self, from: usize, target: &[u64; N]) -> usize {
-        gallop(self.keys(), from, target)
-    }
-
-    /// The first position of this leaf at or after `from` whose key does not begin with `prefix`, given
-    /// that the key at `from` is not below it.
-    pub(super) fn end_of(&self, prefix: &[u64], from: usize) -> usize {
-        let prefix = &prefix[..prefix.len().min(N)];
-        let rest = self.keys().get(from..).unwrap_or_default();
-        let begins = |key: &[u64; N]| key.iter().zip(prefix).all(|(a, b)| a == b);
-        let mut step = 1;
-        while rest.get(step - 1).is_some_and(begins) {
-            step *= 2;
+    /// Appends all rows, word by word, with zeros for bound 0.
+    pub(super) fn read_rows(&self, rows: &mut Vec<u64>) {
+        let (start, stride) = (rows.len(), self.widths.len());
+        rows.resize(start + self.len * stride, 0);
+        let rows = &mut rows[start..];
+        for c in 0..stride {
+            let places = rows[c..].iter_mut().step_by(stride);
+            self.column(c).read(0..self.len, places, |place, word| *place = word);
         }
-        let low = step / 2;
-        let part = &rest[low..(step - 1).min(rest.len()).max(low)];
-        from + low + part.partition_point(begins)
+        if self.height > 0 {
+            rows[..N].fill(0);
+        }
     }
 
     /// Bound of row `i`, which is below `len`.
     #[inline]
     pub(super) fn bound(&self, i: usize) -> [u64; N] {
-        *self.bound_ref(i)
-    }
-
-    #[inline]
-    fn bound_ref(&self, i: usize) -> &'r [u64; N] {
-        let row = &self.rows[i * (N + 2)..];
-        row.first_chunk().unwrap_or(&[0; N])
+        if i == 0 { [0; N] } else { self.words(i) }
     }
 
     /// Address and key count of row `i`, which is below `len`.
     #[inline]
     pub(super) fn link(&self, i: usize) -> (Addr, u64) {
-        let row = &self.rows[i * (N + 2)..(i + 1) * (N + 2)];
-        (Addr::from_raw(row[N]), row[N + 1])
+        let before: usize = self.widths[..N].iter().map(|width| usize::from(*width)).sum();
+        let at = self.column_behind(N, before);
+        let total = self.column_behind(N + 1, before + usize::from(self.widths[N]));
+        (Addr::from_raw(at.get(i)), total.get(i))
     }
 
     pub(super) fn row(&self, i: usize) -> Child<N> {
@@ -264,38 +253,81 @@ impl<'r, const N: usize> Node<'r, N> {
     #[inline]
     pub(super) fn route(&self, key: &[u64; N], from: usize) -> usize {
         // Bound 0 is below every key, and so is the one of the row it is routed from.
-        let (first, len) = (from + 1, self.len() - from - 1);
-        let before = |i| !less(key, self.bound_ref(first + i));
-        from + match self.guess(key) {
-            Some(guess) => near(len, guess.saturating_sub(first), before),
-            None => partition(len, before),
+        let (mut rows, mut before) = (from + 1..self.len, 0);
+        for (c, word) in key.iter().enumerate() {
+            let column = self.column_behind(c, before);
+            rows.start = column.lower_bound(rows.clone(), *word);
+            if rows.is_empty() || column.get(rows.start) != *word {
+                return rows.start - 1;
+            }
+            rows.end = column.run_end(rows.clone(), *word);
+            before += usize::from(self.widths[c]);
         }
+        rows.end - 1
     }
 
     /// The position in a leaf of the first key that is not below `key`.
     #[inline]
     pub(super) fn lower_bound(&self, key: &[u64; N]) -> usize {
-        let keys = self.keys();
-        let before = |i: usize| keys.get(i).is_some_and(|k| less(k, key));
-        match self.guess(key) {
-            Some(guess) => near(keys.len(), guess, before),
-            None => partition(keys.len(), before),
-        }
+        self.lower_bound_in(0..self.len, key)
     }
 
     #[inline]
-    fn guess(&self, key: &[u64; N]) -> Option<usize> {
-        guess(self.len(), self.low?, self.high?, key)
+    fn lower_bound_in(&self, mut rows: Range<usize>, key: &[u64; N]) -> usize {
+        // Nothing is below a zero: the rest of a key that ends with zeros decides nothing.
+        let words = N - key.iter().rev().take_while(|word| **word == 0).count();
+        let mut before = 0;
+        for (c, word) in key[..words].iter().enumerate() {
+            let column = self.column_behind(c, before);
+            rows.start = column.lower_bound(rows.clone(), *word);
+            if c + 1 == words || rows.is_empty() || column.get(rows.start) != *word {
+                break;
+            }
+            rows.end = column.run_end(rows.clone(), *word);
+            before += usize::from(self.widths[c]);
+        }
+        rows.start
+    }
+
+    /// The first position of this leaf at or after `from` whose key is not below `target`: cheap where
+    /// that is near.
+    #[inline]
+    pub(super) fn gallop(&self, from: usize, target: &[u64; N]) -> usize {
+        let (mut low, mut step) = (from, 1);
+        while low + step <= self.len {
+            if !less(&self.key(low + step - 1), target) {
+                return self.lower_bound_in(low..low + step - 1, target);
+            }
+            low += step;
+            step *= 2;
+        }
+        self.lower_bound_in(low.min(self.len)..self.len, target)
+    }
+
+    /// The first position of this leaf at or after `from` whose key does not begin with `prefix`, given
+    /// that the key at `from` is not below it.
+    pub(super) fn end_of(&self, prefix: &[u64], from: usize) -> usize {
+        let (mut end, mut before) = (self.len, 0);
+        for (c, word) in prefix.iter().take(N).enumerate() {
+            let column = self.column_behind(c, before);
+            if from >= end || column.get(from) != *word {
+                return from;
+            }
+            end = column.run_end(from..end, *word);
+            before += usize::from(self.widths[c]);
+        }
+        end
     }
 
     /// Keys below the rows in `range`.
     pub(super) fn sum(&self, range: Range<usize>) -> u64 {
-        range.fold(0, |sum: u64, i| sum.wrapping_add(self.link(i).1))
+        let totals = self.column(N + 1);
+        range.fold(0, |sum: u64, i| sum.wrapping_add(totals.get(i)))
     }
 
     /// What an edit must know of this node after it let go of the memory.
     pub(super) fn seen(&self) -> Seen {
-        Seen { at: self.at, height: self.height, rows: self.len(), total: self.total }
+        Seen { at: self.at, height: self.height, rows: self.len, total: self.total }
     }
 }
 
@@ -313,87 +345,29 @@ impl Seen {
         Child { bound, at: self.at, total: self.total }
     }
 
-    /// The node's rows, as they are in memory.
-    pub(super) fn raw_rows<'r, const N: usize, R: Read + ?Sized>(
+    /// The node again, which nobody should have changed meanwhile.
+    pub(super) fn open<'r, const N: usize, R: Read + ?Sized>(
         &self,
         reader: &'r R,
-    ) -> Result<&'r [u64], Error> {
-        let words = reader.words(self.at)?;
-        words
-            .get(HEAD_WORDS..HEAD_WORDS + self.rows * stride::<N>(self.height))
-            .ok_or(Error::corrupt("sorted set node shorter than its rows", self.at))
-    }
-}
-
-/// A new node with these rows.
-pub(super) fn create<const N: usize, W: Write + ?Sized>(
-    memory: &mut W,
-    height: usize,
-    rows: &[u64],
-    total: u64,
-) -> Result<Seen, Error> {
-    let at = memory.alloc((HEAD_WORDS + rows.len()) * 8)?;
-    let count = rows.len() / stride::<N>(height);
-    let words = memory.words_mut(at).ok_or(Error::corrupt("new block cannot be written", at))?;
-    words[0] = header::<N>(height, count);
-    words[1] = total;
-    words[HEAD_WORDS..HEAD_WORDS + rows.len()].copy_from_slice(rows);
-    Ok(Seen { at, height, rows: count, total })
-}
-
-/// Replaces the rows in `range` by `with`: in place where the node was born in this transaction
-/// and has the room, in a copy otherwise.
-pub(super) fn splice<const N: usize, W: Write + ?Sized>(
-    memory: &mut W,
-    node: Seen,
-    range: Range<usize>,
-    with: &[u64],
-    total: u64,
-) -> Result<Seen, Error> {
-    let stride = stride::<N>(node.height);
-    let rows = node.rows - range.len() + with.len() / stride;
-    let word = |row: usize| HEAD_WORDS + row * stride;
-    let (start, end, old_end) = (word(range.start), word(range.end), word(node.rows));
-    let (middle, new_end) = (start + with.len(), word(rows));
-    let seen = Seen { rows, total, ..node };
-
-    let fresh = match memory.words_mut(node.at) {
-        Some(words) if words.len() >= new_end.max(old_end) => {
-            words.copy_within(end..old_end, middle);
-            words[start..middle].copy_from_slice(with);
-            words[new_end.min(old_end)..old_end].fill(0);
-            words[0] = header::<N>(node.height, rows);
-            words[1] = total;
-            return Ok(seen);
+    ) -> Result<Node<'r, N>, Error> {
+        let node = Node::root(reader, self.at)?;
+        match node.height == self.height && node.len == self.rows {
+            true => Ok(node),
+            false => Err(Error::corrupt("sorted set node is its own descendant", self.at)),
         }
-        other => other.is_some(),
-    };
-    // A node that grows twice in one transaction will grow again; one that does not stays exact.
-    let spare = if fresh && rows > node.rows { (rows / 8).max(1) } else { 0 };
-    let room = (rows + spare).min(rows_max::<N>(node.height).max(rows));
-    let at = memory.alloc(word(room) * 8)?;
-    memory.copy(node.at, HEAD_WORDS..start, at, HEAD_WORDS)?;
-    memory.copy(node.at, end..old_end, at, middle)?;
-    let words = memory.words_mut(at).ok_or(Error::corrupt("new block cannot be written", at))?;
-    words[0] = header::<N>(node.height, rows);
-    words[1] = total;
-    words[start..middle].copy_from_slice(with);
-    memory.retire(node.at);
-    Ok(Seen { at, ..seen })
-}
+    }
 
-/// Points row `i` of an inner node to `child`, whose bound stays.
-pub(super) fn relink<const N: usize, W: Write + ?Sized>(
-    memory: &mut W,
-    node: Seen,
-    i: usize,
-    child: Seen,
-    total: u64,
-) -> Result<Seen, Error> {
-    let same = splice::<N, W>(memory, node, 0..0, &[], total)?;
-    let word = HEAD_WORDS + i * (N + 2) + N;
-    let link = memory.words_mut(same.at).and_then(|words| words.get_mut(word..word + 2));
-    let link = link.ok_or(Error::corrupt("copied block cannot be written", same.at))?;
-    link.copy_from_slice(&[child.at.raw(), child.total]);
-    Ok(same)
+    /// The node's rows, word by word.
+    pub(super) fn rows<const N: usize, R: Read + ?Sized>(
+        &self,
+        reader: &R,
+        more: usize,
+    ) -> Result<Vec<u64>, Error> {
+        if self.rows == 0 {
+            return Ok(Vec::new());
+        }
+        let mut rows = Vec::with_capacity((self.rows + more) * stride::<N>(self.height));
+        self.open::<N, R>(reader)?.read_rows(&mut rows);
+        Ok(rows)
+    }
 }

@@ -123,7 +123,7 @@ fn ascending_keys_leave_full_leaves() {
     for key in numbers(1_000) {
         set = set.insert(&mut memory, key).unwrap().0;
     }
-    let leaves = 1_000_usize.div_ceil(super::node::rows_max::<2>(0));
+    let leaves = 1_000_usize.div_ceil(super::write::rows_max::<2>(0));
     let inner = blocks(set, &memory) - leaves;
     assert!(inner <= leaves / 3, "{inner} inner nodes over {leaves} leaves");
 }
