@@ -3,13 +3,14 @@
 //! would have them, and for closures datafrog and ascent, hand-written.
 //!
 //! `cargo xtask bench query [part]` prints a table of milliseconds and of `ours / best peer`; parts are
-//! people, graphs, debian, genealogy, orders, prepare. Row counts are compared between engines and a
+//! people, graphs, debian, genealogy, orders, threads, prepare. Row counts are compared between engines and a
 //! difference ends the run.
 
 mod logic;
 mod measure;
 mod orders;
 mod prepare;
+mod threads;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -44,6 +45,9 @@ fn main() {
     }
     if wanted("orders") {
         orders::orders(&mut report);
+    }
+    if wanted("threads") {
+        threads::threads(&mut report);
     }
     if wanted("prepare") {
         prepare::prepare(&mut report);
