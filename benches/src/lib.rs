@@ -1,4 +1,5 @@
-//! What several suites and tests share: the data sets and queries of the Datalog comparison. The
-//! measurements themselves live in `benches/`.
+//! What several suites and tests share: the data sets and queries of the Datalog comparison, and the
+//! stores beside which the slab is measured. The measurements themselves live in `benches/`.
 
 pub mod datalog;
+pub mod stores;

@@ -2,6 +2,7 @@
 //!
 //! All but `torture` need the nightly toolchain; each says what is missing and how to get it.
 
+use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -49,20 +50,33 @@ pub(crate) fn miri(filter: &[String]) -> Result<(), String> {
 /// The tests of `eve` with AddressSanitizer.
 pub(crate) fn asan(filter: &[String]) -> Result<(), String> {
     needs("nightly", &["+nightly", "--version"], "rustup toolchain install nightly")?;
-    sanitized("address", &[], filter)
+    // Sides of rings whose owner is to look dead are forgotten, with their memory.
+    let folder = target().join("address");
+    let forgotten = folder.join("forgotten");
+    fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(&forgotten, "leak:dead_are\n"))
+        .map_err(|error| format!("{}: {error}", forgotten.display()))?;
+    let options = ("LSAN_OPTIONS", format!("suppressions={}", forgotten.display()));
+    sanitized("address", &[], options, filter)
 }
 
-/// The tests of `eve` with ThreadSanitizer, which has to see the standard library, too.
+/// The tests of `eve` with ThreadSanitizer, which has to see the standard library, too, and leaves less
+/// room for memory to be mapped.
 pub(crate) fn tsan(filter: &[String]) -> Result<(), String> {
     needs("nightly", &["+nightly", "--version"], "rustup toolchain install nightly")?;
-    sanitized("thread", &["-Zbuild-std"], filter)
+    sanitized("thread", &["-Zbuild-std"], ("TSAN_OPTIONS", "halt_on_error=1".into()), filter)
 }
 
-fn sanitized(which: &str, more: &[&str], filter: &[String]) -> Result<(), String> {
-    let mut command = nightly(&["test", "--package", "eve", "--lib", "--tests"]);
+fn sanitized(
+    which: &str,
+    more: &[&str],
+    (variable, value): (&str, String),
+    filter: &[String],
+) -> Result<(), String> {
+    let mut command = nightly(&["test", "--package", "eve", "--lib", "--tests", "--no-fail-fast"]);
     command.args(["--target", TARGET]).args(more).arg("--").args(filter);
     command.env("RUSTFLAGS", format!("-Zsanitizer={which}"));
-    command.env("CARGO_TARGET_DIR", target().join(which));
+    command.env("CARGO_TARGET_DIR", target().join(which)).env(variable, value);
     run(&format!("{which} sanitizer"), &mut command)
 }
 
@@ -76,6 +90,7 @@ pub(crate) fn fuzz(arguments: &[String]) -> Result<(), String> {
     };
     let folder = fuzz_folder(name)?;
     let mut command = nightly(&["fuzz", "run", "--fuzz-dir"]);
+    command.env("CARGO_TARGET_DIR", target().join("fuzz"));
     run("fuzzing", command.arg(folder).arg(name).arg("--").args(rest))
 }
 
@@ -84,9 +99,9 @@ fn fuzz_folder(name: &str) -> Result<PathBuf, String> {
     let crates = root().join("crates");
     let failed = |error| format!("{}: {error}", crates.display());
     let mut known = Vec::new();
-    for entry in std::fs::read_dir(&crates).map_err(failed)? {
+    for entry in fs::read_dir(&crates).map_err(failed)? {
         let folder = entry.map_err(failed)?.path().join("fuzz");
-        let Ok(targets) = std::fs::read_dir(folder.join("fuzz_targets")) else { continue };
+        let Ok(targets) = fs::read_dir(folder.join("fuzz_targets")) else { continue };
         for target in targets {
             let target = target.map_err(failed)?.path();
             let stem = target.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -3,11 +3,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use benches::stores::{Heed, Random, Synced, folder, open_slab, words};
+use eve::Slab;
 use eve::structure::{Map, SortedSet};
-use eve::{Options, Region, Slab};
-use heed::types::Bytes;
-use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, PutFlags};
-use tempfile::TempDir;
+use heed::PutFlags;
 
 /// One measured figure.
 #[derive(Clone, Copy, Debug)]
@@ -21,30 +20,12 @@ pub(crate) struct Row {
 pub(crate) type Value = [u64; 2];
 pub(crate) type Entries = Map<u64, Value>;
 type Key = [u64; 4];
-type Lmdb = heed::Database<'static, Bytes, Bytes>;
 
-const MAP_BYTES: usize = 1 << 34;
 /// Lookups and commits of a size, at most.
 const PROBES: usize = 500_000;
 const COMMITS: usize = 50_000;
 /// Each read is timed so often, in turns; the median counts.
 const TURNS: usize = 3;
-
-/// xorshift64*: the same numbers in every run.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub(crate) fn sample<T: Copy>(&mut self, items: &[T], count: usize) -> Vec<T> {
-        (0..count).map(|_| items[(self.next() % items.len() as u64) as usize]).collect()
-    }
-}
 
 pub(crate) fn nanos(operations: usize, once: impl FnOnce() -> u64) -> f64 {
     let start = Instant::now();
@@ -72,50 +53,18 @@ fn pair(
     ]
 }
 
-pub(crate) fn slab(folder: &TempDir) -> Slab {
-    let region = Region::create(folder.path().join("world.eve"), &Options::default());
-    Slab::create(region.expect("a region")).expect("a slab")
+/// One transaction for all.
+fn put(heed: &Heed, flags: PutFlags, entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> u64 {
+    let mut txn = heed.env.write_txn().expect("a transaction");
+    for (key, value) in entries {
+        heed.db.put_with_flags(&mut txn, flags, &key, &value).expect("room");
+    }
+    txn.commit().expect("a commit");
+    0
 }
 
-struct Heed {
-    env: &'static heed::Env,
-    db: Lmdb,
-}
-
-impl Heed {
-    fn open(folder: &TempDir) -> Heed {
-        let mut options = EnvOpenOptions::new();
-        options.map_size(MAP_BYTES);
-        // SAFETY: what is lost when the machine stops is a temporary file; the folder is new and
-        // nobody else's, so the environment is opened once and not changed behind its back.
-        let env = unsafe { options.flags(EnvFlags::NO_SYNC).open(folder.path()) }.expect("a store");
-        // LMDB hands out databases that borrow the environment: let it live to the end.
-        let env: &'static heed::Env = Box::leak(Box::new(env));
-        let txn = env.write_txn().expect("a transaction");
-        let db = env.create_databases_and_commit(txn, |opener, txn| {
-            opener.create_database(txn, None).map(CommitOrAbort::<_, ()>::Commit)
-        });
-        Heed { env, db: db.expect("a database").unwrap_commit() }
-    }
-
-    /// One transaction for all.
-    fn put(&self, flags: PutFlags, entries: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) -> u64 {
-        let mut txn = self.env.write_txn().expect("a transaction");
-        for (key, value) in entries {
-            self.db.put_with_flags(&mut txn, flags, &key, &value).expect("room");
-        }
-        txn.commit().expect("a commit");
-        0
-    }
-
-    fn bytes(&self) -> f64 {
-        self.env.real_disk_size().expect("its size") as f64
-    }
-}
-
-pub(crate) fn words(size: usize) -> Vec<u64> {
-    let mut random = Random(42);
-    (0..size).map(|_| random.next()).collect()
+fn bytes_on_disk(heed: &Heed) -> f64 {
+    heed.env.real_disk_size().expect("its size") as f64
 }
 
 pub(crate) fn build(slab: &Slab, words: &[u64]) -> u64 {
@@ -130,8 +79,8 @@ pub(crate) fn build(slab: &Slab, words: &[u64]) -> u64 {
 pub(crate) fn map(size: usize) -> Vec<Row> {
     let words = words(size);
     let probes = Random(7).sample(&words, PROBES);
-    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
-    let (slab, heed) = (slab(&folders[0]), Heed::open(&folders[1]));
+    let folders = [folder(), folder()];
+    let (slab, heed) = (open_slab(&folders[0]), Heed::open(&folders[1], Synced::No));
     let value = |word: u64| [(!word).to_le_bytes(), [0; 8]].concat();
     let entry = |word: &u64| (word.to_be_bytes().to_vec(), value(*word));
     let mut rows = vec![
@@ -140,11 +89,11 @@ pub(crate) fn map(size: usize) -> Vec<Row> {
             "map build ns",
             "LMDB",
             size,
-            nanos(size, || heed.put(PutFlags::empty(), words.iter().map(entry))),
+            nanos(size, || put(&heed, PutFlags::empty(), words.iter().map(entry))),
         ),
     ];
     rows.push(row("map bytes/entry", "eve", size, slab.stats().used_bytes as f64 / size as f64));
-    rows.push(row("map bytes/entry", "LMDB", size, heed.bytes() / size as f64));
+    rows.push(row("map bytes/entry", "LMDB", size, bytes_on_disk(&heed) / size as f64));
     {
         let snapshot = slab.snapshot().expect("a pin");
         let map = Entries::from_root(snapshot.root());
@@ -194,7 +143,7 @@ pub(crate) fn map(size: usize) -> Vec<Row> {
         "LMDB",
         size,
         nanos(COMMITS, || {
-            let one = |word: &u64| heed.put(PutFlags::empty(), std::iter::once(entry(word)));
+            let one = |word: &u64| put(&heed, PutFlags::empty(), std::iter::once(entry(word)));
             sum(probes[..COMMITS].iter().map(one))
         }),
     ));
@@ -220,8 +169,8 @@ pub(crate) fn sorted(size: usize) -> Vec<Row> {
     let mut key = |i: u64| [4096 + i / 5, 16 + i % 5, random.next(), 1 + i / 100];
     let keys: Vec<Key> = (0..size as u64).map(&mut key).collect();
     let probes = Random(7).sample(&keys, PROBES);
-    let folders = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
-    let (slab, heed) = (slab(&folders[0]), Heed::open(&folders[1]));
+    let folders = [folder(), folder()];
+    let (slab, heed) = (open_slab(&folders[0]), Heed::open(&folders[1], Synced::No));
     let mut rows = vec![
         row(
             "sorted build ns",
@@ -239,12 +188,12 @@ pub(crate) fn sorted(size: usize) -> Vec<Row> {
             "LMDB",
             size,
             nanos(size, || {
-                heed.put(PutFlags::APPEND, keys.iter().map(|key| (bytes(key), Vec::new())))
+                put(&heed, PutFlags::APPEND, keys.iter().map(|key| (bytes(key), Vec::new())))
             }),
         ),
     ];
     rows.push(row("sorted bytes/key", "eve", size, slab.stats().used_bytes as f64 / size as f64));
-    rows.push(row("sorted bytes/key", "LMDB", size, heed.bytes() / size as f64));
+    rows.push(row("sorted bytes/key", "LMDB", size, bytes_on_disk(&heed) / size as f64));
     {
         let snapshot = slab.snapshot().expect("a pin");
         let set = SortedSet::<4>::from_root(snapshot.root());
@@ -290,7 +239,7 @@ pub(crate) fn sorted(size: usize) -> Vec<Row> {
         size,
         nanos(COMMITS, || {
             let one = |key: &Key| {
-                heed.put(PutFlags::empty(), std::iter::once((bytes(&fresh(key)), Vec::new())))
+                put(&heed, PutFlags::empty(), std::iter::once((bytes(&fresh(key)), Vec::new())))
             };
             sum(probes[..COMMITS].iter().map(one))
         }),

@@ -4,7 +4,7 @@
 use eve::structure::WordMap;
 use eve::{Region, Slab};
 
-use crate::measure::Random;
+use benches::stores::Random;
 
 const KEYS: u64 = 1_000;
 const OVERWRITES: u64 = 10_000_000;

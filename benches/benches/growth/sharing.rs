@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::sync::Barrier;
 
+use benches::stores::{Random, open_slab, words};
 use eve::{Region, Slab};
 
-use crate::measure::{Entries, Random, build, nanos, slab, words};
+use crate::measure::{Entries, build, nanos};
 
 /// First argument of the process that only reads.
 pub(crate) const READER: &str = "read-as-a-second-process";
@@ -35,7 +36,7 @@ pub(crate) fn read(path: &str, seed: u64) {
 
 pub(crate) fn run() {
     let folder = tempfile::tempdir().expect("a folder");
-    let slab = slab(&folder);
+    let slab = open_slab(&folder);
     build(&slab, &words(SIZE));
     let here = gets(&slab, 7);
     let myself = std::env::current_exe().expect("this program");

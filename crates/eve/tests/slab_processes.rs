@@ -8,15 +8,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use eve::structure::WordMap;
-use eve::{Addr, Error, Marks, Options, Recovery, Region, Slab, Snapshot, Txn, Write};
+use counting::{assert_counted, count_up, trace};
+use eve::{Addr, Error, Options, Recovery, Region, Slab, Snapshot, Write};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+mod counting;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 const FOLDER: &str = "EVE_SLAB_FOLDER";
-/// How many entries the map has, beside the one that counts.
-const KEYS: u64 = 50;
-const COUNT: u64 = u64::MAX;
 
 fn folder_of_the_other() -> Option<PathBuf> {
     env::var_os(FOLDER).map(PathBuf::from)
@@ -60,38 +59,6 @@ impl Drop for Other {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
-}
-
-/// Counts one up and notes the number under one of the keys.
-fn count_up(txn: &mut Txn) -> Result<(Addr, u64), Error> {
-    let map = WordMap::from_root(txn.base());
-    let next = map.get(txn, &COUNT)?.unwrap_or_default() + 1;
-    let (map, _) = map.insert(txn, &(next % KEYS), next)?;
-    let (map, _) = map.insert(txn, &COUNT, next)?;
-    Ok((map.root(), next))
-}
-
-/// The version holds exactly what counting up to its number wrote.
-fn assert_counted(snapshot: &Snapshot) {
-    let map = WordMap::from_root(snapshot.root());
-    map.verify(snapshot).unwrap();
-    let count = map.get(snapshot, &COUNT).unwrap().unwrap_or_default();
-    assert_eq!(count, snapshot.epoch());
-    for key in 0..KEYS {
-        let last = (count >= key).then(|| count - (count - key) % KEYS).filter(|last| *last > 0);
-        assert_eq!(map.get(snapshot, &key).unwrap(), last, "key {key} of count {count}");
-    }
-}
-
-fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
-    let mut failed = None;
-    let traced = WordMap::from_root(root).trace(snapshot, &mut |at| {
-        marks.mark(at).unwrap_or_else(|error| {
-            failed = Some(error);
-            false
-        })
-    });
-    failed.map_or(traced, Err)
 }
 
 /// Everything a process can be doing when it is killed.

@@ -12,10 +12,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use eve::structure::WordMap;
+use counting::{assert_counted, count_up, trace};
 use eve::torture::{die_at_store, stores_left};
-use eve::{Addr, Error, Marks, Options, Recovery, Region, Slab, Snapshot, Txn, Write};
+use eve::{Options, Recovery, Region, Slab, Snapshot, Write};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+mod counting;
 
 const FOLDER: &str = "EVE_TORTURE_FOLDER";
 const ROLE: &str = "EVE_TORTURE_ROLE";
@@ -23,8 +25,6 @@ const SECONDS: &str = "EVE_TORTURE_SECONDS";
 const SEED: &str = "EVE_TORTURE_SEED";
 /// Threads of each process that works.
 const THREADS: usize = 2;
-const KEYS: u64 = 50;
-const COUNT: u64 = u64::MAX;
 /// User words: somebody stopped is ready; the stopped one may look; workers shall stand still; how
 /// many of them do.
 const READY: usize = 0;
@@ -51,38 +51,6 @@ fn number(name: &str) -> Option<u64> {
 
 fn open(folder: &Path) -> Slab {
     Slab::open(Region::open(folder.join("world.eve")).unwrap()).unwrap()
-}
-
-/// Counts one up and notes the number under one of the keys.
-fn count_up(txn: &mut Txn) -> Result<(Addr, u64), Error> {
-    let map = WordMap::from_root(txn.base());
-    let next = map.get(txn, &COUNT)?.unwrap_or_default() + 1;
-    let (map, _) = map.insert(txn, &(next % KEYS), next)?;
-    let (map, _) = map.insert(txn, &COUNT, next)?;
-    Ok((map.root(), next))
-}
-
-/// The version holds exactly what counting up to its number wrote.
-fn assert_counted(snapshot: &Snapshot) {
-    let map = WordMap::from_root(snapshot.root());
-    map.verify(snapshot).unwrap();
-    let count = map.get(snapshot, &COUNT).unwrap().unwrap_or_default();
-    assert_eq!(count, snapshot.epoch());
-    for key in 0..KEYS {
-        let last = (count >= key).then(|| count - (count - key) % KEYS).filter(|last| *last > 0);
-        assert_eq!(map.get(snapshot, &key).unwrap(), last, "key {key} of count {count}");
-    }
-}
-
-fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
-    let mut failed = None;
-    let traced = WordMap::from_root(root).trace(snapshot, &mut |at| {
-        marks.mark(at).unwrap_or_else(|error| {
-            failed = Some(error);
-            false
-        })
-    });
-    failed.map_or(traced, Err)
 }
 
 /// One turn of everything a process does.

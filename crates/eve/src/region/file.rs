@@ -65,18 +65,31 @@ fn reserve(file: File, path: &Path, limit: u64) -> Result<Region, Error> {
     let mut limit = limit;
     loop {
         match memmap2::MmapOptions::new().len(limit as usize).no_reserve_swap().map_raw(&file) {
-            Ok(map) => return mapped(file, path, map, limit),
+            Ok(map) => return mapped(file, path, map, limit, 0),
             Err(_) if limit > LIMIT_FALLBACK => limit = (limit / 2).max(LIMIT_FALLBACK),
             Err(source) => return Err(refused(path, "map the file", source)),
         }
     }
 }
 
-fn mapped(file: File, path: &Path, map: memmap2::MmapRaw, limit: u64) -> Result<Region, Error> {
+/// A region whose bytes from `written` on nobody has used yet.
+fn mapped(
+    file: File,
+    path: &Path,
+    map: memmap2::MmapRaw,
+    limit: u64,
+    written: u64,
+) -> Result<Region, Error> {
     let start = NonNull::new(map.as_mut_ptr()).ok_or(Error::Memory { bytes: limit })?;
     // A child made by `fork` would share pins and lanes with its parent, who knows nothing of it.
     // Where the system cannot keep the memory from it, the word of `Slab`'s documentation stands.
     let _ = map.advise(memmap2::Advice::DontFork);
+    // There is nothing to read ahead in what is not written yet. Doing so caches it in large pieces, and
+    // for a byte that changes later the system writes the whole piece.
+    if written < limit {
+        let unwritten = (limit - written) as usize;
+        let _ = map.advise_range(memmap2::Advice::Random, written as usize, unwritten);
+    }
     let backing = Backing::File { file, path: path.to_owned(), map };
     Ok(Region { start, limit, end: limit, backing })
 }
@@ -144,7 +157,7 @@ pub(super) fn open(path: &Path) -> Result<Region, Error> {
         .no_reserve_swap()
         .map_raw(&file)
         .map_err(|source| refused(path, RESERVE, source))?;
-    mapped(file, path, map, stated.limit)
+    mapped(file, path, map, stated.limit, stated.allocated)
 }
 
 const RESERVE: &str = "reserve the address space of the file's limit";
@@ -162,7 +175,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Region, Error> {
         .map_raw_read_only(&file)
         .map_err(|source| refused(RESERVE, source))?;
     let end = length.min(stated.limit);
-    let mut region = mapped(file, path, map, stated.limit)?;
+    let mut region = mapped(file, path, map, stated.limit, stated.allocated)?;
     region.end = end;
     Ok(region)
 }

@@ -389,7 +389,8 @@ fn user_words_are_shared() {
 fn more_attachments_than_slots_are_refused_until_one_leaves() {
     let folder = quick_folder();
     let path = folder.path().join("many.eve");
-    let first = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    let small = Options { limit_bytes: 1 << 30, ..Options::default() };
+    let first = Slab::create(Region::create(&path, &small).unwrap()).unwrap();
     let open = || Slab::open(Region::open(&path).unwrap());
     let mut others: Vec<Slab> = (1..crate::layout::SLOTS).map(|_| open().unwrap()).collect();
     assert!(matches!(open(), Err(Error::SlotsFull { .. })));

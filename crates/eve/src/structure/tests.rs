@@ -267,7 +267,7 @@ fn a_held_snapshot_is_what_it_was_thousands_of_commits_later() {
 #[test]
 fn overwriting_for_ever_takes_little_more_than_what_lives() {
     const KEYS: u64 = 1_000;
-    const ROUNDS: u64 = if cfg!(miri) { 1 } else { 60 };
+    const ROUNDS: u64 = if cfg!(miri) { 2 } else { 60 };
     let slab = Slab::create(Region::heap(REGION_BYTES).unwrap()).unwrap();
     let write = |value: u64, key: u64| {
         let edited = slab.swap(|txn| {

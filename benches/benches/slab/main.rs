@@ -15,14 +15,16 @@ use std::hint::black_box;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use benches::stores::{Heed, Random, Synced, folder, open_slab, words};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
+use eve::Slab;
 use eve::structure::{Map, SortedSet};
-use eve::{Options, Region, Slab};
-use heed::types::Bytes;
-use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, PutFlags};
+use heed::PutFlags;
 use redb::{Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use tempfile::TempDir;
+
+mod commits;
 
 /// Entries that are read: beyond every cache but the last.
 const LARGE: usize = 1_000_000;
@@ -30,13 +32,11 @@ const LARGE: usize = 1_000_000;
 const SMALL: usize = 10_000;
 /// Entries that are built: again and again, so fewer.
 const BUILT: usize = 100_000;
-const MAP_BYTES: usize = 1 << 32;
 const CACHE_BYTES: usize = 1 << 30;
 
 const WORDS: TableDefinition<'_, u64, &[u8; 16]> = TableDefinition::new("words");
 const KEYS: TableDefinition<'_, &[u8], ()> = TableDefinition::new("keys");
 
-type Lmdb = heed::Database<'static, Bytes, Bytes>;
 type Value = [u64; 2];
 type EveMap = Map<u64, Value>;
 type ImMap = im::HashMap<u64, Value, Mix>;
@@ -75,29 +75,6 @@ impl Hasher for Mix {
         h = (h ^ h >> 32).wrapping_mul(FACTOR);
         self.0 = h ^ h >> 28;
     }
-}
-
-/// xorshift64*: the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, (self.next() % (i as u64 + 1)) as usize);
-        }
-    }
-}
-
-fn words(count: usize) -> Vec<u64> {
-    let mut random = Random(42);
-    (0..count).map(|_| random.next()).collect()
 }
 
 fn keys(count: usize) -> Vec<Key> {
@@ -140,15 +117,6 @@ fn first_word(value: &[u8]) -> u64 {
     value.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }
 
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
-}
-
-fn open_slab(folder: &TempDir) -> Slab {
-    let region = Region::create(folder.path().join("world.eve"), &Options::default());
-    Slab::create(region.expect("a region")).expect("a slab")
-}
-
 fn build_map(slab: &Slab, words: &[u64]) {
     let mut txn = slab.begin().expect("a transaction");
     let entries = words.iter().map(|word| (*word, value(*word)));
@@ -170,55 +138,37 @@ fn build_set(slab: &Slab, keys: &[Key]) {
     txn.commit(set.root()).expect("nobody else writes");
 }
 
-struct Heed {
-    env: &'static heed::Env,
-    db: Lmdb,
+fn open_heed(folder: &TempDir) -> Heed {
+    Heed::open(folder, Synced::No)
 }
 
-impl Heed {
-    fn open(folder: &TempDir) -> Heed {
-        let mut options = EnvOpenOptions::new();
-        options.map_size(MAP_BYTES);
-        // SAFETY: what is lost when the machine stops is a temporary file; the folder is new and
-        // nobody else's, so the environment is opened once and not changed behind its back.
-        let env = unsafe { options.flags(EnvFlags::NO_SYNC).open(folder.path()) }.expect("a store");
-        // LMDB hands out databases that borrow the environment: let it live to the end.
-        let env: &'static heed::Env = Box::leak(Box::new(env));
-        let txn = env.write_txn().expect("a transaction");
-        let db = env.create_databases_and_commit(txn, |opener, txn| {
-            opener.create_database(txn, None).map(CommitOrAbort::<_, ()>::Commit)
-        });
-        Heed { env, db: db.expect("a database").unwrap_commit() }
+fn build_heed_map(heed: &Heed, words: &[u64]) {
+    let mut txn = heed.env.write_txn().expect("a transaction");
+    for word in words {
+        let put = heed.db.put(&mut txn, &word.to_be_bytes(), &value_bytes(*word));
+        put.expect("room");
     }
+    txn.commit().expect("a commit");
+}
 
-    fn build_map(&self, words: &[u64]) {
-        let mut txn = self.env.write_txn().expect("a transaction");
-        for word in words {
-            let put = self.db.put(&mut txn, &word.to_be_bytes(), &value_bytes(*word));
-            put.expect("room");
-        }
-        txn.commit().expect("a commit");
+fn build_heed_map_sorted(heed: &Heed, words: &[u64]) {
+    let mut words = words.to_vec();
+    words.sort_unstable();
+    let mut txn = heed.env.write_txn().expect("a transaction");
+    for word in words {
+        let (key, value) = (word.to_be_bytes(), value_bytes(word));
+        heed.db.put_with_flags(&mut txn, PutFlags::APPEND, &key, &value).expect("room");
     }
+    txn.commit().expect("a commit");
+}
 
-    fn build_map_sorted(&self, words: &[u64]) {
-        let mut words = words.to_vec();
-        words.sort_unstable();
-        let mut txn = self.env.write_txn().expect("a transaction");
-        for word in words {
-            let (key, value) = (word.to_be_bytes(), value_bytes(word));
-            self.db.put_with_flags(&mut txn, PutFlags::APPEND, &key, &value).expect("room");
-        }
-        txn.commit().expect("a commit");
+fn build_heed_set(heed: &Heed, keys: &[Key]) {
+    let mut txn = heed.env.write_txn().expect("a transaction");
+    for key in keys {
+        let put = heed.db.put_with_flags(&mut txn, PutFlags::APPEND, &bytes(key), &[]);
+        put.expect("room");
     }
-
-    fn build_set(&self, keys: &[Key]) {
-        let mut txn = self.env.write_txn().expect("a transaction");
-        for key in keys {
-            let put = self.db.put_with_flags(&mut txn, PutFlags::APPEND, &bytes(key), &[]);
-            put.expect("room");
-        }
-        txn.commit().expect("a commit");
-    }
+    txn.commit().expect("a commit");
 }
 
 fn open_redb(folder: &TempDir) -> redb::Database {
@@ -303,11 +253,21 @@ impl Suite<'_> {
     }
 
     /// Like [`Suite::measure`], one item after the other, a thousand at a time.
-    fn each<T>(&mut self, peer: &str, items: &[T], mut one: impl FnMut(&T) -> u64) {
-        const TOGETHER: usize = 1_000;
+    fn each<T>(&mut self, peer: &str, items: &[T], one: impl FnMut(&T) -> u64) {
+        self.some(1_000, peer, items, one);
+    }
+
+    /// Like [`Suite::each`], `together` at a time.
+    fn some<T>(
+        &mut self,
+        together: usize,
+        peer: &str,
+        items: &[T],
+        mut one: impl FnMut(&T) -> u64,
+    ) {
         let mut items = items.iter().cycle();
-        self.measure(peer, TOGETHER, || {
-            items.by_ref().take(TOGETHER).fold(0, |sum, item| sum.wrapping_add(one(item)))
+        self.measure(peer, together, || {
+            items.by_ref().take(together).fold(0, |sum, item| sum.wrapping_add(one(item)))
         });
     }
 }
@@ -331,12 +291,12 @@ fn builds(criterion: &mut Criterion) {
     });
     suite.measure("heed", BUILT, || {
         let folder = folder();
-        Heed::open(&folder).build_map(&words);
+        build_heed_map(&open_heed(&folder), &words);
         1
     });
     suite.measure("heed_sorted", BUILT, || {
         let folder = folder();
-        Heed::open(&folder).build_map_sorted(&words);
+        build_heed_map_sorted(&open_heed(&folder), &words);
         1
     });
     suite.measure("redb", BUILT, || {
@@ -356,7 +316,7 @@ fn builds(criterion: &mut Criterion) {
     });
     suite.measure("heed", BUILT, || {
         let folder = folder();
-        Heed::open(&folder).build_set(&keys);
+        build_heed_set(&open_heed(&folder), &keys);
         1
     });
     suite.measure("redb", BUILT, || {
@@ -375,9 +335,9 @@ fn maps(criterion: &mut Criterion, count: usize, get: &'static str, scan: &'stat
     let probes = shuffled(&words);
     let folders = [folder(), folder(), folder()];
     let (slab, heed, redb) =
-        (open_slab(&folders[0]), Heed::open(&folders[1]), open_redb(&folders[2]));
+        (open_slab(&folders[0]), open_heed(&folders[1]), open_redb(&folders[2]));
     build_map(&slab, &words);
-    heed.build_map(&words);
+    build_heed_map(&heed, &words);
     build_redb_map(&redb, &words);
     let (im, rpds) = (build_im(&words), build_rpds(&words));
 
@@ -423,53 +383,10 @@ fn maps(criterion: &mut Criterion, count: usize, get: &'static str, scan: &'stat
 
     if count == LARGE {
         drop((snapshot, heed_txn, table));
-        commits(criterion, &slab, &heed, &redb, (im, rpds), &probes);
+        commits::unsynced(criterion, &slab, &heed, &redb, (im, rpds), &probes);
+        drop((slab, heed, redb));
+        commits::durable(criterion, &words, &probes);
     }
-}
-
-/// One changed value a commit, visible to everybody, not yet on the disk.
-fn commits(
-    criterion: &mut Criterion,
-    slab: &Slab,
-    heed: &Heed,
-    redb: &redb::Database,
-    (mut im, mut rpds): (ImMap, RpdsMap),
-    probes: &[u64],
-) {
-    let mut suite = Suite::new(criterion, "map_commit");
-    let mut change = 0;
-    suite.each("eve", probes, |word| {
-        change += 1;
-        let mut txn = slab.begin().expect("a transaction");
-        let map = EveMap::from_root(txn.base());
-        let (map, _) = map.insert(&mut txn, word, [change, 0]).expect("room");
-        txn.commit(map.root()).expect("nobody else writes");
-        change
-    });
-    suite.each("heed", probes, |word| {
-        change += 1;
-        let mut txn = heed.env.write_txn().expect("a transaction");
-        heed.db.put(&mut txn, &word.to_be_bytes(), &value_bytes(change)).expect("room");
-        txn.commit().expect("a commit");
-        change
-    });
-    suite.each("redb", probes, |word| {
-        change += 1;
-        let txn = begin_redb(redb);
-        txn.open_table(WORDS).expect("a table").insert(word, &value_bytes(change)).expect("room");
-        txn.commit().expect("a commit");
-        change
-    });
-    suite.each("im", probes, |word| {
-        change += 1;
-        im = im.update(*word, value(change));
-        change
-    });
-    suite.each("rpds", probes, |word| {
-        change += 1;
-        rpds = rpds.insert(*word, value(change));
-        change
-    });
 }
 
 fn sorted(criterion: &mut Criterion) {
@@ -479,9 +396,9 @@ fn sorted(criterion: &mut Criterion) {
     let from = |key: &Key| [key[0], key[1], 0, 0];
     let folders = [folder(), folder(), folder()];
     let (slab, heed, redb) =
-        (open_slab(&folders[0]), Heed::open(&folders[1]), open_redb(&folders[2]));
+        (open_slab(&folders[0]), open_heed(&folders[1]), open_redb(&folders[2]));
     build_set(&slab, &keys);
-    heed.build_set(&keys);
+    build_heed_set(&heed, &keys);
     build_redb_set(&redb, &keys);
     let im: im::OrdSet<Key> = keys.iter().copied().collect();
     let rpds: rpds::RedBlackTreeSetSync<Key> = keys.iter().copied().collect();
