@@ -13,7 +13,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -23,13 +23,13 @@ impl Random {
     /// Any order of the items is as likely as any other.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
-            items.swap(i, (self.next() % (i as u64 + 1)) as usize);
+            items.swap(i, (self.draw() % (i as u64 + 1)) as usize);
         }
     }
 
     /// So many of the items, some maybe twice.
     pub fn sample<T: Copy>(&mut self, items: &[T], count: usize) -> Vec<T> {
-        (0..count).map(|_| items[(self.next() % items.len() as u64) as usize]).collect()
+        (0..count).map(|_| items[(self.draw() % items.len() as u64) as usize]).collect()
     }
 }
 
@@ -37,7 +37,7 @@ impl Random {
 #[must_use]
 pub fn words(count: usize) -> Vec<u64> {
     let mut random = Random(42);
-    (0..count).map(|_| random.next()).collect()
+    (0..count).map(|_| random.draw()).collect()
 }
 
 /// A new folder on the disk of the system's temporary files.

@@ -166,7 +166,7 @@ fn bytes(key: &Key) -> Vec<u8> {
 /// random values.
 pub(crate) fn sorted(size: usize) -> Vec<Row> {
     let mut random = Random(42);
-    let mut key = |i: u64| [4096 + i / 5, 16 + i % 5, random.next(), 1 + i / 100];
+    let mut key = |i: u64| [4096 + i / 5, 16 + i % 5, random.draw(), 1 + i / 100];
     let keys: Vec<Key> = (0..size as u64).map(&mut key).collect();
     let probes = Random(7).sample(&keys, PROBES);
     let folders = [folder(), folder()];

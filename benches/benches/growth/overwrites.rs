@@ -15,7 +15,7 @@ fn overwrite(slab: &Slab) {
     for value in 0..OVERWRITES {
         let mut txn = slab.begin().expect("a transaction");
         let map = WordMap::from_root(txn.base());
-        let (map, _) = map.insert(&mut txn, &(random.next() % KEYS), value).expect("room");
+        let (map, _) = map.insert(&mut txn, &(random.draw() % KEYS), value).expect("room");
         txn.commit(map.root()).expect("nobody else writes");
     }
 }

@@ -79,7 +79,7 @@ impl Hasher for Mix {
 
 fn keys(count: usize) -> Vec<Key> {
     let mut random = Random(42);
-    let key = |i: u64| [4096 + i / 5, 16 + i % 5, random.next(), 1 + i / 100];
+    let key = |i: u64| [4096 + i / 5, 16 + i % 5, random.draw(), 1 + i / 100];
     (0..count as u64).map(key).collect()
 }
 
