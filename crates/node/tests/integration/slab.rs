@@ -44,7 +44,7 @@ fn a_region_shows_its_state_and_who_holds_back_what() {
     }
     let json = place.ok(&["slab", "stat", "my.eve", "--format", "json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["region"]["layout-version"], 3);
+    assert!(json["region"]["layout-version"].as_u64() >= Some(3));
     assert_eq!(json["attached"], serde_json::json!([]));
 }
 
