@@ -295,9 +295,9 @@ pub(crate) fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> 
     keys
 }
 
-/// So many keys are inserted one by one: that edits the rows of a node where they are, while
-/// merging, which pays for keys that lie together, reads and writes all of them.
-const FEW: usize = 4;
+/// So many keys are inserted one by one: that moves bytes in a node where it is, while
+/// merging, which pays for keys that lie together, packs each node anew.
+const FEW: usize = 48;
 
 pub(crate) fn insert_all(
     memory: &mut impl Write,
