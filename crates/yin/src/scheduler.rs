@@ -318,7 +318,8 @@ impl Scheduler {
         self.on_machine = None;
         // An agent that stands still has a state; one that cannot be taken is ended when its turn
         // comes.
-        if let (Ok(state), Some(agent)) = (self.machine.capture(), self.agents.get_mut(&id)) {
+        if let (Ok(mut state), Some(agent)) = (self.machine.capture(), self.agents.get_mut(&id)) {
+            state.shrink();
             agent.home = Home::State(Box::new(state));
         }
         self.machine.abandon();
