@@ -3,6 +3,7 @@
 mod agent;
 mod backup;
 mod blame;
+mod complete;
 mod completions;
 mod diff;
 mod export;

@@ -25,6 +25,7 @@ mod git;
 mod history;
 mod ledger;
 mod live;
+mod plan;
 mod program;
 mod progress;
 mod render;

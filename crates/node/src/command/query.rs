@@ -1,12 +1,12 @@
 //! `datom q`: a Datalog query.
 
-use daodb::{Explanation, Input, Limits};
+use daodb::{Input, Limits};
 use datom::{Value, edn};
 
 use super::Outcome;
 use crate::cli;
 use crate::fault::Fault;
-use crate::render::Output;
+use crate::plan::of_plan;
 use crate::reporter::Reporter;
 use crate::sight;
 use crate::world::World;
@@ -25,27 +25,6 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
         sight::of_answer(db.query(&query, &inputs).map_err(refused)?)
     };
     Ok(output.print(arguments.format)?)
-}
-
-/// The plan with what it did, a step a row, the steps inside another indented below it.
-fn of_plan(plan: &Explanation, timed: bool) -> Output {
-    let names = ["step", "clauses", "indexes", "estimate", "rows", "ms"];
-    let columns: Vec<String> =
-        names.iter().take(if timed { 6 } else { 5 }).map(|name| (*name).to_owned()).collect();
-    let width = columns.len();
-    let rows = plan.steps.iter().map(|step| {
-        let mut row = vec![
-            Value::text(&format!("{}{}", "  ".repeat(step.depth), step.action)),
-            Value::text(&step.clauses.join(" ")),
-            Value::text(&step.indexes.join(" ")),
-            Value::Float(step.estimate.round()),
-            Value::Int(step.rows as i64),
-            Value::Float((step.time.as_secs_f64() * 1e6).round() / 1e3),
-        ];
-        row.truncate(width);
-        row
-    });
-    Output::Table { columns, rows: rows.collect() }
 }
 
 /// The mistake that a shell invites.

@@ -11,14 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use datom::edn::{self, Form, Node};
 use datom::{Keyword, Symbol, Value};
 use reedline::{
-    DefaultPrompt, DefaultPromptSegment, FileBackedHistory, Reedline, Signal, ValidationResult,
-    Validator,
+    ColumnarMenu, DefaultPrompt, DefaultPromptSegment, Emacs, FileBackedHistory, KeyCode,
+    KeyModifiers, MenuBuilder, Reedline, ReedlineEvent, ReedlineMenu, Signal, ValidationResult,
+    Validator, default_emacs_keybindings,
 };
 use yin::Program;
 
+use super::complete::Words;
 use super::{Outcome, run::folders};
 use crate::cli::{self, Format};
 use crate::fault::Fault;
+use crate::plan::of_plan;
 use crate::render::Output;
 use crate::reporter::Reporter;
 use crate::runner::{Grants, Runner};
@@ -29,12 +32,16 @@ use crate::world::World;
 const HISTORY_ENTRIES: usize = 10_000;
 const HISTORY_FILE: &str = "repl.history";
 
+const MENU: &str = "completions";
+
 const HELP: &str = "\
 An expression of the language, or a query:
   (+ 1 2)
   (def double (fn [x] (* 2 x)))
   (perform :time/now)
   [:find ?n :where [_ :package/name ?n]]
+  (explain [:find ?n :where [_ :package/name ?n]])
+Tab completes attributes, variables and parts of queries.
 An entry goes on over several lines until its brackets are closed.
 Ctrl-C cancels the entry or stops what runs; Ctrl-D or :quit ends the session.";
 
@@ -76,8 +83,17 @@ impl<'w> Session<'w> {
         let history =
             FileBackedHistory::with_file(HISTORY_ENTRIES, self.world.dir().join(HISTORY_FILE))
                 .map_err(|error| Fault::new(format!("the history cannot be kept: {error}")))?;
-        let mut editor =
-            Reedline::create().with_history(Box::new(history)).with_validator(Box::new(Brackets));
+        let mut keys = default_emacs_keybindings();
+        let menu = ReedlineEvent::Menu(MENU.to_owned());
+        let tab = ReedlineEvent::UntilFound(vec![menu, ReedlineEvent::MenuNext]);
+        keys.add_binding(KeyModifiers::NONE, KeyCode::Tab, tab);
+        let menu = Box::new(ColumnarMenu::default().with_name(MENU));
+        let mut editor = Reedline::create()
+            .with_history(Box::new(history))
+            .with_validator(Box::new(Brackets))
+            .with_completer(Box::new(Words::new(self.world.database())))
+            .with_menu(ReedlineMenu::EngineCompleter(menu))
+            .with_edit_mode(Box::new(Emacs::new(keys)));
         eprintln!("datom {}; :help helps", env!("CARGO_PKG_VERSION"));
         loop {
             let t = self.world.database().db()?.basis();
@@ -140,6 +156,11 @@ impl<'w> Session<'w> {
             let answer = db.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
             return Ok(sight::of_answer(answer));
         }
+        if let Some(query) = explained(form) {
+            let begin = query.span.start - form.span.start;
+            let length = query.span.end - query.span.start;
+            return self.explain(text.get(begin..begin + length).unwrap_or(""));
+        }
         let name = format!("entry {}", self.entries);
         let db = self.world.database().db()?;
         let begins = begins(form);
@@ -158,6 +179,26 @@ impl<'w> Session<'w> {
             None => {}
         }
         Ok(Output::from_value(value))
+    }
+
+    /// The plan of a query with what each step did, and how long it took.
+    fn explain(&self, text: &str) -> Result<Output, Box<Fault>> {
+        let refused = |error: daodb::Error| Fault::in_query(&error, text);
+        let query = daodb::Query::parse(text).map_err(|error| refused(error.into()))?;
+        let db = self.world.database().db()?;
+        let plan = db.explain(&query, &[], &daodb::Limits::default()).map_err(refused)?;
+        Ok(of_plan(&plan, true))
+    }
+}
+
+/// The query of `(explain query)`.
+fn explained(form: &Form) -> Option<&Form> {
+    let Node::List(items) = &form.node else { return None };
+    match items.as_slice() {
+        [name, query] if name.to_value() == Value::symbol("explain") && is_query(query) => {
+            Some(query)
+        }
+        _ => None,
     }
 }
 
