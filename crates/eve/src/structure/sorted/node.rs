@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::column::{Column, SLACK, WIDTH_MAX};
+use super::column::{Column, SLACK, WIDTH_MAX, mask};
 use super::search::less;
 use crate::{Addr, Error, Read};
 
@@ -56,6 +56,12 @@ impl<const N: usize> Child<N> {
         rows.extend_from_slice(&self.bound);
         rows.extend_from_slice(&[self.at.raw(), self.total]);
     }
+}
+
+/// One word of a column: its bytes, counted from the first column on, and what is stored there.
+pub(super) struct Cell {
+    pub(super) place: Range<usize>,
+    pub(super) stored: u64,
 }
 
 /// A node that was checked: every access below stays inside it.
@@ -242,6 +248,22 @@ impl<'r, const N: usize> Node<'r, N> {
         let at = self.column_behind(N, before);
         let total = self.column_behind(N + 1, before + usize::from(self.widths[N]));
         (Addr::from_raw(at.get(i)), total.get(i))
+    }
+
+    /// Where address and count of row `i`, which is below `len`, are stored, and how these would be; none
+    /// if one does not fit.
+    pub(super) fn link_cells(&self, i: usize, link: [u64; 2]) -> Option<[Cell; 2]> {
+        let mut before: usize = self.widths[..N].iter().map(|width| usize::from(*width)).sum();
+        let mut cells = [const { Cell { place: 0..0, stored: 0 } }; 2];
+        for (c, (cell, word)) in cells.iter_mut().zip(link).enumerate() {
+            let (base, width) = self.base_and_width(N + c);
+            cell.stored = word.checked_sub(base).filter(|stored| *stored <= mask(width))?;
+            let width = usize::from(width);
+            let start = before * self.len + i * width;
+            cell.place = start..start + width;
+            before += width;
+        }
+        Some(cells)
     }
 
     pub(super) fn row(&self, i: usize) -> Child<N> {

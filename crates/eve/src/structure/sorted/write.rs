@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::column::{SLACK, WIDTH_MAX, mask, width_of};
-use super::node::{COLUMNS_MAX, HEAD_WORDS, Node, Seen, front_words, header, stride};
+use super::node::{COLUMNS_MAX, Cell, HEAD_WORDS, Node, Seen, front_words, header, stride};
 use crate::{Addr, Error, Write};
 
 /// Rows of a node, at most, and when it is one of many written at once, with room left for later
@@ -225,7 +225,7 @@ fn spliced<const N: usize>(
     image
 }
 
-/// Points row `i` of an inner node to `child`, whose bound stays.
+/// Points row `i` of an inner node to `child`, whose bound stays: two cells, where they fit.
 pub(super) fn relink<const N: usize, W: Write + ?Sized>(
     memory: &mut W,
     node: Seen,
@@ -234,9 +234,30 @@ pub(super) fn relink<const N: usize, W: Write + ?Sized>(
     total: u64,
 ) -> Result<Seen, Error> {
     let old = node.open::<N, W>(memory)?;
-    let mut row = Vec::with_capacity(N + 2);
-    child.child(old.bound(i)).push_to(&mut row);
-    splice::<N, W>(memory, node, i..i + 1, &row, total)
+    let link = [child.at.raw(), child.total];
+    let Some(cells) = old.link_cells(i, link) else {
+        let mut row = Vec::with_capacity(N + 2);
+        child.child(old.bound(i)).push_to(&mut row);
+        return splice::<N, W>(memory, node, i..i + 1, &row, total);
+    };
+    let at = own(memory, node.at, Plan::like(&old, node.rows).words())?;
+    let words = memory.words_mut(at).ok_or(Error::corrupt("new block cannot be written", at))?;
+    words[1] = total;
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words[front_words(N + 2)..]);
+    for Cell { place, stored } in cells {
+        let width = place.len();
+        bytes[place].copy_from_slice(&stored.to_le_bytes()[..width]);
+    }
+    Ok(Seen { at, total, ..node })
+}
+
+/// A node that may be written: this one if it was born in this transaction, else a copy of its words.
+fn own<W: Write + ?Sized>(memory: &mut W, at: Addr, words: usize) -> Result<Addr, Error> {
+    if memory.words_mut(at).is_some() {
+        return Ok(at);
+    }
+    let image = memory.words(at)?.get(..words).unwrap_or_default().to_vec();
+    place(memory, at, &image, false)
 }
 
 /// Writes a node: where it is if it was born in this transaction and has the room, else elsewhere.
