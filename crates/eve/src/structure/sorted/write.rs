@@ -193,6 +193,15 @@ pub(super) fn splice<const N: usize, W: Write + ?Sized>(
         rows.splice(range.start * stride..range.end * stride, with.iter().copied());
         return replace::<N, W>(memory, node, &rows, total);
     }
+    let height = node.height;
+    let words = plan.words();
+    if memory.words_mut(node.at).is_some_and(|room| room.len() >= words) {
+        let room = memory.words_mut(node.at).unwrap_or_default();
+        splice_in_place::<N>(&plan, node, range, with, room);
+        room[..HEAD_WORDS].copy_from_slice(&[header::<N>(height, rows), total]);
+        return Ok(Seen { rows, total, ..node });
+    }
+    let old = node.open::<N, W>(memory)?;
     let image = spliced(&plan, &old, range, with, total);
     let at = place::<W>(memory, node.at, &image, rows > node.rows)?;
     Ok(Seen { at, rows, total, ..node })
@@ -223,6 +232,44 @@ fn spliced<const N: usize>(
         (from, to) = (from + old.len() * width, end);
     }
     image
+}
+
+/// Moves what is stored of a node so that other rows, which fit, take those in `range`. What moves towards
+/// the end does so from the end on, what moves towards the start from there, so nothing is lost.
+fn splice_in_place<const N: usize>(
+    plan: &Plan,
+    node: Seen,
+    range: Range<usize>,
+    with: &[u64],
+    words: &mut [u64],
+) {
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words[plan.front()..]);
+    let grows = plan.rows > node.rows;
+    let (ends, ended) = (plan.rows * plan.row_bytes, node.rows * plan.row_bytes);
+    let mut behind = if grows { plan.row_bytes } else { 0 };
+    for step in 0..plan.columns {
+        let c = if grows { plan.columns - 1 - step } else { step };
+        let width = usize::from(plan.widths[c]);
+        behind -= if grows { width } else { 0 };
+        let (from, to) = (behind * node.rows, behind * plan.rows);
+        let end = to + plan.rows * width;
+        let head = (from..from + range.start * width, to);
+        let rest = from + range.end * width..from + node.rows * width;
+        let tail = (rest.clone(), end - rest.len());
+        for (part, place) in if grows { [tail, head] } else { [head, tail] } {
+            bytes.copy_within(part, place);
+        }
+        for (number, row) in with.chunks_exact(plan.columns).enumerate() {
+            let at = to + (range.start + number) * width;
+            let is_bound_0 = node.height > 0 && c < N && range.start + number == 0;
+            let stored = if is_bound_0 { 0 } else { row[c].wrapping_sub(plan.bases[c]) };
+            bytes[at..at + width].copy_from_slice(&stored.to_le_bytes()[..width]);
+        }
+        behind += if grows { 0 } else { width };
+    }
+    if let Some(left) = bytes.get_mut(ends..ended) {
+        left.fill(0);
+    }
 }
 
 /// Points row `i` of an inner node to `child`, whose bound stays: two cells, where they fit.

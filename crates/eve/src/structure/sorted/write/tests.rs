@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::{create, replace, splice};
+use super::{Seen, create, relink, replace, splice};
 use crate::memory::Arena;
 use crate::structure::sorted::node::Node;
 
@@ -110,9 +110,14 @@ proptest! {
         let i = at.index(bounds.len());
         let mut row: Vec<u64> = bounds[i].iter().copied().chain(link(i)).collect();
         let own = row[3];
-        for to in [u64::MAX - 15, 1 << 33, own] {
+        let ways = [(u64::MAX - 15, false), (1 << 33, true), (own, true), (1 << 40, true), (own, false)];
+        for (round, (to, relinks)) in ways.into_iter().enumerate() {
             row[3] = to;
-            node = splice::<3, _>(&mut memory, node, i..i + 1, &row, total).unwrap();
+            let child = Seen { at: crate::Addr::from_raw(to), height: 0, rows: 1, total: row[4] };
+            node = match relinks {
+                true => relink::<3, _>(&mut memory, node, i, child, total).unwrap(),
+                false => splice::<3, _>(&mut memory, node, i..i + 1, &row, total).unwrap(),
+            };
             let inner = Node::<3>::root(&memory, node.at).unwrap();
             prop_assert_eq!(inner.link(i), (crate::Addr::from_raw(to), link(i)[1]));
             prop_assert_eq!(inner.sum(0..bounds.len()), total);
@@ -125,7 +130,9 @@ proptest! {
             inner.read_rows(&mut read);
             prop_assert_eq!(&read[..i * 5], &rows[..i * 5]);
             prop_assert_eq!(&read[i * 5 + 5..], &rows[i * 5 + 5..]);
-            memory.commit();
+            if round % 2 == 0 {
+                memory.commit();
+            }
         }
     }
 }
