@@ -140,10 +140,16 @@ fn write_person(value: &Value, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
+/// A terminal narrower than this is taken for one that does not say how wide it is.
+const COLUMNS_MIN: u16 = 20;
+
 fn write_table(columns: &[String], rows: &[Vec<Value>], out: &mut impl Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    // Some terminals say that they are 0 wide: what cannot be is not arranged for.
+    if table.width().is_none_or(|columns| columns >= COLUMNS_MIN) {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
     if !columns.is_empty() {
         table.set_header(columns);
     }
