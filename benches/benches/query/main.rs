@@ -3,9 +3,10 @@
 //! would have them, and for closures datafrog and ascent, hand-written.
 //!
 //! `cargo xtask bench query [part]` prints a table of milliseconds and of `ours / best peer`; parts are
-//! people, graphs, debian, genealogy, orders, threads, prepare. Row counts are compared between engines and a
-//! difference ends the run.
+//! people, graphs, debian, genealogy, orders, threads, deep, prepare. Row counts are compared between
+//! engines and a difference ends the run.
 
+mod deep;
 mod logic;
 mod measure;
 mod orders;
@@ -48,6 +49,9 @@ fn main() {
     }
     if wanted("threads") {
         threads::threads(&mut report);
+    }
+    if wanted("deep") {
+        deep::deep(&mut report);
     }
     if wanted("prepare") {
         prepare::prepare(&mut report);
