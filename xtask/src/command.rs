@@ -44,7 +44,7 @@ const COMMANDS: [Command; 13] = [
     Command { name: "tsan", about: "eve's tests with ThreadSanitizer (nightly)", run: harm::tsan },
     Command {
         name: "fuzz",
-        about: "eve opens arbitrary files (nightly, cargo-fuzz): fuzz [open] [arguments]",
+        about: "arbitrary input for a decoder (nightly, cargo-fuzz): fuzz [target] [arguments]",
         run: harm::fuzz,
     },
     Command { name: "ci", about: "what must be green before anything lands", run: ci },
