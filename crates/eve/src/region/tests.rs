@@ -26,7 +26,8 @@ pub(crate) fn quick_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
+/// Marks the blocks of a map of words.
+pub(crate) fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
     let mut failed = None;
     let traced = WordMap::from_root(root).trace(snapshot, &mut |at| {
         marks.mark(at).unwrap_or_else(|error| {

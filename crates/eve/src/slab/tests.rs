@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 
 use super::*;
-use crate::region::tests::quick_folder;
+use crate::region::tests::{quick_folder, trace};
 use crate::structure::WordMap;
 use crate::{Options, Read, Write};
 
@@ -24,17 +24,6 @@ fn set(slab: &Slab, changes: &[(u64, u64)]) -> Commit {
 fn content(snapshot: &Snapshot) -> BTreeMap<u64, u64> {
     let map = WordMap::from_root(snapshot.root());
     map.iter(snapshot).map(Result::unwrap).collect()
-}
-
-fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
-    let mut failed = None;
-    let traced = WordMap::from_root(root).trace(snapshot, &mut |at| {
-        marks.mark(at).unwrap_or_else(|error| {
-            failed = Some(error);
-            false
-        })
-    });
-    failed.map_or(traced, Err)
 }
 
 /// Everything is accounted for, nothing twice.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::lane::Lane;
 use crate::structure::Map;
 use crate::{Addr, Error, Marks, Read, Region, Slab, Snapshot};
 
@@ -153,16 +154,21 @@ fn nothing_that_anybody_holds_changes_while_chunks_do() {
     assert_eq!((found.leaked_blocks, found.payload_blocks), (Some(0), 0));
 }
 
-/// A chunk that a dead lane was judging rests on, and is free for any class in the end.
-#[test]
-fn a_chunk_that_was_judged_by_the_dead_comes_back() {
+/// A slab with many empty chunks, and a lane that holds none of them back.
+fn emptied() -> (Slab, Box<Lane>) {
     let slab = memory();
     fill_and_empty(&slab, 200);
     slab.reclaim().unwrap();
-    let blocks = slab.inner.blocks();
     let mut lane = slab.inner.attachment.take_lane().unwrap();
-    lane.free_spare(blocks);
-    let number = lane.number();
+    lane.free_spare(slab.inner.blocks());
+    (slab, lane)
+}
+
+/// A chunk that a dead lane was judging rests on, and is free for any class in the end.
+#[test]
+fn a_chunk_that_was_judged_by_the_dead_comes_back() {
+    let (slab, lane) = emptied();
+    let (blocks, number) = (slab.inner.blocks(), lane.number());
     for class in Class::all() {
         blocks.put_to_rest(class, number);
     }
@@ -186,12 +192,8 @@ fn a_chunk_that_was_judged_by_the_dead_comes_back() {
 /// While somebody guards, or pins what was before, a chunk at rest is not free.
 #[test]
 fn a_look_from_before_keeps_a_chunk_at_rest() {
-    let slab = memory();
-    fill_and_empty(&slab, 200);
-    slab.reclaim().unwrap();
+    let (slab, lane) = emptied();
     let blocks = slab.inner.blocks();
-    let mut lane = slab.inner.attachment.take_lane().unwrap();
-    lane.free_spare(blocks);
     let (guard, pin) = (slab.inner.attachment.guard(), slab.snapshot().unwrap());
     for class in Class::all() {
         blocks.put_to_rest(class, lane.number());

@@ -178,12 +178,6 @@ impl<'r, const N: usize> Node<'r, N> {
         (self.bases[c], self.widths[c])
     }
 
-    /// The columns as they are stored, without what is behind them.
-    pub(super) fn stored(&self) -> &'r [u8] {
-        let row: usize = self.widths.iter().map(|width| usize::from(*width)).sum();
-        self.bytes.get(..row * self.len).unwrap_or_default()
-    }
-
     /// The first `N` words of row `i`, which is below `len`.
     #[inline]
     fn words(&self, i: usize) -> [u64; N] {

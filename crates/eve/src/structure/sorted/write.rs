@@ -193,50 +193,17 @@ pub(super) fn splice<const N: usize, W: Write + ?Sized>(
         rows.splice(range.start * stride..range.end * stride, with.iter().copied());
         return replace::<N, W>(memory, node, &rows, total);
     }
-    let height = node.height;
-    let words = plan.words();
-    if memory.words_mut(node.at).is_some_and(|room| room.len() >= words) {
-        let room = memory.words_mut(node.at).unwrap_or_default();
-        splice_in_place::<N>(&plan, node, range, with, room);
-        room[..HEAD_WORDS].copy_from_slice(&[header::<N>(height, rows), total]);
-        return Ok(Seen { rows, total, ..node });
-    }
-    let old = node.open::<N, W>(memory)?;
-    let image = spliced(&plan, &old, range, with, total);
-    let at = place::<W>(memory, node.at, &image, rows > node.rows)?;
+    let before = Plan { rows: node.rows, ..plan };
+    let at = own(memory, node.at, before.words(), plan.words())?;
+    let words = memory.words_mut(at).ok_or(Error::corrupt("new block cannot be written", at))?;
+    shift::<N>(&plan, node, range, with, words);
+    words[..HEAD_WORDS].copy_from_slice(&[header::<N>(node.height, rows), total]);
     Ok(Seen { at, rows, total, ..node })
-}
-
-/// A node with other rows in `range`, which fit.
-fn spliced<const N: usize>(
-    plan: &Plan,
-    old: &Node<'_, N>,
-    range: Range<usize>,
-    with: &[u64],
-    total: u64,
-) -> Vec<u64> {
-    let mut image = vec![0; plan.words()];
-    plan.write_front::<N>(old.height, total, &mut image);
-    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut image[plan.front()..]);
-    let stored = old.stored();
-    let (mut from, mut to) = (0, 0);
-    for c in 0..plan.columns {
-        let width = usize::from(plan.widths[c]);
-        let before = range.start * width;
-        bytes[to..to + before].copy_from_slice(&stored[from..from + before]);
-        let bound_0 = old.height > 0 && c < N && range.start == 0;
-        plan.pack(c, bound_0, with, bytes, to + before);
-        let behind = from + range.end * width..from + old.len() * width;
-        let end = to + plan.rows * width;
-        bytes[end - behind.len()..end].copy_from_slice(&stored[behind]);
-        (from, to) = (from + old.len() * width, end);
-    }
-    image
 }
 
 /// Moves what is stored of a node so that other rows, which fit, take those in `range`. What moves towards
 /// the end does so from the end on, what moves towards the start from there, so nothing is lost.
-fn splice_in_place<const N: usize>(
+fn shift<const N: usize>(
     plan: &Plan,
     node: Seen,
     range: Range<usize>,
@@ -287,7 +254,8 @@ pub(super) fn relink<const N: usize, W: Write + ?Sized>(
         child.child(old.bound(i)).push_to(&mut row);
         return splice::<N, W>(memory, node, i..i + 1, &row, total);
     };
-    let at = own(memory, node.at, Plan::like(&old, node.rows).words())?;
+    let size = Plan::like(&old, node.rows).words();
+    let at = own(memory, node.at, size, size)?;
     let words = memory.words_mut(at).ok_or(Error::corrupt("new block cannot be written", at))?;
     words[1] = total;
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words[front_words(N + 2)..]);
@@ -298,13 +266,20 @@ pub(super) fn relink<const N: usize, W: Write + ?Sized>(
     Ok(Seen { at, total, ..node })
 }
 
-/// A node that may be written: this one if it was born in this transaction, else a copy of its words.
-fn own<W: Write + ?Sized>(memory: &mut W, at: Addr, words: usize) -> Result<Addr, Error> {
-    if memory.words_mut(at).is_some() {
+/// A node of `before` words that may be written, with room for `after`: this one if it was born in this
+/// transaction and has it, else a copy.
+fn own<W: Write + ?Sized>(
+    memory: &mut W,
+    at: Addr,
+    before: usize,
+    after: usize,
+) -> Result<Addr, Error> {
+    if memory.words_mut(at).is_some_and(|words| words.len() >= after) {
         return Ok(at);
     }
-    let image = memory.words(at)?.get(..words).unwrap_or_default().to_vec();
-    place(memory, at, &image, false)
+    let mut image = memory.words(at)?.get(..before).unwrap_or_default().to_vec();
+    image.resize(before.max(after), 0);
+    place(memory, at, &image, after > before)
 }
 
 /// Writes a node: where it is if it was born in this transaction and has the room, else elsewhere.
