@@ -15,7 +15,7 @@ use super::distinct::Distinct;
 use super::env::{Data, Env};
 use super::error::Error;
 use super::limits;
-use super::run::{run_first, run_rest};
+use super::run::run_part;
 use super::search::Parts;
 use super::source::Source;
 use super::space;
@@ -100,7 +100,7 @@ impl<'s> Crew<'_, 's> {
                     && first.estimate >= ROWS_MIN as f64 =>
             {
                 let (mut rows, mut held) = (Vec::new(), 0);
-                run_first(self.env, self.plan, tools, self.row, &mut |made| {
+                run_part(self.env, self.plan, tools, 0..1, self.row, &mut |made| {
                     rows.extend_from_slice(made);
                     self.env.watch.grow(&mut held, 8 * rows.capacity())
                 })?;
@@ -232,7 +232,8 @@ impl Hands<'_> {
         distinct: &mut Distinct,
         held: &mut usize,
     ) -> Result<(), Error> {
-        run_rest(env, self.plan, tools, rows, &mut |rows| {
+        let rest = 1..self.plan.steps.len();
+        run_part(env, self.plan, tools, rest, rows, &mut |rows| {
             distinct.take(rows, self.plan.width, self.vars);
             env.watch.grow(held, distinct.bytes())
         })

@@ -13,6 +13,7 @@ mod facts;
 mod function;
 mod kept;
 
+use std::ops::Range;
 use std::time::Instant;
 
 pub(crate) use self::function::take_apart;
@@ -39,30 +40,18 @@ pub(crate) fn run<'s>(
     steps(env, &plan.steps, tools.all(), width, rows, sink)
 }
 
-/// Runs the steps of a plan behind the first one.
-pub(crate) fn run_rest<'s>(
+/// Runs some of the steps of a plan.
+pub(crate) fn run_part<'s>(
     env: &Env<'s>,
     plan: &Plan,
     tools: &Tools<'s>,
+    part: Range<usize>,
     rows: &[u64],
     sink: &mut Sink<'_>,
 ) -> Result<(), Error> {
-    let (rest, others) = (plan.steps.get(1..), tools.all().get(1..));
-    let (rest, others) = (rest.unwrap_or_default(), others.unwrap_or_default());
-    steps(env, rest, others, plan.width, rows, sink)
-}
-
-/// Runs the first step of a plan alone.
-pub(crate) fn run_first<'s>(
-    env: &Env<'s>,
-    plan: &Plan,
-    tools: &Tools<'s>,
-    rows: &[u64],
-    sink: &mut Sink<'_>,
-) -> Result<(), Error> {
-    let (first, others) = (plan.steps.get(..1), tools.all().get(..1));
-    let (first, others) = (first.unwrap_or_default(), others.unwrap_or_default());
-    steps(env, first, others, plan.width, rows, sink)
+    let (part, others) = (plan.steps.get(part.clone()), tools.all().get(part));
+    let (part, others) = (part.unwrap_or_default(), others.unwrap_or_default());
+    steps(env, part, others, plan.width, rows, sink)
 }
 
 fn steps<'s>(

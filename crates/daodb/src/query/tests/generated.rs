@@ -147,6 +147,12 @@ pub(super) fn orders(clauses: &[String]) -> Vec<Vec<String>> {
     vec![clauses.to_vec(), reversed, turned]
 }
 
+/// Variables of a body to ask for, three at most.
+pub(super) fn shown(body: &[String]) -> Vec<&'static str> {
+    let occurs = |var: &&str| body.iter().any(|clause| clause.contains(var));
+    ["?a", "?b", "?c", "?n", "?m"].into_iter().filter(occurs).take(3).collect()
+}
+
 pub(super) fn rows(answer: &Answer) -> BTreeSet<Vec<Value>> {
     match answer {
         Answer::Relation { rows, .. } => rows.iter().map(|row| row.to_vec()).collect(),
@@ -163,11 +169,7 @@ proptest! {
         rules in rules(),
         computed in any::<bool>(),
     ) {
-        let shown: Vec<&str> = ["?a", "?b", "?c", "?n", "?m"]
-            .into_iter()
-            .filter(|var| body.iter().any(|clause| clause.contains(var)))
-            .take(3)
-            .collect();
+        let shown = shown(&body);
         prop_assume!(!shown.is_empty());
         let mut memory = memory(&facts, computed);
         let mut agreed: Option<Result<BTreeSet<Vec<Value>>, ()>> = None;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::naive::{Fact, World};
 use super::super::parse;
 use super::super::syntax::Syntax;
-use super::generated::{body, rows, rules};
+use super::generated::{body, rows, rules, shown};
 use super::*;
 use crate::{Database, Db, Input};
 
@@ -84,9 +84,7 @@ proptest! {
             let world = World::new(&known, 4, rules.clone(), &[&["path", "other"], &["far"]]);
             let db = database.db().unwrap();
             for body in &bodies {
-                let all = ["?a", "?b", "?c", "?n", "?m"].into_iter();
-                let shown: Vec<&str> =
-                    all.filter(|var| body.iter().any(|c| c.contains(var))).take(3).collect();
+                let shown = shown(body);
                 if shown.is_empty() {
                     continue;
                 }

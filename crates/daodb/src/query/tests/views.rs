@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::naive::{Fact, World};
 use super::super::parse;
 use super::super::syntax::Syntax;
-use super::generated::{NODES, facts, named, orders, rows, unnamed_body, unnamed_rules};
+use super::generated::{NODES, facts, named, orders, rows, shown, unnamed_body, unnamed_rules};
 use super::*;
 use crate::{Database, Db, ErrorKind};
 
@@ -80,11 +80,7 @@ proptest! {
         body in unnamed_body(),
         rules in unnamed_rules(),
     ) {
-        let shown: Vec<&str> = ["?a", "?b", "?c", "?n", "?m"]
-            .into_iter()
-            .filter(|var| body.iter().any(|clause| clause.contains(var)))
-            .take(3)
-            .collect();
+        let shown = shown(&body);
         prop_assume!(!shown.is_empty());
         let (first, third): (Set, Set) = (first.into_iter().collect(), third.into_iter().collect());
         let gone: Set = first.iter().zip(&drop).filter(|(_, gone)| **gone).map(|(f, _)| f.clone()).collect();
