@@ -15,6 +15,7 @@
 mod built_in;
 mod call;
 mod control;
+mod limits;
 mod live;
 mod namespace;
 mod stack;
@@ -42,6 +43,7 @@ use crate::stepper::{Control, Walk};
 
 pub(crate) use built_in::prelude;
 pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_prompt};
+pub use limits::Limits;
 pub use live::Active;
 pub(crate) use stack::{Stack, Stance, Told};
 use step::Exit;
@@ -51,37 +53,6 @@ pub use view::Level;
 const POLL: u64 = 1 << 14;
 /// Steps inside of large operations that cost as much fuel as one call.
 const STEPS_PER_FUEL: u64 = 8;
-
-/// What a machine may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Words of 8 bytes on the heap.
-    pub heap_words: usize,
-    /// Calls that wait at one time.
-    pub calls: usize,
-}
-
-impl Default for Limits {
-    /// 256 MiB and a million calls.
-    fn default() -> Self {
-        Self { heap_words: 32 << 20, calls: 1_000_000 }
-    }
-}
-
-impl Limits {
-    /// With another bound for the heap, in words of 8 bytes.
-    #[must_use]
-    pub fn heap_words(self, heap_words: usize) -> Self {
-        Self { heap_words, ..self }
-    }
-
-    /// With another bound for waiting calls.
-    #[must_use]
-    pub fn calls(self, calls: usize) -> Self {
-        Self { calls, ..self }
-    }
-}
 
 /// How a run came to its end.
 #[derive(Clone, Debug, PartialEq)]

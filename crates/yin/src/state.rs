@@ -15,6 +15,7 @@
 
 mod datoms;
 mod load;
+mod names;
 mod pack;
 mod unpack;
 
@@ -107,6 +108,26 @@ pub struct State {
 }
 
 impl State {
+    /// A state in the making.
+    fn empty(standing: Standing) -> Self {
+        State {
+            programs: Vec::new(),
+            names: Vec::new(),
+            lambdas: Vec::new(),
+            cells: Vec::new(),
+            frames: Vec::new(),
+            words: Vec::new(),
+            globals: Vec::new(),
+            namespaces: Vec::new(),
+            standing,
+            program: 0,
+            next_form: 0,
+            value: 0,
+            requests: 0,
+            gensym: 0,
+        }
+    }
+
     /// The programs it runs, by hash: where [`Machine::restore`](crate::Machine::restore) will ask
     /// for those that its machine does not know.
     pub fn programs(&self) -> impl Iterator<Item = &[u8; 32]> {

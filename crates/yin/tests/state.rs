@@ -34,16 +34,21 @@ fn store(world: &Database, program: &Program, state: &State) {
     world.transact(&state.transaction(known).unwrap()).unwrap();
 }
 
+/// A program that waits for its first answer, in a world that holds how it stands.
+fn stored(source: &str) -> (Program, State, Database, u64) {
+    let (program, mut machine, id) = waiting(source);
+    let (state, world) = (machine.capture().unwrap(), world());
+    store(&world, &program, &state);
+    (program, state, world, id)
+}
+
 fn ask(world: &Database, query: &str) -> Value {
     world.db().unwrap().q(query, &[]).unwrap()
 }
 
 #[test]
 fn a_database_says_where_each_program_waits_and_with_what() {
-    let (program, mut machine, id) = waiting(SOURCE);
-    let state = machine.capture().unwrap();
-    let world = world();
-    store(&world, &program, &state);
+    let (_, state, world, id) = stored(SOURCE);
     // Where, with what: the names in scope of every waiting call.
     let rows = ask(
         &world,
@@ -93,10 +98,7 @@ fn what_is_shared_is_one_entity_and_comes_back_shared() {
     let source =
         "(def v (loop [n 40 v [1 2 3]] (if (= n 0) v (recur (dec n) [v v])))) (perform :ask)
                   (loop [n 40 v v] (if (= n 0) v (recur (dec n) (nth v 1))))";
-    let (program, mut machine, id) = waiting(source);
-    let state = machine.capture().unwrap();
-    let world = world();
-    store(&world, &program, &state);
+    let (program, state, world, id) = stored(source);
     let read = State::load(&world.db().unwrap(), &state.entity()).unwrap();
     let mut other = Machine::new(NoFacts, Limits::default());
     other.restore(&read, |_| Some(program.clone())).unwrap();
@@ -106,10 +108,7 @@ fn what_is_shared_is_one_entity_and_comes_back_shared() {
 
 #[test]
 fn a_state_is_retracted_whole() {
-    let (program, mut machine, _) = waiting(SOURCE);
-    let state = machine.capture().unwrap();
-    let world = world();
-    store(&world, &program, &state);
+    let (program, state, world, _) = stored(SOURCE);
     let all = "[:find (count ?e) . :where (or [?e :state/id] [?e :frame/depth] [?e :bind/place]
                [?e :cell/name] [?e :object/place])]";
     let before = ask(&world, all);
@@ -124,10 +123,7 @@ fn a_state_is_retracted_whole() {
 #[test]
 fn values_that_look_like_marks_stay_what_they_are() {
     let source = "(def v ['#yin/object 0 '#yin/lambda [1 2] '#yin/again nil]) (perform :ask) v";
-    let (program, mut machine, id) = waiting(source);
-    let state = machine.capture().unwrap();
-    let world = world();
-    store(&world, &program, &state);
+    let (program, state, world, id) = stored(source);
     let read = State::load(&world.db().unwrap(), &state.entity()).unwrap();
     let mut other = Machine::new(NoFacts, Limits::default());
     other.restore(&read, |_| Some(program.clone())).unwrap();
@@ -140,10 +136,7 @@ fn values_that_look_like_marks_stay_what_they_are() {
 /// to some end within its bounds.
 #[test]
 fn a_state_that_was_edited_is_refused_or_runs_within_its_bounds() {
-    let (program, mut machine, id) = waiting(SOURCE);
-    let state = machine.capture().unwrap();
-    let world = world();
-    store(&world, &program, &state);
+    let (program, state, world, id) = stored(SOURCE);
     let facts = ask(
         &world,
         "[:find ?e ?a ?v :where (or [?e :state/id] [?e :frame/depth] [?e :bind/place] [?e :object/place])

@@ -17,7 +17,7 @@ use super::pack::{CELL_SHIFT, Cell};
 use super::{Frame, Standing, State};
 use crate::ast::Node;
 use crate::error::{Error, Kind};
-use crate::heap::{EMPTY, FUNCTION, Form, Heap, MARK, OBJECT, PRIMITIVE, payload, sort};
+use crate::heap::{EMPTY, FUNCTION, Heap, MARK, OBJECT, PRIMITIVE, payload, sort};
 use crate::machine::prelude;
 use crate::program::{Places, Program};
 use crate::stepper::Code;
@@ -346,7 +346,7 @@ impl<'s> Teller<'s> {
     }
 
     fn cell(&mut self, at: u64, cell: Cell, content: &[u64]) -> Result1<Stated> {
-        if let Some(form) = leaf_form(cell) {
+        if let Some(form) = cell.leaf() {
             let word = self.heap.opaque_object(form, content);
             let word = word.ok().flatten().ok_or_else(|| damaged("an object of no kind"))?;
             let value = self.leaf(word)?;
@@ -525,24 +525,10 @@ fn parts(cell: Cell, content: &[u64]) -> Result1<(&[u64], &[u64])> {
             usize::try_from(frames).ok().and_then(|n| n.checked_add(2)).unwrap_or(usize::MAX)
         }
         (Cell::Continuation, _) => usize::MAX,
-        (cell, _) if leaf_form(cell).is_some() => content.len(),
+        (cell, _) if cell.leaf().is_some() => content.len(),
         _ => 0,
     };
     content.split_at_checked(head).ok_or_else(|| damaged("an object that ends early"))
-}
-
-/// The form in the heap of what holds no words.
-pub(super) const fn leaf_form(cell: Cell) -> Option<Form> {
-    Some(match cell {
-        Cell::Text => Form::Text,
-        Cell::Bytes => Form::Bytes,
-        Cell::Uuid => Form::Uuid,
-        Cell::Hash => Form::Hash,
-        Cell::Big => Form::Big,
-        Cell::Float => Form::Float,
-        Cell::Instant => Form::Instant,
-        _ => return None,
-    })
 }
 
 pub(super) const fn kind_name(cell: Cell) -> &'static str {

@@ -9,12 +9,13 @@ use daodb::{Db, Entity};
 use datom::{Symbol, Value, Word};
 
 use super::datoms::{Mark, damaged, kind_name};
+use super::names::Names;
 use super::pack::{CELL_SHIFT, Cell};
 use super::{Frame, Global, Lambda, Standing, State};
 use crate::error::{Error, Kind};
 use crate::heap::{
-    EMPTY_LIST, EMPTY_MAP, EMPTY_SET, EMPTY_VECTOR, FUNCTION, Form, Heap, OBJECT, PRIMITIVE,
-    again_word, private,
+    EMPTY_LIST, EMPTY_MAP, EMPTY_SET, EMPTY_VECTOR, FUNCTION, Heap, OBJECT, PRIMITIVE, again_word,
+    private,
 };
 
 /// Values are nested no deeper than this.
@@ -40,7 +41,7 @@ impl State {
 
 struct Loader {
     state: State,
-    names: HashMap<String, u32>,
+    names: Names,
     lambdas: HashMap<(u32, u32), u32>,
     programs: HashMap<[u8; 32], u32>,
     /// Where the objects went, by their places.
@@ -85,25 +86,9 @@ fn ordered(owner: &Entity, attribute: &str, by: &str) -> Result1<Vec<(i64, Entit
 
 impl Loader {
     fn new() -> Result1<Self> {
-        let state = State {
-            programs: Vec::new(),
-            names: Vec::new(),
-            lambdas: Vec::new(),
-            cells: Vec::new(),
-            frames: Vec::new(),
-            words: Vec::new(),
-            globals: Vec::new(),
-            namespaces: Vec::new(),
-            standing: Standing::Between,
-            program: 0,
-            next_form: 0,
-            value: 0,
-            requests: 0,
-            gensym: 0,
-        };
         Ok(Self {
-            state,
-            names: HashMap::new(),
+            state: State::empty(Standing::Between),
+            names: Names::default(),
             lambdas: HashMap::new(),
             programs: HashMap::new(),
             objects: BTreeMap::new(),
@@ -163,13 +148,7 @@ impl Loader {
     }
 
     fn name(&mut self, name: &str) -> u32 {
-        if let Some(&index) = self.names.get(name) {
-            return index;
-        }
-        let index = self.state.names.len() as u32;
-        self.state.names.push(name.to_owned());
-        self.names.insert(name.to_owned(), index);
-        index
+        self.names.number(name, &mut self.state.names)
     }
 
     fn program(&self, entity: &Entity, attribute: &str) -> Result1<u32> {
@@ -322,17 +301,8 @@ impl Loader {
     fn leaf(&mut self, value: &Value) -> Result1<u64> {
         let word = self.heap.word(value).map_err(|_| damaged("a value too large"))?;
         self.heap.take_work();
-        let cell = match self.heap.form(word) {
-            None => return Ok(word.raw()),
-            Some(Form::Text) => Cell::Text,
-            Some(Form::Bytes) => Cell::Bytes,
-            Some(Form::Uuid) => Cell::Uuid,
-            Some(Form::Hash) => Cell::Hash,
-            Some(Form::Big) => Cell::Big,
-            Some(Form::Float) => Cell::Float,
-            Some(Form::Instant) => Cell::Instant,
-            Some(_) => return Err(damaged("a value of no known kind")),
-        };
+        let Some(form) = self.heap.form(word) else { return Ok(word.raw()) };
+        let cell = Cell::of_leaf(form).ok_or_else(|| damaged("a value of no known kind"))?;
         let units = self.heap.opaque(word).to_vec();
         self.heap.forget();
         Ok(private(OBJECT, self.push(cell, &units)).raw())

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use datom::{Tag, Word};
 
+use super::names::Names;
 use super::{Frame, Global, Lambda, Standing, State};
 use crate::builtin;
 use crate::error::{Kind, Trouble};
-use crate::heap::{MARK, OBJECT, PRIMITIVE, Sort, payload, private, sort};
+use crate::heap::{Form, MARK, OBJECT, PRIMITIVE, Sort, payload, private, sort};
 use crate::machine::{Machine, Stack, Stance, Told};
 use crate::projection::Site;
 
@@ -48,6 +49,25 @@ impl Cell {
         Cell::Tagged,
         Cell::Continuation,
     ];
+
+    /// The form in the heap of what holds no words.
+    pub(super) const fn leaf(self) -> Option<Form> {
+        Some(match self {
+            Cell::Text => Form::Text,
+            Cell::Bytes => Form::Bytes,
+            Cell::Uuid => Form::Uuid,
+            Cell::Hash => Form::Hash,
+            Cell::Big => Form::Big,
+            Cell::Float => Form::Float,
+            Cell::Instant => Form::Instant,
+            _ => return None,
+        })
+    }
+
+    /// What a leaf of the heap becomes.
+    pub(super) fn of_leaf(form: Form) -> Option<Self> {
+        Cell::ALL.into_iter().find(|cell| cell.leaf() == Some(form))
+    }
 }
 
 /// Where the kind of a cell stands in its header.
@@ -67,7 +87,7 @@ struct Packer<'m> {
     state: State,
     /// Where the objects of the heap went.
     places: HashMap<u64, u64>,
-    names: HashMap<String, u32>,
+    names: Names,
     programs: HashMap<u32, u32>,
     lambdas: HashMap<u32, u32>,
 }
@@ -85,26 +105,18 @@ impl State {
         let value = machine.result_word();
         let (requests, gensym) = (machine.requests(), machine.heap.gensym);
         let state = State {
-            programs: Vec::new(),
-            names: Vec::new(),
-            lambdas: Vec::new(),
-            cells: Vec::new(),
             frames: Vec::with_capacity(stack.frames.len()),
             words: Vec::with_capacity(stack.words.len()),
-            globals: Vec::new(),
-            namespaces: Vec::new(),
-            standing,
-            program: 0,
             next_form: queue.1,
-            value: 0,
             requests,
             gensym,
+            ..State::empty(standing)
         };
         let mut packer = Packer {
             machine,
             state,
             places: HashMap::new(),
-            names: HashMap::new(),
+            names: Names::default(),
             programs: HashMap::new(),
             lambdas: HashMap::new(),
         };
@@ -145,13 +157,7 @@ impl Packer<'_> {
     }
 
     fn name(&mut self, name: &str) -> u32 {
-        if let Some(&index) = self.names.get(name) {
-            return index;
-        }
-        let index = self.state.names.len() as u32;
-        self.state.names.push(name.to_owned());
-        self.names.insert(name.to_owned(), index);
-        index
+        self.names.number(name, &mut self.state.names)
     }
 
     fn program(&mut self, id: u32) -> Result1<u32> {

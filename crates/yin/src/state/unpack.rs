@@ -10,8 +10,8 @@ use super::{Frame, Standing, State};
 use crate::ast::{Node, NodeId};
 use crate::error::{Error, Kind, Trouble};
 use crate::heap::{
-    EMPTY, FUNCTION, Form, MAP, MARK, OBJECT, PRIMITIVE, SET, Use, again_word, payload,
-    primitive_word, sort,
+    EMPTY, FUNCTION, MAP, MARK, OBJECT, PRIMITIVE, SET, Use, again_word, payload, primitive_word,
+    sort,
 };
 use crate::machine::{Machine, Stack, Stance, Told};
 use crate::program::Program;
@@ -229,24 +229,19 @@ impl Unpacker<'_, '_> {
     }
 
     fn cell(&mut self, cell: Cell, content: &[u64]) -> Result1<Word> {
-        let form = match cell {
-            Cell::Text => Form::Text,
-            Cell::Bytes => Form::Bytes,
-            Cell::Uuid => Form::Uuid,
-            Cell::Hash => Form::Hash,
-            Cell::Big => Form::Big,
-            Cell::Float => Form::Float,
-            Cell::Instant => Form::Instant,
-            Cell::Closure => return self.closure(content),
-            Cell::Continuation => return self.continuation(content),
+        if let Some(form) = cell.leaf() {
+            let word = self.machine.heap.opaque_object(form, content)?;
+            return word.ok_or_else(|| damaged("an object that is not of its kind"));
+        }
+        match cell {
+            Cell::Closure => self.closure(content),
+            Cell::Continuation => self.continuation(content),
             _ => {
                 let words =
                     content.iter().map(|&raw| self.word(raw)).collect::<Result1<Vec<_>>>()?;
-                return self.collection(cell, &words);
+                self.collection(cell, &words)
             }
-        };
-        let word = self.machine.heap.opaque_object(form, content)?;
-        word.ok_or_else(|| damaged("an object that is not of its kind"))
+        }
     }
 
     fn collection(&mut self, cell: Cell, words: &[Word]) -> Result1<Word> {
