@@ -73,6 +73,8 @@ impl Attachment {
             if identity.load(Ordering::Acquire) != 0 {
                 bury(&blocks, slot);
                 arrival.buried += 1;
+            } else if mine.is_none() && holds_back(region, slot) {
+                clear(region, slot);
             }
             if mine.is_none() {
                 mine = Some(slot);
@@ -333,6 +335,20 @@ fn bury(blocks: &Blocks, slot: usize) {
             leave_lane(owner);
         }
     }
+    clear(region, slot);
+}
+
+/// Whether a slot pins or guards something. One that is nobody's does so only in a damaged file; its next
+/// owner would take that for its own, and never be done with it.
+fn holds_back(region: &Region, slot: usize) -> bool {
+    let used = region.word(slot_at(slot) + slot::PINS_USED);
+    let guards = region.atomics(slot_at(slot) + slot::GUARDS, GUARDS);
+    let mut words = region.atomics(pin_at(slot, 0), PINS).iter().chain(guards).chain([used]);
+    words.any(|word| word.load(Ordering::Acquire) != 0)
+}
+
+/// Makes a slot hold nothing back, and nobody's.
+fn clear(region: &Region, slot: usize) {
     let word = |field| region.word(slot_at(slot) + field);
     let pins = region.atomics(pin_at(slot, 0), PINS);
     for guard in region.atomics(slot_at(slot) + slot::GUARDS, GUARDS) {

@@ -32,7 +32,9 @@ fn other(test: &str, folder: &Path) -> Command {
 }
 
 fn create(folder: &Path) -> Slab {
-    Slab::create(Region::create(path(folder), &Options::default()).unwrap()).unwrap()
+    // Each view reserves as much room for addresses, and there are many.
+    let options = Options { limit_bytes: 1 << 30, ..Options::default() };
+    Slab::create(Region::create(path(folder), &options).unwrap()).unwrap()
 }
 
 fn open(folder: &Path) -> Slab {

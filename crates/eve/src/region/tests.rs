@@ -2,6 +2,8 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 
 use super::*;
+use crate::attachment::Attachment;
+use crate::layout::{pin_at, slot, slot_at};
 use crate::structure::WordMap;
 use crate::{Addr, Marks, Slab, Snapshot};
 
@@ -131,6 +133,21 @@ fn every_flipped_bit_of_the_unchanging_header_is_found() {
         file.write_all_at(&byte, bit / 8).unwrap();
     }
     drop(Region::open(&path).unwrap());
+}
+
+/// A pin in a slot that is nobody's is damage, and who takes the slot does not hold it.
+#[test]
+fn a_pin_that_is_nobodys_is_not_taken_over_with_its_slot() {
+    let folder = quick_folder();
+    let path = folder.path().join("a.eve");
+    sample(&path);
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all_at(&4_u64.to_le_bytes(), slot_at(0) + slot::PINS_USED).unwrap();
+    file.write_all_at(&u64::MAX.to_le_bytes(), pin_at(0, 3)).unwrap();
+    let slab = Slab::open_with(Region::open(&path).unwrap(), trace).unwrap();
+    assert_eq!(slab.status().oldest_pin, None);
+    drop(slab);
+    assert!(!Attachment::somebody_lives(&Region::open(&path).unwrap()), "it has left");
 }
 
 /// Whatever is flipped, using the region ends in an answer or in an error.
