@@ -3,7 +3,7 @@
 
 use benches::stores::{Heed, Synced, folder, open_slab};
 use criterion::Criterion;
-use eve::Slab;
+use eve::{Durability, Slab};
 
 use crate::{
     EveMap, ImMap, RpdsMap, Suite, WORDS, begin_redb, build_heed_map, build_map, build_redb_map,
@@ -76,14 +76,13 @@ pub(crate) fn durable(criterion: &mut Criterion, words: &[u64], probes: &[u64]) 
     build_map(&slab, words);
     build_heed_map(&heed, words);
     build_redb_map(&redb, words);
-    slab.sync().expect("a disk");
+    let slab = slab.with_durability(Durability::Checkpoint);
 
     let mut suite = Suite::new(criterion, "map_commit_durable");
     let mut change = 0;
     suite.some(TOGETHER, "eve", probes, |word| {
         change += 1;
-        commit(&slab, *word, change);
-        slab.sync().expect("a disk")
+        commit(&slab, *word, change)
     });
     suite.some(TOGETHER, "heed", probes, |word| {
         change += 1;

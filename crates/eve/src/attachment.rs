@@ -52,8 +52,7 @@ pub(crate) struct Arrival {
 
 impl Attachment {
     /// Claims a slot and clears away the dead. The caller holds the gate.
-    pub(crate) fn new(region: Region) -> Result<(Attachment, Arrival), Error> {
-        let blocks = Blocks::new(region);
+    pub(crate) fn new(blocks: Blocks) -> Result<(Attachment, Arrival), Error> {
         let mut arrival = Arrival { alone: true, buried: 0 };
         // Who holds the gate has a guard of its own, before it has a slot. The dead may have left it.
         let gate = blocks.region().atomics(page::GATE_GUARD, 1);

@@ -1,7 +1,7 @@
 //! Checkpoints: what is safely on the disk, and going back to it.
 //!
-//! 1. A record is written only after everything its version can reach was flushed, and flushed
-//!    itself before it counts.
+//! 1. A record counts only when it and everything its version can reach was flushed: first that and
+//!    then the record, or both at once where the record can tell that its blocks got there (`record`, 2).
 //! 2. While a record counts, its version is pinned, so nothing that it can reach is overwritten.
 //! 3. Of two records the older one is overwritten, when the newer one is known to be on the disk: that
 //!    counts until the new one does.
@@ -15,9 +15,10 @@ use std::sync::atomic::Ordering as StdOrdering;
 use crate::attachment::lock;
 use crate::blocks::{Blocks, clear_above_high_water};
 use crate::epoch::{RootWord, write_cell};
-use crate::header::{Checkpoint, check};
+use crate::header::check;
 use crate::layout::{CHUNK, LANE_STRIDE, LANES, SLOT_STRIDE, SLOTS, lane_at, page, slot_at};
 use crate::lease::Lease;
+use crate::record::{Checkpoint, Vouched};
 use crate::slab::Inner;
 use crate::sync::{Ordering, fence};
 use crate::{Addr, Error, Region, Slab, offer};
@@ -50,6 +51,7 @@ pub(crate) fn write(inner: &Inner, enough: u64) -> Result<u64, Error> {
     locked.map_err(|source| no_lock(path, source))?;
     // Whoever had the turn before may have made safe what this one waits for.
     let saved = region.word(page::SAVED).load(Ordering::Acquire);
+    lock(&inner.unsaved).forget_to(saved);
     let written = match saved >= enough {
         true => Ok(saved),
         false if inner.sync_failed.load(StdOrdering::Relaxed) => {
@@ -70,7 +72,7 @@ fn write_newest(inner: &Inner) -> Result<u64, Error> {
     let attachment = &inner.attachment;
     let region = attachment.region();
     attachment.pin().and_then(|(pin, word, root)| {
-        let written = write_pinned(&attachment.blocks, word.epoch(), root);
+        let written = write_pinned(inner, word.epoch(), root);
         if written.is_ok() {
             offer::offer(region, word.epoch(), root);
         }
@@ -103,43 +105,58 @@ pub(crate) fn end_use(blocks: &Blocks) {
     }
 }
 
-fn write_pinned(blocks: &Blocks, epoch: u64, root: Addr) -> Result<(), Error> {
+fn write_pinned(inner: &Inner, epoch: u64, root: Addr) -> Result<(), Error> {
+    let blocks = inner.blocks();
     let region = blocks.region();
-    let newest = Checkpoint::newest(region);
-    let counts = |(which, record): (usize, Checkpoint)| -> Result<(), Error> {
-        region.flush(PAGE)?;
+    let high_water = u64::from(blocks.high_water().0);
+    let saved = || region.word(page::SAVED).load(Ordering::Acquire);
+    let counts = |which: usize, record: &Checkpoint| -> Result<(), Error> {
+        let all = if record.vouched.is_empty() { PAGE } else { high_water * CHUNK };
+        region.flush(all)?;
         region.word(page::SAVED).store(record.epoch, Ordering::Release);
         region.word(page::CHECKPOINT_PINS + (1 - which as u64) * 8).store(0, Ordering::Release);
         Ok(())
     };
-    if let Some(newest) = newest
-        && newest.1.epoch > region.word(page::SAVED).load(Ordering::Acquire)
+    let newest = Checkpoint::newest(region);
+    if let Some((which, newest)) = &newest
+        && newest.epoch > saved()
     {
         // Whoever wrote it did not live to flush it. The disk may have it or not: both records would
         // have to be kept.
-        counts(newest)?;
+        counts(*which, newest)?;
     }
-    if region.word(page::SAVED).load(Ordering::Acquire) >= epoch {
+    if saved() >= epoch {
         return Ok(());
     }
-    let high_water = u64::from(blocks.high_water().0);
-    region.flush(high_water * CHUNK)?;
+    let allocated = region.allocated();
+    // What the older record does not count on must be there before a record does.
+    let same_room = newest.as_ref().is_some_and(|(_, newest)| {
+        (newest.high_water, newest.allocated) == (high_water, allocated)
+    });
+    let unsaved = || lock(&inner.unsaved).blocks(saved(), epoch);
+    let vouched = same_room.then(unsaved).flatten().and_then(|these| Vouched::of(blocks, these));
+    if vouched.is_none() {
+        region.flush(high_water * CHUNK)?;
+    }
     let which = newest.map_or(0, |(which, _)| 1 - which);
     // From here on the record's own pin holds the version; the attachment's may end after it.
     region.word(page::CHECKPOINT_PINS + which as u64 * 8).store(epoch, Ordering::Release);
-    let record = Checkpoint { epoch, root, high_water, allocated: region.allocated() };
+    let vouched = vouched.unwrap_or_default();
+    let record = Checkpoint { epoch, root, high_water, allocated, vouched };
     record.store(region, which);
-    counts((which, record))
+    counts(which, &record)
 }
 
 /// After the machine stopped: the newest checkpoint becomes the root, and nothing is left of what
 /// processes were doing. The caller holds the gate, and nobody can be attached. Returns the epoch.
-pub(crate) fn restore(region: &Region) -> Result<u64, Error> {
-    let newest = Checkpoint::newest(region);
-    let none = Checkpoint { epoch: 0, root: Addr::NONE, high_water: 0, allocated: 0 };
-    let (which, record) = newest.unwrap_or((0, none));
+pub(crate) fn restore(blocks: &Blocks) -> Result<u64, Error> {
+    let region = blocks.region();
+    let (which, epoch, root, high_water) = match Checkpoint::newest_there(blocks) {
+        Some((which, record)) => (which, record.epoch, record.root, record.high_water),
+        None => (0, 0, Addr::NONE, 0),
+    };
     let stated = region.word(page::HIGH_WATER);
-    stated.fetch_max(record.high_water, Ordering::Relaxed);
+    stated.fetch_max(high_water, Ordering::Relaxed);
     if stated.load(Ordering::Relaxed).saturating_mul(CHUNK) > region.allocated() {
         let path = region.path().map(ToOwned::to_owned).unwrap_or_default();
         let what = "its checkpoint uses more than the file has: it was truncated".into();
@@ -152,16 +169,18 @@ pub(crate) fn restore(region: &Region) -> Result<u64, Error> {
         clear(region, slot_at(slot), SLOT_STRIDE);
     }
     clear_above_high_water(region);
-    write_cell(region, 0, record.epoch, record.root, Addr::NONE);
+    write_cell(region, 0, epoch, root, Addr::NONE);
+    // Where the other one is newer, not all that it needs got to the disk.
+    Checkpoint::clear(region, 1 - which);
     let pins = region.atomics(page::CHECKPOINT_PINS, 2);
-    pins[which].store(record.epoch, Ordering::Relaxed);
+    pins[which].store(epoch, Ordering::Relaxed);
     pins[1 - which].store(0, Ordering::Relaxed);
-    region.word(page::SAVED).store(record.epoch, Ordering::Relaxed);
+    region.word(page::SAVED).store(epoch, Ordering::Relaxed);
     region.word(page::GATE_GUARD).store(0, Ordering::Relaxed);
-    offer::offer_alone(region, record.epoch, record.root);
-    region.word(page::ROOT).store(RootWord::new(0, record.epoch).0, Ordering::Relaxed);
+    offer::offer_alone(region, epoch, root);
+    region.word(page::ROOT).store(RootWord::new(0, epoch).0, Ordering::Relaxed);
     fence(Ordering::SeqCst);
-    Ok(record.epoch)
+    Ok(epoch)
 }
 
 fn clear(region: &Region, at: u64, bytes: u64) {

@@ -2,8 +2,6 @@
 //!
 //! 1. The first 64 bytes never change after the region was made; their last word checks them.
 //! 2. The root word names a cell and the epoch in it. The cell checks itself.
-//! 3. A checkpoint record checks itself; of two, the one with the greater epoch counts, and only the
-//!    other one is ever written.
 
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -12,6 +10,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::layout::{self, CHUNK, ChunkId, GRANULE, LANES, LAYOUT_VERSION, MAGIC, SLOTS, page};
+use crate::record::{CHECKPOINTS, Checkpoint};
 use crate::sync::Ordering;
 use crate::{Addr, Error, Region};
 
@@ -120,8 +119,8 @@ pub(crate) fn read(file: &File, path: &Path) -> Result<Stated, Error> {
         return Err(damaged(format!("it uses {high_water} bytes of {allocated} allocated ones")));
     }
     let stopped = word(page::CLEAN) != 1 && !crate::checkpoint::is_this_boot(word(page::BOOT));
-    let saved = CHECKPOINTS.map(|at| [0, 8, 16, 24, 32].map(|field| word(at + field)));
-    let saved = saved.iter().filter_map(|words| Checkpoint::from_words(*words));
+    // A record that names blocks counts on no more room than the older one does.
+    let saved = CHECKPOINTS.iter().filter_map(|at| Checkpoint::read(*at, word));
     let saved = saved.max_by_key(|record| record.epoch);
     let needed = match saved {
         _ if !stopped => allocated,
@@ -129,51 +128,4 @@ pub(crate) fn read(file: &File, path: &Path) -> Result<Stated, Error> {
         None => layout::REGION_MIN,
     };
     Ok(Stated { limit, allocated, needed })
-}
-
-/// What is safely on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Checkpoint {
-    pub(crate) epoch: u64,
-    pub(crate) root: Addr,
-    pub(crate) high_water: u64,
-    pub(crate) allocated: u64,
-}
-
-/// Where the two records lie.
-pub(crate) const CHECKPOINTS: [u64; 2] = [page::CHECKPOINT_A, page::CHECKPOINT_B];
-
-impl Checkpoint {
-    fn words(&self) -> [u64; 4] {
-        [self.epoch, self.root.raw(), self.high_water, self.allocated]
-    }
-
-    /// Record `which`, if there is one and it is whole.
-    pub(crate) fn load(region: &Region, which: usize) -> Option<Checkpoint> {
-        let at = CHECKPOINTS.get(which)?;
-        Checkpoint::from_words(std::array::from_fn(|i| {
-            region.word(at + i as u64 * 8).load(Ordering::Acquire)
-        }))
-    }
-
-    fn from_words(words: [u64; 5]) -> Option<Checkpoint> {
-        let [epoch, root, high_water, allocated, stored] = words;
-        let record = Checkpoint { epoch, root: Addr::from_raw(root), high_water, allocated };
-        (epoch != 0 && check(&record.words()) == stored).then_some(record)
-    }
-
-    /// The newest whole record and which of the two it is.
-    pub(crate) fn newest(region: &Region) -> Option<(usize, Checkpoint)> {
-        let records = [0, 1].map(|which| Checkpoint::load(region, which).map(|r| (which, r)));
-        records.into_iter().flatten().max_by_key(|(_, record)| record.epoch)
-    }
-
-    pub(crate) fn store(&self, region: &Region, which: usize) {
-        let at = CHECKPOINTS[which];
-        let words = self.words();
-        for (word, offset) in words.iter().zip((0..).step_by(8)) {
-            region.word(at + offset).store(*word, Ordering::Release);
-        }
-        region.word(at + 32).store(check(&words), Ordering::Release);
-    }
 }

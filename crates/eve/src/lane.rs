@@ -23,6 +23,7 @@ use crate::epoch::{self, RootWord};
 use crate::layout::{CHUNK, ChunkId, lane, lane_at, page};
 use crate::reclaim::{self, Waiting};
 use crate::sync::{AtomicU64, Ordering};
+use crate::unsaved::Change;
 use crate::{Addr, Error};
 
 /// The lane's place in the chunk of one class.
@@ -105,6 +106,15 @@ impl Lane {
         let epoch = base.epoch() + 1;
         self.word(blocks, lane::RUNNING).store(epoch, Ordering::Release);
         Birth::transaction(self.number, epoch)
+    }
+
+    /// What a transaction, which has just been published, made and made unreachable.
+    pub(crate) fn change(&self, blocks: &Blocks, birth: Birth) -> Change {
+        let kept = |at: &Addr| blocks.locate(*at).is_ok_and(|place| blocks.birth(&place) == birth);
+        Change {
+            born: self.born.iter().copied().filter(kept).collect(),
+            retired: self.retired.iter().map(|(at, _)| *at).collect(),
+        }
     }
 
     /// Ends a transaction whose blocks are published.

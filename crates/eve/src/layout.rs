@@ -14,7 +14,7 @@
 /// `eve slab`, as the file's first eight bytes.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"eve slab");
 /// Changed whenever a byte below means something else.
-pub(crate) const LAYOUT_VERSION: u32 = 4;
+pub(crate) const LAYOUT_VERSION: u32 = 5;
 
 pub(crate) const GRANULE: u64 = 16;
 pub(crate) const CHUNK_SHIFT: u32 = 16;

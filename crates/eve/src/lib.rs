@@ -56,6 +56,7 @@ mod offer;
 mod payload;
 mod pins;
 mod reclaim;
+mod record;
 mod region;
 pub mod ring;
 mod scan;
@@ -65,6 +66,7 @@ mod stats;
 pub mod structure;
 mod sync;
 mod txn;
+mod unsaved;
 mod verify;
 mod view;
 

@@ -12,6 +12,7 @@ use crate::epoch::read_cell;
 use crate::layout::{LANES, USER_WORDS, cell_at, page};
 use crate::lease::Lease;
 use crate::sync::{AtomicU64, Ordering, fence, futex_wait, futex_wake};
+use crate::unsaved::Unsaved;
 use crate::verify::{Marks, marked};
 use crate::{
     Addr, CommitError, Durability, Error, Region, Snapshot, Txn, checkpoint, offer, reclaim,
@@ -96,6 +97,7 @@ pub(crate) struct Inner {
     pub(crate) attachment: Attachment,
     pub(crate) sync_failed: AtomicBool,
     pub(crate) checkpointing: Mutex<()>,
+    pub(crate) unsaved: Mutex<Unsaved>,
     /// Opening got to its end; otherwise leaving must not say that the region is in order.
     ready: AtomicBool,
     /// Who attached: a child made by `fork` has a copy of this value, but no place in the region.
@@ -151,21 +153,24 @@ impl Slab {
         Lease::Gate.take(&region).map_err(io)?;
         let clean = region.word(page::CLEAN).load(Ordering::Acquire) == 1;
         let same_boot = checkpoint::is_this_boot(region.word(page::BOOT).load(Ordering::Acquire));
+        let blocks = Blocks::new(region);
+        let region = blocks.region();
         let mut recovery = Recovery::None;
         // Whoever lives proves that the machine did not stop, whatever `/proc` says here or there.
-        if !clean && !same_boot && !Attachment::somebody_lives(&region) {
+        if !clean && !same_boot && !Attachment::somebody_lives(region) {
             // Before anything else: what the dead of another boot left in their lanes is no basis
             // for any decision.
-            recovery = Recovery::Machine { epoch: checkpoint::restore(&region)? };
+            recovery = Recovery::Machine { epoch: checkpoint::restore(&blocks)? };
         }
-        checkpoint::begin_use(&region)?;
-        let (attachment, arrival) = Attachment::new(region)?;
+        checkpoint::begin_use(region)?;
+        let (attachment, arrival) = Attachment::new(blocks)?;
         check_root(&attachment)?;
         check_directory(&attachment.blocks)?;
         let inner = Inner {
             attachment,
             sync_failed: AtomicBool::new(false),
             checkpointing: Mutex::new(()),
+            unsaved: Mutex::default(),
             ready: AtomicBool::new(false),
             process: std::process::id(),
             recovery: OnceLock::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::layout::{CHUNK, page};
 use crate::sync::Ordering;
-use crate::{Slab, header};
+use crate::{Slab, record};
 
 /// Somebody whose oldest pin is the oldest there is. See [`Status::oldest_pin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Slab {
             free_chunk_bytes: free_chunks.saturating_mul(CHUNK),
             retired_blocks: retired_by.iter().map(|(_, blocks)| blocks).sum(),
             retired_by,
-            checkpoint_epoch: header::Checkpoint::newest(region).map_or(0, |(_, c)| c.epoch),
+            checkpoint_epoch: record::Checkpoint::newest(region).map_or(0, |(_, c)| c.epoch),
             attachments,
             oldest_pin,
         }

@@ -14,6 +14,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::attachment::lock;
 use crate::blocks::{Birth, Place};
 use crate::durability;
 use crate::epoch::{self, RootWord};
@@ -97,6 +98,9 @@ impl Txn {
         }
         lane.word(blocks, lane::COMMITTED).store(epoch, Ordering::Release);
         lane.link_records(blocks, records);
+        if durability == Durability::Checkpoint {
+            lock(&inner.unsaved).note(epoch, lane.change(blocks, self.birth));
+        }
         lane.keep_all(blocks);
         inner.announce(epoch);
         let lane = self.lane.take();

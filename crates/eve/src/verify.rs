@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::blocks::{Birth, Blocks};
 use crate::layout::{CHUNK, ChunkId, GRANULE, LANES, lane, lane_at, page};
 use crate::sync::Ordering;
-use crate::{Addr, Error, Read, Slab, Snapshot, header, reclaim};
+use crate::{Addr, Error, Read, Slab, Snapshot, reclaim, record};
 
 const BITMAP_WORDS: usize = (CHUNK / GRANULE / 64) as usize;
 
@@ -164,14 +164,14 @@ impl Slab {
 fn check_checkpoint(blocks: &Blocks) -> Result<(), Error> {
     let region = blocks.region();
     loop {
-        let Some((which, record)) = header::Checkpoint::newest(region) else { return Ok(()) };
+        let Some((which, record)) = record::Checkpoint::newest(region) else { return Ok(()) };
         let pinned = region.word(page::CHECKPOINT_PINS + which as u64 * 8).load(Ordering::Acquire);
         if pinned == record.epoch {
             return Ok(());
         }
         // Others may be writing checkpoints: a record that stood still and is not pinned is damaged.
-        if header::Checkpoint::newest(region) == Some((which, record)) {
-            let at = Addr::from_raw(header::CHECKPOINTS[which]);
+        if record::Checkpoint::newest(region) == Some((which, record)) {
+            let at = Addr::from_raw(record::CHECKPOINTS[which]);
             return Err(Error::corrupt("a checkpoint whose version is not pinned", at));
         }
     }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::attachment::Attachment;
 use crate::blocks::Blocks;
-use crate::header::Checkpoint;
 use crate::layout::page;
 use crate::lease::Lease;
 use crate::offer::{self, Offer};
+use crate::record::Checkpoint;
 use crate::sync::Ordering;
 use crate::{Addr, Error, Read, Region, checkpoint, scan};
 
@@ -84,7 +84,7 @@ impl View {
         if clean || checkpoint::is_this_boot(boot) || Attachment::is_somebody_seen(region) {
             return self.refresh().map(drop);
         }
-        let Some((_, record)) = Checkpoint::newest(region) else { return Ok(()) };
+        let Some((_, record)) = Checkpoint::newest_there(&self.blocks) else { return Ok(()) };
         // Whoever restores the region offers this very version there.
         let view = offer::FIRST;
         Lease::View(view).share(region).map_err(|source| self.no_lock(source))?;

@@ -6,11 +6,11 @@ use super::{Inspection, Kind};
 use crate::attachment::Attachment;
 use crate::class::Class;
 use crate::epoch::{EPOCH_MASK, RootWord};
-use crate::header::Checkpoint;
 use crate::layout::{
     self, LANES, LAYOUT_VERSION, PINS, SLOTS, VIEWS, lane, lane_at, page, pin_at, slot, slot_at,
 };
 use crate::lease::Lease;
+use crate::record::Checkpoint;
 use crate::ring::identity::Identity;
 use crate::sync::Ordering;
 use crate::{Addr, checkpoint, offer, reclaim};
@@ -258,10 +258,18 @@ impl Inspection {
         })
     }
 
+    /// The record that counts, and which of the two it is.
+    pub(super) fn checkpoint(&self) -> Option<(usize, Checkpoint)> {
+        match self.condition() {
+            Condition::Stopped => Checkpoint::newest_there(&self.blocks),
+            _ => Checkpoint::newest(self.region()),
+        }
+    }
+
     fn checkpoints(&self) -> Vec<Checkpointed> {
         let region = self.region();
         let saved = region.word(page::SAVED).load(Ordering::Acquire);
-        let newest = Checkpoint::newest(region).map(|(which, _)| which);
+        let newest = self.checkpoint().map(|(which, _)| which);
         let records = [0, 1].map(|which| (which, Checkpoint::load(region, which)));
         let whole = records.into_iter().filter_map(|(which, record)| Some((which, record?)));
         let shown = whole.map(|(which, record)| Checkpointed {

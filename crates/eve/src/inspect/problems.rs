@@ -7,8 +7,8 @@ use super::{Inspection, Kind};
 use crate::attachment::Attachment;
 use crate::class::Class;
 use crate::epoch::{EPOCH_MASK, RootWord, read_cell};
-use crate::header::{CHECKPOINTS, Checkpoint};
 use crate::layout::{ChunkId, LANES, PINS, SLOTS, lane, lane_at, page, pin_at, slot, slot_at};
+use crate::record::{CHECKPOINTS, Checkpoint};
 use crate::sync::Ordering;
 use crate::{Addr, offer, reclaim};
 
@@ -98,8 +98,8 @@ impl Inspection {
     fn look_at_checkpoints(&self, say: &mut impl FnMut(&'static str, u64)) {
         let region = self.region();
         let saved = region.word(page::SAVED).load(Ordering::Acquire);
-        let newest = Checkpoint::newest(region);
-        if newest.map_or(0, |(_, record)| record.epoch) < saved {
+        let newest = self.checkpoint();
+        if newest.as_ref().map_or(0, |(_, record)| record.epoch) < saved {
             say("checkpoint records without the one that was saved last", page::SAVED);
         }
         if let Some((which, record)) = newest {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::class::{CLASSES, Class};
+use crate::record::{BLOCKS, CHECK, RECORD_BLOCKS_MAX};
 
 const DOCUMENT: &str = include_str!("../../../../docs/format.md");
 
@@ -100,6 +101,8 @@ fn page_0_is_as_the_document_says() {
 #[test]
 fn lanes_cells_slots_and_chunks_are_as_the_document_says() {
     let fields = [
+        ("Checkpoint", "blocks", BLOCKS),
+        ("Checkpoint", "check", CHECK),
         ("Lane", "owner", lane::OWNER),
         ("Lane", "running", lane::RUNNING),
         ("Lane", "retired", lane::RETIRED),
@@ -132,6 +135,7 @@ fn lanes_cells_slots_and_chunks_are_as_the_document_says() {
     assert!(section().contains(&format!("| pins, {PINS} of them ")));
     assert!(section().contains(&format!("| guards, {GUARDS} of them ")));
     assert!(section().contains(&format!("| views, {VIEWS} of {VIEW_STRIDE} bytes ")));
+    assert!(section().contains(&format!("at most {RECORD_BLOCKS_MAX} blocks")));
     assert_eq!((offset("View", "epoch"), offset("View", "root")), (0, 8));
     assert!(section().contains(&format!("begins at byte {}", chunk::LARGE_DATA)));
 }
@@ -173,7 +177,7 @@ fn a_new_region_has_the_bytes_of_the_document() {
     let word =
         |at: u64| u64::from_le_bytes(image[at as usize..at as usize + 8].try_into().unwrap());
     assert_eq!(&image[..8], b"eve slab");
-    let geometry = [4 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
+    let geometry = [5 | 16 << 32, 65_536 | 64 << 32 | 128 << 48, 1 << 30, 1 << 40];
     assert_eq!([8, 16, 24, 32].map(word), geometry);
     let check = (0..7).map(|index| word(index * 8)).fold(0x9e37_79b9_7f4a_7c15, |check, word| {
         let mixed = (check ^ word as u128) * 0xff51_afd7_ed55_8ccd % (1 << 64);
@@ -187,13 +191,14 @@ fn a_new_region_has_the_bytes_of_the_document() {
 #[test]
 fn every_promise_about_faults_has_its_test() {
     const FAULTS: &str = include_str!("../../../../docs/faults.md");
-    const TESTS: [&str; 10] = [
+    const TESTS: [&str; 11] = [
         include_str!("../../tests/slab_processes.rs"),
         include_str!("../../tests/torture.rs"),
         include_str!("../../tests/view_processes.rs"),
         include_str!("../region/tests.rs"),
         include_str!("../checkpoint/tests.rs"),
         include_str!("../durability/tests.rs"),
+        include_str!("../record/tests.rs"),
         include_str!("../inspect/tests.rs"),
         include_str!("../blocks/rest/tests.rs"),
         include_str!("../blocks/rest/models.rs"),

@@ -9,18 +9,21 @@ use crate::Error;
 
 std::thread_local! {
     static IMAGE: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    static FLUSHES: Cell<u64> = const { Cell::new(0) };
     static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// From now on, this thread's flushes are noted.
 pub(crate) fn watch() {
     IMAGE.set(Some(Vec::new()));
+    FLUSHES.set(0);
 }
 
 pub(super) fn note(path: &Path) {
     IMAGE.with_borrow_mut(|image| {
         if let Some(image) = image {
             *image = std::fs::read(path).unwrap();
+            FLUSHES.set(FLUSHES.get() + 1);
         }
     });
 }
@@ -28,6 +31,11 @@ pub(super) fn note(path: &Path) {
 /// The file when it was last flushed; empty if it never was.
 pub(crate) fn image() -> Vec<u8> {
     IMAGE.with_borrow(|image| image.clone().unwrap_or_default())
+}
+
+/// How often it was, since it is watched.
+pub(crate) fn flushes() -> u64 {
+    FLUSHES.get()
 }
 
 /// The `n`-th thing that this thread asks of the disk from now on is refused, once; 1 is the next.
