@@ -164,8 +164,7 @@ impl<'a> Datoms<'a> {
             Source::PresentBack(keys) => keys.next_back().map(|key| key.map_err(Error::from)),
             Source::Unchanged(view, keys) => loop {
                 match keys.next()? {
-                    Ok(key) if view.as_of.is_some_and(|as_of| key[3] > as_of) => {}
-                    Ok(key) if !view.shows(&key) => {}
+                    Ok(key) if !view.held(&key) || !view.shows(&key) => {}
                     key => return Some(key.map_err(Error::from)),
                 }
             },
@@ -227,13 +226,12 @@ impl<I: Given> Merged<I> {
                     return self.last.take().filter(|last| self.view.shows(last)).map(Ok);
                 }
             };
-            let t = key[3];
-            if self.view.as_of.is_some_and(|as_of| t > as_of) {
+            if !self.view.held(&key) {
                 continue;
             }
             if self.view.history {
                 match self.view.since {
-                    Some(since) if t <= since => continue,
+                    Some(since) if key[3] <= since => continue,
                     _ => return Some(Ok(key)),
                 }
             }
@@ -264,13 +262,12 @@ impl<I: Given> MergedBack<I> {
                     return None;
                 }
             };
-            let t = key[3];
-            if self.view.as_of.is_some_and(|as_of| t > as_of) {
+            if !self.view.held(&key) {
                 continue;
             }
             if self.view.history {
                 match self.view.since {
-                    Some(since) if t <= since => continue,
+                    Some(since) if key[3] <= since => continue,
                     _ => return Some(Ok(key)),
                 }
             }
@@ -288,8 +285,13 @@ impl<I: Given> MergedBack<I> {
 
 impl View {
     /// Whether the last word on a fact is that it holds, said within the view.
-    fn shows(&self, [.., t, m]: &Key) -> bool {
+    pub(crate) fn shows(&self, [.., t, m]: &Key) -> bool {
         m & 1 == 1 && self.since.is_none_or(|since| *t > since)
+    }
+
+    /// Whether a word on a fact was said by the moment of the view.
+    pub(crate) fn held(&self, [.., t, _]: &Key) -> bool {
+        self.as_of.is_none_or(|as_of| *t <= as_of)
     }
 }
 

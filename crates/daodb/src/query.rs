@@ -39,6 +39,7 @@ mod memory;
 mod naive;
 mod pairs;
 mod parse;
+mod past;
 mod plan;
 mod plans;
 mod program;

@@ -114,7 +114,7 @@ impl Store {
         if kept.t() == record.t {
             return Ok(kept.clone());
         }
-        let fresh = || Columns::new(record.t, kept.budget().clone());
+        let fresh = || kept.anew(record.t);
         if record.t < kept.t() {
             return Ok(Arc::new(fresh()));
         }

@@ -100,7 +100,7 @@ pub(crate) fn speculate(
         record,
         schema: next.schema,
         functions: before.functions.clone(),
-        columns: Arc::new(before.columns.next(frame.t, &datoms)),
+        columns: Arc::new(before.columns.next(frame.t, &datoms).apart()),
     };
     Ok((datoms, Db::new(Arc::new(state))))
 }

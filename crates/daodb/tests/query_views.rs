@@ -127,3 +127,74 @@ fn limits_hold_on_a_database() {
     let limits = Limits { timeout: Some(Duration::ZERO), ..Limits::default() };
     assert!(db.query_with(&query, &[], &limits).unwrap_err().to_string().contains("0 ms"));
 }
+
+#[test]
+fn the_past_keeps_to_the_schema_that_was() {
+    let database = Database::memory().unwrap();
+    transact(
+        &database,
+        "{:db/ident :tag :db/valueType :db.type/long :db/cardinality :db.cardinality/many}
+         {:db/ident :code :db/valueType :db.type/long :db/index true}",
+    );
+    let many = transact(
+        &database,
+        "{:db/id 5001 :tag [1 2 3] :code 7} {:db/id 5002 :tag [2 3] :code 7} {:db/id 5003 :tag 2}",
+    );
+    transact(
+        &database,
+        "[:db/retract 5001 :tag 1] [:db/retract 5001 :tag 2] [:db/retract 5002 :tag 3]
+         [:db/add 5002 :code 8]",
+    );
+    transact(
+        &database,
+        "{:db/ident :tag :db/cardinality :db.cardinality/one} {:db/ident :code :db/unique :db.unique/value}",
+    );
+    let then = database.db().unwrap().as_of(many);
+    let count = |text: &str| then.query(&Query::parse(text).unwrap(), &[]).unwrap().len();
+    // Asked often enough that columns are made, with steps from either side.
+    for _ in 0..4 {
+        assert_eq!(count("[:find ?e :where [?e :tag ?t] [?o :tag ?t] [?o :code 7]]"), 3);
+        assert_eq!(count("[:find ?t :where [?e :tag ?t]]"), 3);
+        assert_eq!(count("[:find ?c :where [?e :tag 2] [?e :code ?c]]"), 1);
+        assert_eq!(count("[:find ?t :where [?e :code 7] [?e :tag ?t]]"), 3);
+        assert_eq!(count("[:find ?e :where [?e :code ?c] [(< 6 ?c)]]"), 2);
+        assert_eq!(count("[:find ?e :where [?e :tag ?t] [(< 1 ?t)]]"), 3);
+    }
+}
+
+/// Columns of moments outlive commits and are given up for others; speculation has its own.
+#[test]
+fn moments_that_are_asked_in_turns_stay_what_they_were() {
+    let database = Database::memory().unwrap();
+    transact(
+        &database,
+        "{:db/ident :n :db/valueType :db.type/long :db/index true}
+         {:db/ident :to :db/valueType :db.type/ref}",
+    );
+    let edges: String = (0..200)
+        .map(|n| format!("{{:db/id {} :n {} :to {}}}", 5000 + n, n % 7, 5000 + (n + 1) % 200))
+        .collect();
+    let mut moments = vec![transact(&database, &edges)];
+    let text = "[:find (sum ?b) . :with ?x :where [?x :n ?a] [?x :to ?y] [?y :n ?b] [(< ?a ?b)]]";
+    let query = Query::parse(text).unwrap();
+    let mut known = vec![database.db().unwrap().query(&query, &[]).unwrap().to_value()];
+    for turn in 0..12_u64 {
+        let (e, other) = (5000 + turn * 13, 5000 + turn * 7 % 200);
+        let form = format!("[:db/add {e} :n {}] [:db/add {other} :to {e}]", turn + 20);
+        let thought = database.db().unwrap().with(&edn::read_all(&form).unwrap()).unwrap();
+        let later = thought.db_after.with(&edn::read_all("[:db/add 5000 :n 0]").unwrap()).unwrap();
+        let seen = later.db_after.as_of(thought.t).query(&query, &[]).unwrap().to_value();
+        // What was thought of that transaction is not what it becomes.
+        moments.push(transact(&database, &format!("[:db/add {e} :n {}]", turn % 7)));
+        let db = database.db().unwrap();
+        known.push(db.query(&query, &[]).unwrap().to_value());
+        let again = later.db_after.as_of(thought.t).query(&query, &[]).unwrap().to_value();
+        assert_eq!(seen, again);
+        for (t, known) in moments.iter().zip(&known) {
+            assert_eq!(&db.as_of(*t).query(&query, &[]).unwrap().to_value(), known, "as of {t}");
+        }
+        let since = db.since(moments[turn as usize]);
+        let added = Query::parse("[:find ?e :where [?e :n ?n]]").unwrap();
+        assert!(since.query(&added, &[]).unwrap().len() <= 1);
+    }
+}

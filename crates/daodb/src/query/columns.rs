@@ -4,7 +4,9 @@
 //! asks for a column makes it of the old one and the notes: see [`Column::after`].
 //!
 //! 1. A column of a state holds that state's facts, whichever way it came.
-//! 2. The columns that states keep take at most the bytes of their [`Budget`]. What finds no room lives
+//! 2. Moments of the past have columns of their own. They are kept for the states after, too: the past
+//!    does not change.
+//! 3. The columns that states keep take at most the bytes of their [`Budget`]. What finds no room lives
 //!    as long as the run that made it.
 
 use std::collections::HashMap;
@@ -17,9 +19,13 @@ use super::column::{By, Column};
 use super::error::Error;
 use super::limits::Watch;
 use super::source::Source;
+use crate::db::View;
 
 /// Facts that are noted before columns that nobody asked for since are given up.
 const NOTED_MAX: usize = if cfg!(test) { 16 } else { 1 << 13 };
+
+/// Views whose columns are kept; the one that was not asked for the longest time goes.
+const VIEWS_MAX: usize = if cfg!(test) { 2 } else { 8 };
 
 /// Bytes that columns may take where nothing else is said.
 pub(crate) const BYTES_MAX: u64 = 512 << 20;
@@ -76,6 +82,19 @@ pub(crate) struct Columns {
     t: u64,
     budget: Arc<Budget>,
     known: Mutex<Known>,
+    views: Arc<Views>,
+}
+
+/// The columns of the views of a line of states.
+#[derive(Debug, Default)]
+struct Views(Mutex<Vec<Viewed>>);
+
+#[derive(Debug)]
+struct Viewed {
+    view: View,
+    /// The basis, where what the view shows depends on it.
+    basis: Option<u64>,
+    columns: Arc<Columns>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -89,7 +108,17 @@ struct Known {
 impl Columns {
     /// No column yet, of the state after transaction `t`.
     pub(crate) fn new(t: u64, budget: Arc<Budget>) -> Self {
-        Self { t, budget, known: Mutex::default() }
+        Self { t, budget, known: Mutex::default(), views: Arc::default() }
+    }
+
+    /// No column yet, of another state of the same line.
+    pub(crate) fn anew(&self, t: u64) -> Self {
+        Self { views: self.views.clone(), ..Self::new(t, self.budget.clone()) }
+    }
+
+    /// The same without what belongs to the line: for a state that is none of it.
+    pub(crate) fn apart(self) -> Self {
+        Self { views: Arc::default(), ..self }
     }
 
     pub(crate) fn t(&self) -> u64 {
@@ -111,7 +140,7 @@ impl Columns {
 
     /// The columns of the state after the next transaction, which stated and withdrew these facts.
     pub(crate) fn next(&self, t: u64, datoms: &[Datom]) -> Self {
-        let next = Self::new(t, self.budget.clone());
+        let next = self.anew(t);
         let mut known = self.known().clone();
         if !known.columns.is_empty() {
             known.noted.push((t, datoms.into()));
@@ -119,6 +148,23 @@ impl Columns {
             *next.known() = known;
         }
         next
+    }
+
+    /// The columns of a view of this state, which looks at a moment of the past.
+    pub(crate) fn of_view(&self, view: View) -> Arc<Columns> {
+        let mut views = self.views.lock();
+        // What was stated since a moment and still holds is another matter in each state.
+        let basis = view.since.map(|_| self.t);
+        let at = views.iter().position(|known| (known.view, known.basis) == (view, basis));
+        let columns = match at {
+            Some(at) => views.remove(at).columns,
+            None => Arc::new(Self::new(view.as_of.unwrap_or(self.t), self.budget.clone())),
+        };
+        if views.len() >= VIEWS_MAX {
+            views.remove(0);
+        }
+        views.push(Viewed { view, basis, columns: columns.clone() });
+        columns
     }
 
     /// The column if it was made already, of this state or of one before.
@@ -163,7 +209,8 @@ impl Columns {
         let Some(column) = Column::read(source, attribute, by, watch)? else { return Ok(None) };
         let column = Arc::new(column);
         let share = self.budget.take(column.bytes()).or_else(|| {
-            // Those of states before that nobody asked for since make room.
+            // Those of views, and of states before that nobody asked for since, make room.
+            self.views.lock().clear();
             self.known().columns.retain(|_, kept| kept.t == self.t);
             self.budget.take(column.bytes())
         });
@@ -176,6 +223,12 @@ impl Columns {
             None => watch.take(column.bytes())?,
         }
         Ok(Some(column))
+    }
+}
+
+impl Views {
+    fn lock(&self) -> MutexGuard<'_, Vec<Viewed>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -326,8 +326,8 @@ fn check(
         .data
         .iter()
         .map(|data| match data {
-            Some(Data::Facts { source, foreign }) => (*foreign, source.columns().is_some()),
-            _ => (false, false),
+            Some(Data::Facts { source, foreign }) => Some((*foreign, source.standing())),
+            _ => None,
         })
         .collect();
     let plans = plans(env);

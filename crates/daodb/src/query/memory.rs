@@ -1,13 +1,14 @@
 //! A source that is four sorted vectors: the simplest thing that answers, for tests.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use datom::{Keyword, Value, Word, id};
 
 use super::columns::{BYTES_MAX, Budget, Columns};
 use super::error::{Error, ErrorKind};
 use super::plans::Plans;
-use super::source::{Reader, Source};
+use super::source::{Reader, Source, Standing};
 use crate::attribute::{Attribute, Cardinality, Unique, ValueType};
 use crate::index::{Index, Key};
 
@@ -18,7 +19,7 @@ pub(crate) struct Memory {
     values: Vec<Value>,
     words: HashMap<Value, Word>,
     orders: [Vec<Key>; 4],
-    columns: Columns,
+    columns: Arc<Columns>,
     plans: Plans,
     /// Answers as a computed view does: nothing is lent.
     pub(crate) computed: bool,
@@ -36,7 +37,7 @@ impl Memory {
             values: Vec::new(),
             words: HashMap::new(),
             orders: Default::default(),
-            columns: Columns::new(0, Budget::new(BYTES_MAX)),
+            columns: Arc::new(Columns::new(0, Budget::new(BYTES_MAX))),
             plans: Plans::default(),
             computed: false,
         };
@@ -109,7 +110,7 @@ impl Memory {
                 }
             }
         }
-        self.columns = self.columns.next(self.columns.t() + 1, &stated);
+        self.columns = Arc::new(self.columns.next(self.columns.t() + 1, &stated));
         for order in &mut self.orders {
             order.sort_unstable();
             order.dedup_by(|a, b| a[..3] == b[..3]);
@@ -193,8 +194,12 @@ impl Source for Memory {
         &self.plans
     }
 
-    fn columns(&self) -> Option<&Columns> {
-        (!self.computed).then_some(&self.columns)
+    fn standing(&self) -> Standing {
+        if self.computed { Standing::Computed } else { Standing::Present }
+    }
+
+    fn columns(&self) -> Option<Arc<Columns>> {
+        (!self.computed).then(|| self.columns.clone())
     }
 
     fn reader(&self, index: Index) -> Reader<'_> {

@@ -26,7 +26,7 @@ const FACTS_PER_LOOK: u64 = 24;
 /// The facts of one attribute by one side.
 pub(crate) struct Pairs<'s> {
     source: &'s dyn Source,
-    columns: &'s Columns,
+    columns: Arc<Columns>,
     attribute: u64,
     by: By,
     /// The index that has what is looked for first, if one does.

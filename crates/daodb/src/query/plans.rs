@@ -23,6 +23,7 @@ use super::error::Error;
 use super::lift::Lifted;
 use super::parse::Parsed;
 use super::program::Program;
+use super::source::Standing;
 use super::step::{Cell, Part, Plan};
 use crate::index::Index;
 
@@ -50,8 +51,8 @@ pub(crate) struct Checked {
     plans: Mutex<Vec<Arc<Planned>>>,
 }
 
-/// What plans depend on of each source: whether its words are foreign, and whether it lends.
-pub(crate) type Sources = Vec<(bool, bool)>;
+/// What plans depend on of each source of facts: whether its words are foreign, and its standing.
+pub(crate) type Sources = Vec<Option<(bool, Standing)>>;
 
 /// The form of each input: nothing for one row, else about how many rows it has.
 pub(crate) type Form = Vec<Option<u32>>;

@@ -2,17 +2,32 @@
 //!
 //! 1. Keys come as an [`Index`] orders them; entity and attribute words are bare ids, the value is
 //!    a whole word of the source's store, `t` counts transactions.
-//! 2. A [`Reader`] over the present walks the index. Other views make the facts of one prefix at a
-//!    time, and have no columns.
+//! 2. What a source promises is its [`Standing`]: the present and moments of the past are walked in
+//!    place and have columns, other views make the facts of one prefix at a time.
+
+use std::sync::Arc;
 
 use datom::{Keyword, Value, Word};
 
 use super::callee::Stored;
 use super::columns::Columns;
 use super::error::Error;
+use super::past::Past;
 use super::plans::Plans;
 use crate::attribute::Attribute;
 use crate::index::{Index, Key};
+
+/// What can be counted on of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Every fact keeps to the schema, and columns are lent.
+    Present,
+    /// Columns are lent. Facts keep to the schema that was, which may have let an attribute have many
+    /// values, or several entities one.
+    Past,
+    /// Facts of a prefix are made; nothing is lent.
+    Computed,
+}
 
 /// One view of one database.
 pub(crate) trait Source: Sync {
@@ -51,8 +66,10 @@ pub(crate) trait Source: Sync {
     /// What was planned for databases of the same schema.
     fn plans(&self) -> &Plans;
 
-    /// The columns made of the source so far, if it lends.
-    fn columns(&self) -> Option<&Columns>;
+    fn standing(&self) -> Standing;
+
+    /// The columns made of the source so far, unless it is [`Standing::Computed`].
+    fn columns(&self) -> Option<Arc<Columns>>;
 }
 
 /// Makes the facts of one prefix, in order.
@@ -65,6 +82,8 @@ pub(crate) enum Reader<'s> {
     Run { rows: &'s [Key], at: usize },
     /// A cursor over shared memory.
     Tree(Box<crate::facts::Cursor<'s>>),
+    /// Two of them, merged.
+    Past(Box<Past<'s>>),
     /// A view that is computed.
     View(Make<'s>),
 }
@@ -98,6 +117,7 @@ impl<'s> Reader<'s> {
                     }
                 }
             }
+            Reader::Past(past) => past.runs(prefix, prefix, |_| true, take)?,
             Reader::View(make) => {
                 let made = make(prefix)?;
                 if !made.is_empty() {
@@ -137,6 +157,9 @@ impl<'s> Reader<'s> {
                     }
                 }
                 Ok(())
+            }
+            Reader::Past(past) => {
+                past.runs(&[word, first], &[word], within, |run| take(run).map(|()| true))
             }
             Reader::View(make) => {
                 let made = make(&[word])?;

@@ -1,16 +1,19 @@
 //! Databases as sources of queries, and the calls that users make.
 
+use std::sync::Arc;
+
 use datom::{Datom, Keyword, Value, Word};
 
 use super::callee::{self, Stored};
 use super::columns::Columns;
 use super::error::{Error, QueryError};
+use super::past::Past;
 use super::plans::Plans;
-use super::source::{Reader, Source};
+use super::source::{Reader, Source, Standing};
 use super::{Answer, Explanation, Given, Limits, Query, Watch};
 use crate::attribute::Attribute;
 use crate::datoms::{Datoms, Way};
-use crate::db::Db;
+use crate::db::{Db, View};
 use crate::index::Index;
 use crate::pull::Pattern;
 
@@ -99,21 +102,43 @@ impl Source for Db {
         };
         let db = self.clone();
         let run = move |args: &[Value]| function.call(&db, args).map_err(|error| error.to_string());
-        Ok(Stored::new(name, std::sync::Arc::new(run)))
+        Ok(Stored::new(name, Arc::new(run)))
     }
 
     fn plans(&self) -> &Plans {
         &self.state().schema.plans
     }
 
-    fn columns(&self) -> Option<&Columns> {
-        self.is_present().then(|| &*self.state().columns)
+    fn standing(&self) -> Standing {
+        let View { as_of, since, history } = self.view();
+        if history || self.filtered().is_some() || self.check_held().is_err() {
+            Standing::Computed
+        } else if since.is_none() && as_of.is_none_or(|as_of| as_of >= Db::basis(self)) {
+            Standing::Present
+        } else {
+            Standing::Past
+        }
+    }
+
+    fn columns(&self) -> Option<Arc<Columns>> {
+        let columns = &self.state().columns;
+        match Source::standing(self) {
+            Standing::Present => Some(columns.clone()),
+            Standing::Past => Some(columns.of_view(self.view())),
+            Standing::Computed => None,
+        }
     }
 
     fn reader(&self, index: Index) -> Reader<'_> {
-        match self.cursor(index) {
-            Some(cursor) => Reader::Tree(Box::new(cursor)),
-            None => Reader::View(Box::new(move |prefix| {
+        let state = self.state();
+        let current = || state.record.current(index).cursor(&state.memory);
+        match Source::standing(self) {
+            Standing::Present => Reader::Tree(Box::new(current())),
+            Standing::Past => {
+                let history = state.record.history(index).cursor(&state.memory);
+                Reader::Past(Box::new(Past::new(self.view(), current(), history)))
+            }
+            Standing::Computed => Reader::View(Box::new(move |prefix| {
                 let key = components(index, prefix);
                 let facts = self.datoms(index, &key).map_err(Error::storage)?;
                 facts

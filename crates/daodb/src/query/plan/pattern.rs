@@ -9,7 +9,7 @@ use super::super::column::By;
 use super::super::env::Data;
 use super::super::error::{Error, ErrorKind, nearest};
 use super::super::plans::Guard;
-use super::super::source::Source;
+use super::super::source::{Source, Standing};
 use super::super::step::{
     Action, All, At, Cell, Find, Follow, Keep, Meet, Part, Scan, Side, Take, Then, parts,
 };
@@ -320,7 +320,8 @@ impl<'s> Planner<'_, '_, 's> {
     /// The pattern as a step on the pairs of its attribute, where it is no more than that.
     fn paired(&self, at: usize, facts: &Facts<'s>, keep: Vec<Keep>) -> Option<Action> {
         let attribute = facts.attribute?;
-        let one = attribute.cardinality == Cardinality::One;
+        let kept = facts.source.standing() == Standing::Present;
+        let one = kept && attribute.cardinality == Cardinality::One;
         let read = |var: Var| self.is_read(var, at).then_some(var);
         let (by, key, other) = match (facts.slot(Part::Entity), facts.slot(Part::Value)) {
             (Slot::Fixed(entity), other) => (By::Entity, entity, other),
@@ -348,7 +349,7 @@ impl<'s> Planner<'_, '_, 's> {
         };
         let functional = match by {
             By::Entity => one,
-            By::Value => attribute.unique.is_some(),
+            By::Value => kept && attribute.unique.is_some(),
         };
         let then = match other {
             Slot::Fixed(cell) => Then::Check(cell),
@@ -363,7 +364,7 @@ impl<'s> Planner<'_, '_, 's> {
     pub(super) fn side(&self, facts: &Facts<'s>, by: By) -> Option<Side> {
         let mut rest = [Part::Tx, Part::Added, Part::Reason].into_iter();
         let plain = rest.all(|part| facts.slot(part) == Slot::Blank);
-        if facts.foreign || !plain || facts.source.columns().is_none() {
+        if facts.foreign || !plain || facts.source.standing() == Standing::Computed {
             return None;
         }
         Some(Side { at: facts.at, attribute: facts.attribute?.id, by })
