@@ -238,6 +238,7 @@ impl<W: Words> Waits for Consumer<W> {
         &self.link
     }
 
+    #[inline(always)]
     fn is_ready(&mut self) -> Result<bool, Error> {
         if self.limit != self.released {
             return Ok(true);

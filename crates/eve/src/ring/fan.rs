@@ -203,6 +203,7 @@ impl<W: Words> FanConsumer<W> {
     /// # Errors
     /// [`Error::Closed`] when the producers closed all lanes and everything was read;
     /// [`Error::Poisoned`] once for each lane whose producer broke the protocol: the others go on.
+    #[inline(always)]
     pub fn try_pop(&mut self) -> Result<Option<Record>, Error> {
         if !self.find()? {
             return Ok(None);
@@ -254,7 +255,15 @@ impl<W: Words> FanConsumer<W> {
     }
 
     /// Moves the turn to a lane that has a record; false if none has.
+    #[inline(always)]
     fn find(&mut self) -> Result<bool, Error> {
+        if self.taken < TURN && matches!(self.lanes[self.turn].is_ready(), Ok(true)) {
+            return Ok(true);
+        }
+        self.go_round()
+    }
+
+    fn go_round(&mut self) -> Result<bool, Error> {
         if self.taken >= TURN {
             self.pass();
         }

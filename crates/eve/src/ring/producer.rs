@@ -189,13 +189,14 @@ impl<W: Words> Producer<W> {
     /// The ring is full, and was a moment ago. Were the producer to look again at once, it would
     /// take the line of `released` from the consumer for each slot that comes back, and both would
     /// go at the pace of that line. So it lets the consumer, which has a whole ring before it, get
-    /// ahead first: for less than it needs for a quarter of the ring.
+    /// ahead first: for less than it needs for a quarter of the ring. If nothing came back since, the
+    /// consumer does not run, maybe for want of this core: whoever called should give way.
     #[cold]
     fn rest(&mut self) -> Result<(), Error> {
         let capacity = self.link.geometry().capacity();
         let since = self.next - self.full_at;
         self.full_at = self.next;
-        if since < capacity / 8 {
+        if (1..capacity / 8).contains(&since) {
             for _ in 0..(capacity / CAPACITY_PER_PAUSE).min(PAUSES_MAX) {
                 sync::spin_loop();
             }
