@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use datom::{Keyword, Value};
+use datom::{Datom, Keyword, Value};
 
 use crate::merge::Conflict;
 
@@ -70,6 +70,19 @@ pub enum Error {
     /// The shared memory refused.
     #[error(transparent)]
     Memory(#[from] eve::Error),
+    /// A frame was handed in that was not worked out on the state it goes on behind. Nothing happened.
+    #[error(
+        "frame {t} does not fit: the fact {datom:?} {why}; it was worked out on another state, so make \
+         the transaction anew on this one"
+    )]
+    Misfit {
+        /// The frame's transaction.
+        t: u64,
+        /// The first datom that does not fit, with the frame's words.
+        datom: Datom,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Something stored is not what its place says it must be.
     #[error("damaged world: {what}; run verify, and rebuild the region from the log")]
     Corrupt {

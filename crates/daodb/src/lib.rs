@@ -35,6 +35,7 @@ mod entity;
 mod error;
 mod export;
 mod facts;
+mod foreign;
 mod fork;
 #[cfg(test)]
 mod format;

@@ -55,7 +55,8 @@ pub trait Storage: Send + Sync {
     /// Publishes a frame behind the newest state.
     ///
     /// # Errors
-    /// When there is no room, or the frame is damaged. Nothing happened then.
+    /// When there is no room, the frame is damaged, or it was worked out on another state: it states what
+    /// holds already, or withdraws what does not ([`Error::Misfit`]). Nothing happened then.
     fn publish(&self, frame: &Frame) -> Result<Published, Error>;
 
     /// The frames `from` up to and with `to`, as far as there are.

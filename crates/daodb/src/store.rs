@@ -15,6 +15,7 @@ use eve::{CommitError, Slab, Snapshot};
 use crate::apply::{self, Applier};
 use crate::db::{Db, State};
 use crate::error::Error;
+use crate::foreign;
 use crate::function::Functions;
 use crate::log::{Holding, Link, Mark, Position};
 use crate::pending;
@@ -194,12 +195,12 @@ impl Store {
     /// Publishes a frame that was worked out elsewhere, if it goes on where the state ends: else
     /// answers false.
     pub(crate) fn publish_frame(&self, frame: &Frame, durable_t: u64) -> Result<bool, Error> {
-        frame.check().map_err(|error| Error::corrupt(error.to_string()))?;
         let txn = self.slab.begin()?;
         let before = self.state(txn.snapshot().clone())?;
         if (frame.t, frame.previous) != (before.record.t + 1, before.record.hash) {
             return Ok(false);
         }
+        foreign::check(&before, frame)?;
         let proposal = Proposal::foreign(frame.clone());
         Ok(self.publish(txn, &before, &proposal, durable_t)?.is_some())
     }

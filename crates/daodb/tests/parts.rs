@@ -8,6 +8,7 @@ use common::{facts, transact};
 use daodb::parts::{Published, Storage};
 use daodb::{Database, Options};
 use datom::{Datom, Frame, Tag, Value, Word};
+use proptest::prelude::*;
 
 /// Frames of some transactions, made elsewhere.
 fn frames() -> Vec<Frame> {
@@ -42,6 +43,7 @@ fn suite(examined: &Examined<'_>) {
     a_new_one_is_empty(examined);
     frames_are_published_in_order_and_once(examined, &frames);
     what_is_no_next_frame_changes_nothing(examined, &frames);
+    what_does_not_fit_the_state_is_refused(examined);
     ranges_of_frames_are_as_asked(examined, &frames);
     a_state_stays_as_it_is(examined);
     of_many_who_publish_one_wins(examined);
@@ -100,6 +102,43 @@ fn what_is_no_next_frame_changes_nothing(examined: &Examined<'_>, frames: &[Fram
     for (what, frame) in damaged {
         assert!(examined.other.publish(&frame).is_err(), "{what}");
         assert_eq!(all(examined.one), before, "{what}");
+    }
+}
+
+/// Who hands in frames may have worked them out on another state.
+fn what_does_not_fit_the_state_is_refused(examined: &Examined<'_>) {
+    let (one, before) = (examined.one, all(examined.one));
+    let last = following(one, 0);
+    let held = {
+        let t = before.0;
+        let names = before.1.iter().find(|frame| frame.t == 2).unwrap();
+        let datom = |v: &Value| {
+            names.datoms.iter().find(|datom| names.value(datom.v) == Some(v)).copied().unwrap()
+        };
+        let long = Value::text("a name that lives on the heap");
+        Datom { v: Word::new(Tag::Text, 0), t: t + 1, ..datom(&long) }
+    };
+    let values =
+        vec![Value::text("a name that lives on the heap"), Value::text("another long one")];
+    let values: Vec<Value> = values.iter().chain(&values).cloned().collect();
+    let (t, new) = (last.t, last.datoms[0]);
+    let word = |at| Datom::assert(7_000, 4_096, Word::new(Tag::Text, at), t);
+    let taken_back = |datom: Datom| Datom::retract(datom.e, datom.a, datom.v, t);
+    let misfits = [
+        ("stated, and holds already", vec![new, held]),
+        ("stated, and holds already", vec![Datom { v: Word::new(Tag::Text, 2), ..held }]),
+        ("named twice", vec![new, new]),
+        ("named twice", vec![word(1), word(3)]),
+        ("named twice", vec![taken_back(held), held]),
+        ("withdrawn, and does not hold", vec![taken_back(new)]),
+        ("withdrawn, and does not hold", vec![taken_back(word(1))]),
+        ("a transaction to come", vec![Datom { e: datom::id::transaction(t + 1), ..new }]),
+    ];
+    for (why, datoms) in misfits {
+        let frame = Frame { datoms, values: values.clone(), ..last.clone() };
+        let refused = examined.other.publish(&frame).unwrap_err().to_string();
+        assert!(refused.contains(why), "{why}: {refused}");
+        assert_eq!(all(one), before, "{why}");
     }
 }
 
@@ -220,5 +259,52 @@ fn schemas_follow_from_frames() {
             assert_eq!(made.ident(&name).unwrap(), now.ident(&name).unwrap(), "{name} in {text}");
         }
         assert!(given.verify().unwrap().is_clean(), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is handed in: it is refused and nothing happened, or the indexes hold what it says.
+    #[test]
+    fn a_frame_of_any_facts_is_refused_or_held(
+        said in prop::collection::vec((0..6_u64, 0..4_u64, 0..9_u64, any::<bool>(), 0..3_u64), 1..8),
+        more in prop::collection::vec((0..6_u64, 0..4_u64, 0..9_u64, any::<bool>(), 0..3_u64), 1..8),
+    ) {
+        let db = Database::memory().unwrap();
+        for frame in frames() {
+            assert_eq!(Storage::publish(&db, &frame).unwrap(), Published::Yes);
+        }
+        for facts in [said, more] {
+            let before = db.db().unwrap();
+            let last = following(&db, 0);
+            let values = ["a name that lives on the heap", "another of the sort"].map(Value::text);
+            let datoms = facts.into_iter().map(|(e, a, v, added, reason)| {
+                let e = [4_096, 4_097, 5_000, 5_001, datom::id::transaction(2), datom::id::transaction(last.t)]
+                    [e as usize];
+                let a = [4_096, 4_097, 18, 19][a as usize];
+                let v = match v {
+                    0 | 1 => Word::new(Tag::Text, v),
+                    2..5 => Word::int(v as i64).unwrap(),
+                    v => Word::entity(18 + v),
+                };
+                let m = u64::from(added) | (reason * 4_096) << 1;
+                Datom { e, a, v, t: last.t, m }
+            });
+            let frame = Frame { datoms: datoms.collect(), values: values.to_vec(), ..last.clone() };
+            let published = Storage::publish(&db, &frame);
+            let now = db.db().unwrap();
+            match published {
+                Ok(published) => {
+                    prop_assert_eq!((published, now.basis()), (Published::Yes, frame.t));
+                }
+                Err(_) => {
+                    prop_assert_eq!(now.basis(), before.basis());
+                    prop_assert_eq!(now.content_hash().unwrap(), before.content_hash().unwrap());
+                }
+            }
+            let problems = db.verify().unwrap().problems;
+            prop_assert!(problems.is_empty(), "{:?} after {:?}", problems, frame);
+        }
     }
 }
