@@ -12,6 +12,9 @@ const NODES: [u32; 2] = [100_000, 1_000_000];
 const RULES: &str = "[
   [(path ?x ?y) [?x :follows ?y]]
   [(path ?x ?y) [?x :follows ?t] (path ?t ?y)]
+  [(odd ?x ?y) [?x :follows ?y]]
+  [(odd ?x ?y) [?x :follows ?t] (even ?t ?y)]
+  [(even ?x ?y) [?x :follows ?t] (odd ?t ?y)]
   [(live ?x) [?x :number 0]]
   [(live ?y) (live ?x) [?x :follows ?y]]
 ]";
@@ -19,10 +22,20 @@ const RULES: &str = "[
 /// How many rows a chain of so many edges gives.
 type Rows = fn(usize) -> usize;
 /// Questions, with how many rows each gives of so many edges.
-const QUESTIONS: [(&str, &str, Rows); 4] = [
+const QUESTIONS: [(&str, &str, Rows); 6] = [
     ("closure, from the head", "[:find ?y :in $ % ?first ?last :where (path ?first ?y)]", |n| n),
     ("closure, to the end", "[:find ?x :in $ % ?first ?last :where (path ?x ?last)]", |n| n),
     ("closure, both ends", "[:find ?first :in $ % ?first ?last :where (path ?first ?last)]", |_| 1),
+    (
+        "two rules in turns, from the head",
+        "[:find ?y :in $ % ?first ?last :where (odd ?first ?y)]",
+        |n| n / 2,
+    ),
+    (
+        "two rules in turns, to the end",
+        "[:find ?x :in $ % ?first ?last :where (odd ?x ?last)]",
+        |n| n / 2,
+    ),
     ("nothing bound", "[:find ?x :in $ % ?first ?last :where (live ?x)]", |n| n + 1),
 ];
 

@@ -14,9 +14,8 @@
 //! * demands: `demand of the called(bound arguments) :- demand(bound head), what stands before the
 //!   call`.
 //!
-//! A rule whose last call passes its unbound arguments on unchanged is a loop, not a recursion: its
-//! variant keeps pairs of the first and the current bound arguments instead of an answer for every
-//! step on the way, so that one start node costs what it reaches and not the square of it.
+//! Rules that end in a call, of themselves or of each other, are not answered at every step on the way: see
+//! [`walk`].
 //!
 //! 1. Each flat rule is evaluated once for each of its relations of the component, with that
 //!    relation's new rows first; the others are read whole. So every combination of rows is joined
@@ -29,6 +28,7 @@
 
 mod compile;
 mod stand_in;
+mod walk;
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ mod views;
 use datom::{Value, edn};
 
 use super::memory::Memory;
-use super::{Answer, Given, Limits, Query, QueryError, execute};
+use super::{Answer, Given, Limits, Query, QueryError, execute, explain};
 use crate::attribute::ValueType;
 
 /// A graph: `:edge` from entity to entity, `:label` text.

@@ -29,13 +29,13 @@ enum Policy {
 }
 
 /// One rule with its `or`s over the component's own rules resolved.
-struct Body {
-    rule: Rule,
-    clauses: Vec<Clause>,
+pub(super) struct Body {
+    pub(super) rule: Rule,
+    pub(super) clauses: Vec<Clause>,
 }
 
 /// What was there before an attempt, to go back to.
-struct Mark {
+pub(super) struct Mark {
     relations: usize,
     variants: usize,
     rules: usize,
@@ -74,7 +74,7 @@ impl<'s> Component<'s> {
         self.variants.iter().position(|v| v.name == *name && v.mask == mask)
     }
 
-    fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> Mark {
         Mark {
             relations: self.relations.len(),
             variants: self.variants.len(),
@@ -82,7 +82,7 @@ impl<'s> Component<'s> {
         }
     }
 
-    fn reset(&mut self, mark: &Mark) {
+    pub(super) fn reset(&mut self, mark: &Mark) {
         self.relations.truncate(mark.relations);
         self.widths.truncate(mark.relations);
         self.variants.truncate(mark.variants);
@@ -132,8 +132,25 @@ impl<'s> Component<'s> {
     fn compile_variant(&mut self, env: &Env<'s>, at: usize, policy: Policy) -> Result<(), Error> {
         let Some(variant) = self.variants.get(at) else { return Ok(()) };
         let (name, mask) = (variant.name.clone(), variant.mask.clone());
+        let bodies = self.bodies(env, &name, &mask)?;
+        if self.compile_walk(env, at)? {
+            return Ok(());
+        }
+        for body in &bodies {
+            self.compile_rule(env, at, body, policy).map_err(|e| e.at(&body.rule.place))?;
+        }
+        Ok(())
+    }
+
+    /// The rules of a name, asked with these arguments bound.
+    pub(super) fn bodies(
+        &self,
+        env: &Env<'s>,
+        name: &Symbol,
+        mask: &[bool],
+    ) -> Result<Vec<Body>, Error> {
         let mut bodies = Vec::new();
-        for rule in env.program.rules(&name) {
+        for rule in env.program.rules(name) {
             for place in &rule.required {
                 if mask.get(*place) == Some(&false) {
                     let var = rule.head.get(*place).and_then(Term::var).unwrap_or(0);
@@ -146,22 +163,12 @@ impl<'s> Component<'s> {
             }
             self.resolve_ors(env, rule, &mut bodies)?;
         }
-        self.straighten(env, &mut bodies, &name);
-        if self.is_loop(env, &bodies, &mask, &name) {
-            let mark = self.mark();
-            match self.compile_loop(env, at, &bodies) {
-                Err(error) if waits(&error) => self.reset(&mark),
-                done => return done,
-            }
-        }
-        for body in &bodies {
-            self.compile_rule(env, at, body, policy).map_err(|e| e.at(&body.rule.place))?;
-        }
-        Ok(())
+        self.straighten(env, &mut bodies, name);
+        Ok(bodies)
     }
 
     /// Whether a clause calls a rule of this component.
-    fn is_inner(&self, env: &Env<'s>, clause: &Clause) -> Result<bool, Error> {
+    pub(super) fn is_inner(&self, env: &Env<'s>, clause: &Clause) -> Result<bool, Error> {
         let ClauseKind::Call { rule, source, .. } = &clause.kind else { return Ok(false) };
         if env.program.component(rule) != Some(self.number) {
             return Ok(false);
@@ -242,11 +249,21 @@ impl<'s> Component<'s> {
         terms: &[Term],
         bound: Option<bool>,
     ) -> Result<Vec<Term>, Error> {
-        layout(mask)
-            .into_iter()
-            .filter(|at| bound.is_none_or(|bound| mask.get(*at) == Some(&bound)))
-            .map(|at| self.term(env, name, at, terms.get(at).unwrap_or(&Term::Blank)))
-            .collect()
+        let mut places = layout(mask);
+        places.retain(|at| bound.is_none_or(|bound| mask.get(*at) == Some(&bound)));
+        self.terms_at(env, name, terms, &places)
+    }
+
+    /// The terms of a head or call at some places.
+    pub(super) fn terms_at(
+        &self,
+        env: &Env<'s>,
+        name: &Symbol,
+        terms: &[Term],
+        places: &[usize],
+    ) -> Result<Vec<Term>, Error> {
+        let term = |at: &usize| self.term(env, name, *at, terms.get(*at).unwrap_or(&Term::Blank));
+        places.iter().map(term).collect()
     }
 
     fn compile_rule(
@@ -359,7 +376,7 @@ impl<'s> Component<'s> {
 
     /// Adds a flat rule for each of the body's relations of this component.
     #[allow(clippy::too_many_arguments, reason = "a flat rule is all of these, once")]
-    fn flatten(
+    pub(super) fn flatten(
         &mut self,
         env: &Env<'s>,
         variant: usize,
@@ -468,68 +485,6 @@ impl<'s> Component<'s> {
         bodies.retain(|body| !recurs(body));
         bodies.append(&mut straight);
     }
-
-    /// Whether every recursive rule of the variant is a loop: its one call of itself hands the
-    /// unbound arguments on as they are, and nothing else reads them.
-    fn is_loop(&self, env: &Env<'s>, bodies: &[Body], mask: &[bool], name: &Symbol) -> bool {
-        let mut recursive = false;
-        for body in bodies {
-            let mut calls = body
-                .clauses
-                .iter()
-                .enumerate()
-                .filter(|(_, clause)| self.is_inner(env, clause).unwrap_or(true));
-            let Some((at, call)) = calls.next() else { continue };
-            let ClauseKind::Call { rule, terms, .. } = &call.kind else { return false };
-            if rule != name || calls.next().is_some() || !passes_on(body, at, terms, mask) {
-                return false;
-            }
-            recursive = true;
-        }
-        recursive && mask.contains(&true)
-    }
-
-    /// The variant as a loop: `reach(first, current)` from the demand on, and answers from the
-    /// rules that do not recur at every current place.
-    fn compile_loop(&mut self, env: &Env<'s>, at: usize, bodies: &[Body]) -> Result<(), Error> {
-        let Some(variant) = self.variants.get(at) else { return Ok(()) };
-        let (name, mask) = (variant.name.clone(), variant.mask.clone());
-        let (answers, Some(demands)) = (variant.answers, variant.demands) else { return Ok(()) };
-        let keys = mask.iter().filter(|bound| **bound).count();
-        let reach = self.add_relation(2 * keys)?;
-        let origins = |names: &mut Names| -> Vec<Term> {
-            (0..keys).map(|_| Term::Var(names.add("?origin"))).collect()
-        };
-        let Some(place) = bodies.first().map(|body| body.rule.place.clone()) else { return Ok(()) };
-        let mut names = Names::default();
-        let first = origins(&mut names);
-        let start = derived(demands, first.clone(), &place);
-        let both = [first.as_slice(), &first].concat();
-        self.flatten(env, at, &names, reach, &both, &[start], &place)?;
-        for body in bodies {
-            let place = &body.rule.place;
-            let mut names = body.rule.names.clone();
-            let first = origins(&mut names);
-            let current = self.terms(env, &name, &mask, &body.rule.head, Some(true))?;
-            let mut clauses = vec![derived(reach, [first.clone(), current].concat(), place)];
-            let mut call = None;
-            for clause in &body.clauses {
-                match &clause.kind {
-                    ClauseKind::Call { terms, .. } if self.is_inner(env, clause)? => {
-                        call = Some(terms);
-                    }
-                    _ => clauses.push(clause.clone()),
-                }
-            }
-            let (head, rest) = match call {
-                Some(terms) => (reach, self.terms(env, &name, &mask, terms, Some(true))?),
-                None => (answers, self.terms(env, &name, &mask, &body.rule.head, Some(false))?),
-            };
-            let terms = [first, rest].concat();
-            self.flatten(env, at, &names, head, &terms, &clauses, place)?;
-        }
-        Ok(())
-    }
 }
 
 /// Whether a body is `p(x, t), p(t, y)` for the head `p(x, y)`.
@@ -555,29 +510,6 @@ fn doubles(body: &Body, name: &Symbol) -> bool {
     joins(first, second) || joins(second, first)
 }
 
-/// Whether a call hands the unbound arguments of the head on unchanged, each a variable that stands
-/// nowhere else.
-fn passes_on(body: &Body, call: usize, terms: &[Term], mask: &[bool]) -> bool {
-    let elsewhere: Vec<Var> = body
-        .clauses
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| *at != call)
-        .flat_map(|(_, clause)| clause.vars())
-        .collect();
-    let head = &body.rule.head;
-    let count =
-        |terms: &[Term], var: Var| terms.iter().filter(|term| term.var() == Some(var)).count();
-    head.iter().zip(terms).zip(mask).all(|((head_term, term), bound)| {
-        let Term::Var(var) = head_term else { return *bound };
-        *bound
-            || (head_term == term
-                && count(head, *var) == 1
-                && count(terms, *var) == 1
-                && !elsewhere.contains(var))
-    })
-}
-
-fn derived(relation: usize, terms: Vec<Term>, place: &Arc<Place>) -> Clause {
+pub(super) fn derived(relation: usize, terms: Vec<Term>, place: &Arc<Place>) -> Clause {
     Clause { kind: ClauseKind::Derived { relation, terms }, place: place.clone() }
 }

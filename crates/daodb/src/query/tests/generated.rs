@@ -114,6 +114,8 @@ pub(super) fn unnamed_rules() -> impl Strategy<Value = Vec<String>> {
         "[(path ?x ?x) [?x :age 1]]",
         "[(path ?x @2) [?x :weight 2]]",
         "[(other ?x ?y) [?y :boss ?x]]",
+        "[(path ?x ?y) [?x :edge ?t] (other ?y ?t)]",
+        "[(other ?y ?x) [?x :boss ?t] (path ?t ?y)]",
         "[(other ?x ?y) (path ?y ?x)]",
         "[(other ?x ?y) (other ?y ?x) [?x :edge]]",
         "[(other ?x ?y) (path ?x ?t) (other ?t ?y) (path ?y ?t)]",
