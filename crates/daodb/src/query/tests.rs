@@ -5,6 +5,7 @@ mod generated;
 mod hostile;
 mod interleaved;
 mod language;
+mod orders;
 mod recursion;
 mod threads;
 mod views;

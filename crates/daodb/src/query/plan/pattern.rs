@@ -18,6 +18,9 @@ use super::{Planner, repeats};
 use crate::attribute::{Attribute, Cardinality};
 use crate::index::Index;
 
+/// Facts of an entity side by side, on average, from which on two patterns are joined entity by entity.
+const SIDE_BY_SIDE_MIN: f64 = if cfg!(test) { 1.0 } else { 2.0 };
+
 /// A pattern's position, resolved against its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -217,7 +220,9 @@ impl<'s> Planner<'_, '_, 's> {
             }
             (None, Some(v)) if facts.reference => count(Index::Vaet, &[v, a])?,
             _ if bound.value && unique => 0.95,
-            _ if bound.value && facts.attribute.is_some_and(Attribute::in_avet) => {
+            _ if bound.value
+                && (facts.reference || facts.attribute.is_some_and(Attribute::in_avet)) =>
+            {
                 self.scope.env.average(facts.at, a, Index::Avet)?
             }
             // An attribute with no value index: one in ten facts, by want of knowledge.
@@ -264,6 +269,9 @@ impl<'s> Planner<'_, '_, 's> {
             return Ok(());
         }
         if self.meet(at, &facts, terms, cost)? {
+            return Ok(());
+        }
+        if self.by_entity(at, &facts, cost)? {
             return Ok(());
         }
         let mut at = at;
@@ -414,6 +422,50 @@ impl<'s> Planner<'_, '_, 's> {
         self.bound.insert(var);
         self.push(Action::Meet(Meet { members, slot: var }), cost, places);
         Ok(true)
+    }
+
+    /// Binds the entity of a pattern alone, if another one has the same two variables free: what both say
+    /// of an entity is then a join of two lists, where every fact of the one would be looked up in the other.
+    fn by_entity(&mut self, at: usize, facts: &Facts<'s>, cost: f64) -> Result<bool, Error> {
+        let Some((entity, value)) = self.open_pair(facts) else { return Ok(false) };
+        let Some(side) = self.side(facts, By::Entity) else { return Ok(false) };
+        let average = self.scope.env.average(facts.at, side.attribute, Index::Aevt)?;
+        if average < SIDE_BY_SIDE_MIN {
+            return Ok(false);
+        }
+        let mut paired = false;
+        for (other, (_, clause)) in self.left.iter().enumerate() {
+            let super::ClauseKind::Pattern { source, terms } = &clause.kind else { continue };
+            let source = source.resolve(self.scope.default);
+            if other == at || self.scope.env.facts(source).is_none() {
+                continue;
+            }
+            let facts = self.facts(source, terms).map_err(|error| error.at(&clause.place))?;
+            let same = self.open_pair(&facts);
+            paired |= (same == Some((entity, value)) || same == Some((value, entity)))
+                && self.side(&facts, By::Entity).is_some();
+        }
+        let Some((_, clause)) = self.left.get(at).filter(|_| paired) else { return Ok(false) };
+        let places = vec![clause.place.clone()];
+        let all = All {
+            side,
+            entity: Some(entity),
+            value: None,
+            keep: Vec::new(),
+            ranged: false,
+            functional: false,
+        };
+        self.bound.insert(entity);
+        self.push(Action::All(all), cost / average, places);
+        Ok(true)
+    }
+
+    /// The variables of a pattern of which both entity and value are free, and not the same.
+    fn open_pair(&self, facts: &Facts<'s>) -> Option<(Var, Var)> {
+        match (facts.slot(Part::Entity), facts.slot(Part::Value)) {
+            (Slot::Free(entity), Slot::Free(value)) if entity != value => Some((entity, value)),
+            _ => None,
+        }
     }
 
     /// A pattern whose only free variable is `var`: its side, and what stands on the other side.
