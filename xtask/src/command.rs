@@ -1,7 +1,7 @@
 //! The commands and what each runs.
 
 use crate::step::{cargo, run, target};
-use crate::{harm, tidy};
+use crate::{harm, powercut, tidy};
 
 /// A command's name, what it is for, and the work.
 pub(crate) struct Command {
@@ -10,7 +10,7 @@ pub(crate) struct Command {
     pub(crate) run: fn(&[String]) -> Result<(), String>,
 }
 
-const COMMANDS: [Command; 13] = [
+const COMMANDS: [Command; 14] = [
     Command { name: "help", about: "this list", run: print_help },
     Command { name: "setup", about: "install what the toolchain needs besides cargo", run: setup },
     Command {
@@ -38,6 +38,11 @@ const COMMANDS: [Command; 13] = [
         name: "torture",
         about: "processes killed, and a checker: torture [db|yin] [--seconds N] [--seed S]",
         run: torture,
+    },
+    Command {
+        name: "powercut",
+        about: "images of a disk whose power is cut (root): powercut [region|world] [--images N]",
+        run: powercut::powercut,
     },
     Command { name: "miri", about: "eve on heap regions under miri (nightly)", run: harm::miri },
     Command { name: "asan", about: "eve's tests with AddressSanitizer (nightly)", run: harm::asan },

@@ -2,6 +2,7 @@
 
 mod command;
 mod harm;
+mod powercut;
 mod step;
 mod tidy;
 
