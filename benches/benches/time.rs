@@ -170,6 +170,50 @@ fn subscriptions(c: &mut Criterion) {
     group.finish();
 }
 
+/// A subscription whose answer has twenty thousand rows, of which each commit changes one: followed by
+/// the fact that changes, and asked anew, which it is for the sake of a `not` that takes nothing away.
+fn many_rows(c: &mut Criterion) {
+    const ROWS: u64 = 20_000;
+    let db = Database::memory().expect("memory");
+    let schema =
+        "{:db/ident :n :db/valueType :db.type/long} {:db/ident :gone :db/valueType :db.type/long}
+                  {:db/ident :next :db/valueType :db.type/ref}";
+    db.transact(&data(schema)).expect("schema");
+    let key = |name: &str| Value::keyword(name);
+    let number = |n: u64| Value::Int(n as i64);
+    let forms: Vec<Value> = (0..ROWS)
+        .map(|n| {
+            let next = FIRST + (n + 1) % ROWS;
+            Value::map([
+                (key("db/id"), number(FIRST + n)),
+                (key("n"), number(n)),
+                (key("next"), number(next)),
+            ])
+        })
+        .collect();
+    db.transact(&forms).expect("facts");
+    let mut group = c.benchmark_group("subscriptions");
+    group.sample_size(20).measurement_time(Duration::from_secs(2));
+    let clauses = "[?x :n ?n] [?x :next ?y] [?y :n ?m]";
+    for (name, more) in [("followed", ""), ("asked-anew", "(not [?x :gone])")] {
+        let query = Query::parse(&format!("[:find ?x ?n ?m :where {clauses} {more}]"));
+        let mut rows = db.subscribe(&query.expect("a query"), &[]).expect("subscribed");
+        assert_eq!(rows.rows().count() as u64, ROWS);
+        let mut step = 0;
+        group.bench_function(format!("rows-20000/{name}"), |b| {
+            b.iter(|| {
+                step += 1;
+                let e = number(FIRST + step * 7_919 % ROWS);
+                let form = Value::Vector(vec![key("db/add"), e, key("n"), number(ROWS + step)]);
+                db.transact(&[form]).expect("committed");
+                let change = rows.next(None).expect("a change").expect("one a commit");
+                assert_eq!((change.added.len(), change.removed.len()), (2, 2));
+            });
+        });
+    }
+    group.finish();
+}
+
 /// Prints, for each commit that it is told of, how long after its instant that was.
 fn follow(folder: &str) {
     let db = Database::open(folder, Options::new()).expect("the world");
@@ -263,7 +307,7 @@ fn wake() {
     percentiles("wake: eight bytes through a pipe", times);
 }
 
-criterion_group!(benches, views, subscriptions);
+criterion_group!(benches, views, subscriptions, many_rows);
 
 fn main() {
     if let Ok(folder) = std::env::var(FOLLOW) {

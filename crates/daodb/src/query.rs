@@ -22,6 +22,7 @@ mod closure;
 mod column;
 mod columns;
 mod crew;
+mod delta;
 mod demand;
 mod distinct;
 mod env;
@@ -70,8 +71,10 @@ pub use self::limits::{Cancel, Limits};
 pub use self::rows::{Row, Rows};
 pub use self::view::{Input, query};
 
+pub(crate) use self::ast::Term;
 pub(crate) use self::callee::Callable;
 pub(crate) use self::columns::{BYTES_MAX as COLUMN_BYTES_MAX, Budget, Columns};
+pub(crate) use self::delta::{Changed, Deltas};
 pub(crate) use self::limits::Watch;
 #[cfg(test)]
 pub(crate) use self::memory::Memory;
@@ -80,7 +83,7 @@ pub(crate) use self::plans::Plans;
 pub(crate) use self::reads::Reads;
 pub(crate) use self::source::{Reader, Source};
 
-use self::execution::{Given, execute, explain};
+use self::execution::{Given, execute, execute_scanned, explain};
 use self::parse::Parsed;
 use self::syntax::Syntax;
 

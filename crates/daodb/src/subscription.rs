@@ -7,12 +7,17 @@
 //!    is answered for by the state right before and right after it.
 //! 2. A commit can matter only if it has a fact of an attribute that the query reads ([`scope`]). The
 //!    others are not evaluated.
-//! 3. A subscriber that is slow holds up nobody and costs no memory but its last rows: it goes on
+//! 3. Where the query is a conjunction, what a commit changes is found from the facts that it changes
+//!    ([`follow`]); else, and where the whole answer is cheap, the query is asked of the state after.
+//! 4. A subscriber that is slow holds up nobody and costs no memory but its last rows: it goes on
 //!    from the log, from wherever it is. Its [`t`](Subscription::t) is all it takes to go on later,
 //!    in another process.
 
+mod follow;
 pub(crate) mod hub;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,13 +28,17 @@ use datom::Value;
 use crate::database::Database;
 use crate::db::Db;
 use crate::error::Error;
-use crate::query::{Answer, Input, Query};
+use crate::query::{Answer, Deltas, Input, Query};
+use follow::Difference;
 pub(crate) use hub::Hub;
 use hub::{Member, Take};
 
 /// How many transactions of the log a subscriber looks at before it lets go of the state that it
 /// looks from.
 const CATCH_UP_MAX: u64 = 1 << 10;
+
+/// A query that looks at so few facts is asked anew: following a change takes a few queries of its own.
+const ANEW_MAX: u64 = if cfg!(test) { 0 } else { 1 << 9 };
 
 /// What one commit changes of a query's answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +63,10 @@ pub struct Subscription {
     member: Arc<Member>,
     query: Query,
     inputs: Vec<Input>,
+    deltas: Option<Deltas>,
     rows: Rows,
+    /// Facts that the query looked at when it was asked last.
+    looked: u64,
     /// The state that `rows` are of.
     t: u64,
     /// Transactions that this subscription has to look through itself.
@@ -82,7 +94,9 @@ impl Database {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// Costs the query once; then, for each commit that can matter, once more.
+    /// Costs the query once. Then, for each commit that can matter, of a conjunction (patterns of named
+    /// attributes and functions of their values, and variables to be found) the rows that its facts take part
+    /// in, and of any other query the query once more.
     ///
     /// # Errors
     /// As [`Db::query`].
@@ -117,15 +131,16 @@ impl Database {
         inputs: &[Input],
         t: u64,
     ) -> Result<Subscription, Error> {
-        let rows = rows(at(db, t).query(query, inputs)?);
+        let (answer, looked) = at(db, t).query_scanned(query, inputs)?;
+        let (rows, deltas) = (rows(answer), query.deltas(inputs));
         let scope = scope::of(query, inputs, db)?;
         // What was committed up to now is this subscription's to look through; what comes later
         // the hub marks.
         let (member, marked_from) = self.hub().join(scope, db.basis());
         let behind = (t < marked_from).then_some((t + 1, marked_from));
         let (query, inputs) = (query.clone(), inputs.to_vec());
-        let due = VecDeque::new();
-        Ok(Subscription { database: self.clone(), member, query, inputs, rows, t, behind, due })
+        let (database, due) = (self.clone(), VecDeque::new());
+        Ok(Subscription { database, member, query, inputs, deltas, rows, looked, t, behind, due })
     }
 }
 
@@ -218,14 +233,46 @@ impl Subscription {
     /// What a transaction changed of the answer.
     fn evaluate(&mut self, t: u64) -> Result<Option<Change>, Error> {
         let db = self.database.db()?;
-        let next = rows(at(&db, t).query(&self.query, &self.inputs)?);
-        let (added, removed) = (surplus(&next, &self.rows), surplus(&self.rows, &next));
-        let change = match added.is_empty() && removed.is_empty() {
-            true => None,
-            false => Some(Change { t, instant: db.instant_of(t)?, added, removed }),
+        let Difference { added, removed } = match self.followed(&db, t)? {
+            Some(difference) => {
+                for row in &difference.removed {
+                    self.rows.remove(row);
+                }
+                self.rows.extend(difference.added.iter().map(|row| (row.clone(), 1)));
+                difference
+            }
+            None => {
+                let (answer, looked) = at(&db, t).query_scanned(&self.query, &self.inputs)?;
+                let next = rows(answer);
+                let (added, removed) = (surplus(&next, &self.rows), surplus(&self.rows, &next));
+                (self.rows, self.looked) = (next, looked);
+                Difference { added, removed }
+            }
         };
-        (self.rows, self.t) = (next, t);
-        Ok(change)
+        self.t = t;
+        if added.is_empty() && removed.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Change { t, instant: db.instant_of(t)?, added, removed }))
+    }
+
+    /// The same by following the facts of the transaction, if that can be done and is worth it.
+    fn followed(&self, db: &Db, t: u64) -> Result<Option<Difference>, Error> {
+        let Some(deltas) = self.deltas.as_ref().filter(|_| self.looked > ANEW_MAX) else {
+            return Ok(None);
+        };
+        let before = db.as_of(t - 1);
+        if before.check_held().is_err() {
+            return Ok(None);
+        }
+        let made = self.database.tx_range(t, t + 1)?.next().transpose()?;
+        let Some(made) = made else { return Ok(None) };
+        let states = (&before, &at(db, t));
+        match follow::difference(deltas, &self.inputs, states, &made.datoms, &self.rows) {
+            // What cannot be asked of a part can be asked of the whole, or fails there as it should.
+            Err(Error::Query(_)) => Ok(None),
+            difference => difference,
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use datom::Datom;
 
@@ -83,6 +83,8 @@ pub(crate) struct Columns {
     budget: Arc<Budget>,
     known: Mutex<Known>,
     views: Arc<Views>,
+    /// Where they are to be kept once there is one, if they are of a view.
+    viewed: Option<(Weak<Views>, View, Option<u64>)>,
 }
 
 /// The columns of the views of a line of states.
@@ -108,7 +110,7 @@ struct Known {
 impl Columns {
     /// No column yet, of the state after transaction `t`.
     pub(crate) fn new(t: u64, budget: Arc<Budget>) -> Self {
-        Self { t, budget, known: Mutex::default(), views: Arc::default() }
+        Self { t, budget, known: Mutex::default(), views: Arc::default(), viewed: None }
     }
 
     /// No column yet, of another state of the same line.
@@ -152,19 +154,26 @@ impl Columns {
 
     /// The columns of a view of this state, which looks at a moment of the past.
     pub(crate) fn of_view(&self, view: View) -> Arc<Columns> {
-        let mut views = self.views.lock();
         // What was stated since a moment and still holds is another matter in each state.
         let basis = view.since.map(|_| self.t);
-        let at = views.iter().position(|known| (known.view, known.basis) == (view, basis));
-        let columns = match at {
-            Some(at) => views.remove(at).columns,
-            None => Arc::new(Self::new(view.as_of.unwrap_or(self.t), self.budget.clone())),
-        };
-        if views.len() >= VIEWS_MAX {
-            views.remove(0);
+        self.views.take(view, basis).unwrap_or_else(|| {
+            let fresh = Self::new(view.as_of.unwrap_or(self.t), self.budget.clone());
+            let viewed = Some((Arc::downgrade(&self.views), view, basis));
+            Arc::new(Self { viewed, ..fresh })
+        })
+    }
+
+    /// Has the columns kept, if they are of a view.
+    fn keep(self: &Arc<Self>) {
+        let Some((views, view, basis)) = &self.viewed else { return };
+        let Some(views) = views.upgrade() else { return };
+        if views.take(*view, *basis).is_none() {
+            let mut views = views.lock();
+            if views.len() >= VIEWS_MAX {
+                views.remove(0);
+            }
+            views.push(Viewed { view: *view, basis: *basis, columns: self.clone() });
         }
-        views.push(Viewed { view, basis, columns: columns.clone() });
-        columns
     }
 
     /// The column if it was made already, of this state or of one before.
@@ -197,7 +206,7 @@ impl Columns {
     /// The column; `None` where the attribute has too many facts for one. Two threads may make the
     /// same one at once: both are right.
     pub(crate) fn make(
-        &self,
+        self: &Arc<Self>,
         source: &dyn Source,
         attribute: u64,
         by: By,
@@ -219,6 +228,7 @@ impl Columns {
                 let shares = vec![Arc::new(share)];
                 let kept = Kept { column: column.clone(), shares, t: self.t };
                 self.known().columns.insert((attribute, by), kept);
+                self.keep();
             }
             None => watch.take(column.bytes())?,
         }
@@ -227,6 +237,16 @@ impl Columns {
 }
 
 impl Views {
+    /// Those of a view, which is asked for now and so is the last to go.
+    fn take(&self, view: View, basis: Option<u64>) -> Option<Arc<Columns>> {
+        let mut views = self.lock();
+        let at = views.iter().position(|known| (known.view, known.basis) == (view, basis))?;
+        let known = views.remove(at);
+        let columns = known.columns.clone();
+        views.push(known);
+        Some(columns)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Viewed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -45,12 +45,22 @@ pub(crate) fn execute(
     given: &[Given<'_>],
     limits: &Limits,
 ) -> Result<Answer, QueryError> {
+    execute_scanned(query, given, limits).map(|(answer, _)| answer)
+}
+
+/// Runs a query and tells how many facts were looked at.
+pub(crate) fn execute_scanned(
+    query: &Query,
+    given: &[Given<'_>],
+    limits: &Limits,
+) -> Result<(Answer, u64), QueryError> {
     let run = Run::new(query, given, limits)?;
     let patterns = run.patterns()?;
     let planned = run.planned()?;
     let tools = Tools::new(&run.env, &planned.plan, &[])?;
     let words = run.rows(&planned, &tools)?;
-    answer::answer(&run.env, run.parsed, &patterns, words)
+    let answer = answer::answer(&run.env, run.parsed, &patterns, words)?;
+    Ok((answer, run.env.watch.scanned()))
 }
 
 /// Runs a query and tells how.

@@ -188,6 +188,16 @@ impl Db {
         Ok(super::execute(query, &self.given(query, inputs), limits)?)
     }
 
+    /// [`Db::query`], and how many facts were looked at.
+    pub(crate) fn query_scanned(
+        &self,
+        query: &Query,
+        inputs: &[Input],
+    ) -> Result<(Answer, u64), crate::Error> {
+        let given = self.given(query, inputs);
+        Ok(super::execute_scanned(query, &given, &Limits::default())?)
+    }
+
     /// Runs a query given as text, with values as inputs, and returns the answer as one value.
     ///
     /// ```
