@@ -31,7 +31,7 @@ const COMMANDS: [Command; 14] = [
     Command { name: "loom", about: "every lock-free protocol, every interleaving", run: loom },
     Command {
         name: "bench",
-        about: "Criterion suites beside their peers: bench [growth|query|ring|slab|time] [filter]",
+        about: "Criterion suites beside their peers: bench [growth|query|ring|slab|time] [filter], bench ring iceoryx2",
         run: bench,
     },
     Command {
@@ -120,11 +120,27 @@ fn loom(filter: &[String]) -> Result<(), String> {
 }
 
 fn bench(arguments: &[String]) -> Result<(), String> {
+    if let [suite, peer] = arguments
+        && suite == "ring"
+        && peer == "iceoryx2"
+    {
+        return beside_iceoryx2();
+    }
     let mut command = cargo(&["bench", "--package", "benches"]);
     if let Some((suite, filter)) = arguments.split_first() {
         command.args(["--bench", suite, "--"]).args(filter);
     }
     run("benchmarks", &mut command)
+}
+
+/// A peer whose tree is as large as ours: a workspace of its own, in a folder of its own.
+fn beside_iceoryx2() -> Result<(), String> {
+    let manifest = "benches/iceoryx2/Cargo.toml";
+    run(
+        "the ring beside iceoryx2",
+        cargo(&["run", "--release", "--locked", "--manifest-path", manifest])
+            .env("CARGO_TARGET_DIR", target().join("iceoryx2")),
+    )
 }
 
 fn torture(arguments: &[String]) -> Result<(), String> {
