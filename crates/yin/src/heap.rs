@@ -16,6 +16,7 @@
 
 mod continuation;
 mod convert;
+mod detached;
 mod finger;
 mod number;
 mod order;
@@ -34,6 +35,7 @@ use crate::error::{Kind, Trouble};
 use crate::names::Names;
 
 pub(crate) use continuation::{Continuation, Use};
+pub(crate) use detached::Detached;
 pub(crate) use number::{Arithmetic, Number};
 pub(crate) use tree::{MAP, SET};
 
@@ -230,6 +232,8 @@ pub(crate) struct Heap {
     pub(crate) scratch: String,
     /// How many collections there were.
     pub(crate) collections: u64,
+    /// Words that the last collection kept.
+    kept: usize,
 }
 
 impl Heap {
@@ -247,6 +251,7 @@ impl Heap {
             fingers: finger::Fingers::default(),
             scratch: String::new(),
             collections: 0,
+            kept: 0,
         }
     }
 
@@ -476,6 +481,7 @@ impl Heap {
         self.words.clear();
         self.fingers.forget();
         self.soft = SOFT_WORDS_MIN.min(self.limit);
+        self.kept = 0;
         self.gensym = 0;
     }
 
@@ -529,6 +535,7 @@ impl Heap {
             scan += length;
         }
         self.words = to;
+        self.kept = self.words.len();
         self.fingers.forget();
         // Under test everything moves whenever anything is made, so a word that was missed shows.
         let next = if cfg!(test) { 0 } else { self.words.len() * 2 };

@@ -34,10 +34,12 @@ mod projection;
 #[cfg(feature = "python")]
 mod python;
 mod reader;
+mod replica;
 mod scheduler;
 mod state;
 mod stepper;
 mod stream;
+mod sync;
 
 pub use ast::{DEPTH_MAX, Node, NodeId, OPERANDS_MAX, Tree};
 pub use error::{CALLS_MAX, Call, Error, Kind, Position};
@@ -46,7 +48,10 @@ pub use format::format;
 pub use library::{Embedded, Library};
 pub use machine::{Active, Engine, Level, Limits, Machine, Outcome};
 pub use program::{Code, Program, schema};
-pub use scheduler::{AgentId, Event, Scheduler};
+pub use scheduler::{
+    AgentId, Clock, Event, Outside, Request, Scheduler, Setup, Sight, Source, SystemClock,
+    VirtualClock,
+};
 pub use state::State;
 pub use stream::{Answered, Streams};
 

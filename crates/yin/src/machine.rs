@@ -14,6 +14,7 @@
 
 mod built_in;
 mod call;
+mod context;
 mod control;
 mod limits;
 mod live;
@@ -42,6 +43,7 @@ use crate::projection::{Projection, Unfit, WINDOW};
 use crate::stepper::{Control, Walk};
 
 pub(crate) use built_in::prelude;
+pub(crate) use context::Context;
 pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_prompt};
 pub use limits::Limits;
 pub use live::Active;

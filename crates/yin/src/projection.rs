@@ -17,6 +17,7 @@ mod compile;
 mod free;
 mod instruction;
 mod point;
+mod shared;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(crate) use compile::{BATCH, UPDATE_ARGS_MAX, Unfit};
 pub(crate) use free::names as free_names;
 pub(crate) use instruction::{Compare, Instruction};
 pub(crate) use point::{AGAIN, Points, Stand};
+use shared::{Edit, Sharing};
 
 /// Registers in the window of a call.
 pub(crate) const WINDOW: usize = 256;
@@ -80,7 +82,7 @@ pub(crate) struct Global {
 }
 
 /// All code of one machine.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Projection {
     pub(crate) code: Vec<Instruction>,
     sites: Vec<Site>,
@@ -107,9 +109,11 @@ pub(crate) struct Projection {
     /// The values of globals; roots for the collector.
     pub(crate) values: Vec<Word>,
     /// The machine's own names.
-    pub(crate) builtins: HashMap<Symbol, Word>,
+    pub(crate) builtins: Arc<HashMap<Symbol, Word>>,
     /// What free names mean, by program and node, as far as anybody asked.
     free: Vec<Vec<Free>>,
+    /// How it is shared with other machines.
+    sharing: Sharing,
 }
 
 /// What a free name means at a node.
@@ -134,12 +138,14 @@ impl Projection {
 
     /// The number of a program. The same program has the same number, and shares its code.
     pub(crate) fn add_program(&mut self, program: Arc<Program>) -> u32 {
-        let next = self.programs.len() as u32;
-        let id = *self.hashes.entry(program.hash()).or_insert(next);
-        if id == next {
-            self.programs.push(program);
-        }
-        id
+        self.edit(|this| {
+            let next = this.programs.len() as u32;
+            let id = *this.hashes.entry(program.hash()).or_insert(next);
+            if id == next {
+                this.programs.push(program);
+            }
+            id
+        })
     }
 
     /// The number of a program that was added before.
@@ -176,6 +182,14 @@ impl Projection {
         if let Some(&id) = self.known.get(&key) {
             return Some(id);
         }
+        self.edit(|this| this.add_lambda(key, hint))
+    }
+
+    fn add_lambda(&mut self, key: (Site, Vec<Symbol>), hint: Option<&Symbol>) -> Option<u32> {
+        if let Some(&id) = self.known.get(&key) {
+            return Some(id);
+        }
+        let site = key.0;
         let Node::Lambda { own, params, rest, body } = self.node(site)?.clone() else {
             return None;
         };
@@ -215,6 +229,14 @@ impl Projection {
         if let Some(&id) = self.forms.get(&site) {
             return id;
         }
+        self.edit(|this| this.add_form(site, name))
+    }
+
+    fn add_form(&mut self, site: Site, name: &str) -> u32 {
+        if let Some(&id) = self.forms.get(&site) {
+            return id;
+        }
+        let Site { program, node } = site;
         let function = Function {
             program,
             node,
@@ -279,12 +301,38 @@ impl Projection {
         if let Some(&id) = self.global_ids.get(name) {
             return id;
         }
+        self.edit(|this| match this.global_ids.get(name) {
+            Some(&id) => id,
+            None => this.add_global(name),
+        })
+    }
+
+    fn add_global(&mut self, name: &Symbol) -> u32 {
         let id = self.globals.len() as u32;
         self.globals.push(Global { name: name.clone() });
-        self.values.push(UNBOUND);
+        self.values.push(self.unbound(name));
         self.global_ids.insert(name.clone(), id);
         self.free.clear();
         id
+    }
+
+    /// What a global is before anything defines it: what the language calls so, or nothing.
+    fn unbound(&self, name: &Symbol) -> Word {
+        self.builtins.get(name).copied().unwrap_or(UNBOUND)
+    }
+
+    /// Forgets what globals are defined as.
+    pub(crate) fn unbind(&mut self) {
+        self.values.clear();
+        self.complete();
+    }
+
+    /// Whoever knew fewer globals has not defined the others.
+    pub(crate) fn complete(&mut self) {
+        for at in self.values.len()..self.globals.len() {
+            let word = self.globals.get(at).map_or(UNBOUND, |global| self.unbound(&global.name));
+            self.values.push(word);
+        }
     }
 
     pub(crate) fn global_name(&self, id: u32) -> Option<&Symbol> {
@@ -302,9 +350,7 @@ impl Projection {
 
     /// Forgets the code of a function. Its calls that run go on with it.
     pub(crate) fn drop_code(&mut self, function: u32) {
-        if let Some(entry) = self.entries.get_mut(function as usize) {
-            entry.pc = 0;
-        }
+        self.edit(|this| this.note(Edit::Dropped(function)));
     }
 
     /// What a name is defined as.
@@ -344,19 +390,15 @@ impl Projection {
     /// Makes a global of a built-in name that a program is about to define. All code is compiled
     /// anew from the next call on, for it may have the old meaning built in.
     pub(crate) fn shadow(&mut self, name: &Symbol) {
-        let Some(&word) = self.builtins.get(name) else { return };
-        if self.has_global(name) {
+        if !self.builtins.contains_key(name) || self.has_global(name) {
             return;
         }
-        let id = self.global(name);
-        if let Some(value) = self.values.get_mut(id as usize) {
-            *value = word;
-        }
-        for (entry, function) in self.entries.iter_mut().zip(&self.functions) {
-            if function.program != PRELUDE {
-                entry.pc = 0;
+        self.edit(|this| {
+            if !this.has_global(name) {
+                this.add_global(name);
+                this.note(Edit::Shadowed);
             }
-        }
+        });
     }
 
     /// The built-in value of a name in a program, unless a program defined it. What begins with a

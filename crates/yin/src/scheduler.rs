@@ -1,90 +1,92 @@
-//! Many programs on one machine: agents, round robin by fuel.
+//! Many programs on some threads: agents, round robin by fuel.
 //!
-//! An agent runs until its fuel slice is used up, or it asks for something. Requests for streams
-//! and for other agents are answered here; all others leave as [`Event::Perform`], and the agent is
-//! parked until [`Scheduler::resume`] brings the answer, in whatever order answers come.
+//! An agent runs until its fuel slice is used up, or it asks for something. Requests for streams, for
+//! time and for other agents are answered here; all others are served by an [`Outside`], or leave as
+//! [`Event::Perform`], and the agent is parked until [`Scheduler::resume`] brings the answer, in whatever
+//! order answers come.
 //!
-//! 1. One agent is on the machine; every other one is a [`State`], so an agent costs what it holds.
-//! 2. Agents share code and nothing else: what one defines, spends or breaks, no other notices.
-//! 3. Every agent that can run is in the queue once, so none waits for more than one slice of each
-//!    other.
+//! 1. Agents share code and nothing else: what one defines, spends or breaks, no other notices.
+//! 2. An agent is run by one thread at a time, and moves between them by a change of owner.
+//! 3. Every agent that can run is in one queue, first in, first out, so none waits for more than one slice
+//!    of each other that is in its queue.
 //! 4. What travels on streams are values; functions do not leave their agent.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod agent;
+mod bell;
+mod clock;
+mod desk;
+mod gate;
+mod outside;
+mod ports;
+mod serve;
+mod shared;
+mod timers;
+mod worker;
 
-use datom::{Keyword, Value};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use crossbeam_deque::Worker as Queue;
+use datom::Value;
 
 use crate::error::{Error, Kind};
 use crate::facts::Facts;
-use crate::machine::{Limits, Machine, Outcome};
+use crate::machine::Limits;
 use crate::program::Program;
 use crate::state::State;
-use crate::stream::{Answer, Streams, refused};
+use crate::stream::{End, cursor_value, stream_id, stream_value};
 
-/// Fuel that an agent may use before the next one's turn.
-const SLICE: u64 = 10_000;
+pub use agent::{AgentId, Event, Sight};
+use agent::{Beginning, Home};
+pub use clock::{Clock, SystemClock, VirtualClock};
+use desk::Desk;
+use gate::Seized;
+pub use outside::{Outside, Request};
+use shared::{NOBODY, Shared};
+use worker::{DeskMaker, Worker};
 
-/// An agent of one scheduler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AgentId(u64);
+/// How a scheduler works.
+#[derive(Clone)]
+pub struct Setup {
+    threads: usize,
+    clock: Arc<dyn Clock>,
+    outside: Option<Arc<dyn Outside>>,
+}
 
-impl AgentId {
-    /// The one program of a machine that has no scheduler.
-    pub(crate) const ALONE: Self = Self(u64::MAX);
-
-    /// The number it has in its scheduler.
-    #[must_use]
-    pub const fn number(self) -> u64 {
-        self.0
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup").field("threads", &self.threads).finish_non_exhaustive()
     }
 }
 
-/// What a scheduler needs, or tells.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// An agent asks the world for something.
-    Perform {
-        /// Who asks.
-        agent: AgentId,
-        /// Names the request among the agent's.
-        request: u64,
-        /// What is asked for.
-        op: Keyword,
-        /// What it is given.
-        args: Vec<Value>,
-    },
-    /// An agent waits for another one to resume it.
-    Parked {
-        /// Who waits.
-        agent: AgentId,
-    },
-    /// An agent is done.
-    Ended {
-        /// Who.
-        agent: AgentId,
-        /// The value of its program, or what ended it.
-        result: Result<Value, Error>,
-    },
-    /// Nobody can run: all agents that are left wait for answers.
-    Idle,
+impl Default for Setup {
+    /// No threads of its own, the system's clock, and nobody outside.
+    fn default() -> Self {
+        Self { threads: 0, clock: Arc::new(SystemClock::default()), outside: None }
+    }
 }
 
-/// Where an agent is.
-enum Home {
-    /// It has not begun: the hash of its program.
-    Program([u8; 32]),
-    Machine,
-    State(Box<State>),
-}
+impl Setup {
+    /// With so many threads that run agents. Without any, [`Scheduler::run`] runs them on the thread that
+    /// calls it, and in the same order each time.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
 
-struct Agent {
-    home: Home,
-    /// The request it waits for.
-    request: Option<u64>,
-    answer: Option<Result<Value, Value>>,
-    /// Parked until another agent resumes it.
-    is_parked: bool,
+    /// With another clock.
+    #[must_use]
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// With somebody who serves requests.
+    #[must_use]
+    pub fn outside(self, outside: Arc<dyn Outside>) -> Self {
+        Self { outside: Some(outside), ..self }
+    }
 }
 
 /// Runs agents.
@@ -112,84 +114,217 @@ struct Agent {
 /// assert_eq!(ended, agents.iter().map(|&a| (a, (a.number() as i64 + 1).into())).collect::<Vec<_>>());
 /// ```
 pub struct Scheduler {
-    machine: Machine,
-    agents: BTreeMap<AgentId, Agent>,
-    ready: VecDeque<AgentId>,
-    on_machine: Option<AgentId>,
-    programs: HashMap<[u8; 32], Program>,
-    streams: Streams,
-    next: u64,
+    shared: Arc<Shared>,
+    /// Runs agents where there are no threads.
+    own: Option<Box<Worker>>,
+    threads: Vec<JoinHandle<()>>,
+    /// For looking into agents.
+    desk: Option<Box<Desk>>,
+    make_desk: Box<dyn FnMut() -> Desk + Send>,
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("agents", &self.len())
+            .field("threads", &self.threads.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// As long as one lives, agents that wait for each other are not told that nothing will come: more agents
+/// may, or values. See [`Scheduler::source`].
+pub struct Source(Arc<Shared>);
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.0.sources.fetch_sub(1, Ordering::Release);
+    }
 }
 
 impl Scheduler {
-    /// A scheduler whose agents share a database and have these limits each.
+    /// A scheduler without threads, whose agents share a database and have these limits each.
     #[must_use]
-    pub fn new(facts: impl Facts + Send + 'static, limits: Limits) -> Self {
-        Self {
-            machine: Machine::new(facts, limits),
-            agents: BTreeMap::new(),
-            ready: VecDeque::new(),
-            on_machine: None,
-            programs: HashMap::new(),
-            streams: Streams::default(),
-            next: 0,
-        }
+    pub fn new(facts: impl Facts + Clone + Send + 'static, limits: Limits) -> Self {
+        Self::with(facts, limits, Setup::default())
     }
 
-    fn add(&mut self, home: Home, request: Option<u64>) -> AgentId {
-        let id = AgentId(self.next);
-        self.next += 1;
-        self.agents.insert(id, Agent { home, request, answer: None, is_parked: false });
-        if request.is_none() {
-            self.ready.push_back(id);
-        }
-        id
+    /// A scheduler of another kind. Each thread has a clone of the facts.
+    ///
+    /// ```
+    /// use yin::{Event, Limits, NoFacts, Program, Scheduler, Setup};
+    ///
+    /// let mut scheduler = Scheduler::with(NoFacts, Limits::default(), Setup::default().threads(2));
+    /// let program = Program::read("sum", "(reduce + 0 (range n))").unwrap();
+    /// for n in 0..100 {
+    ///     scheduler.spawn_with(&program, &[("n", n.into())]);
+    /// }
+    /// let mut ended = 0;
+    /// while let Event::Ended { result, .. } = scheduler.run() {
+    ///     result.unwrap();
+    ///     ended += 1;
+    /// }
+    /// assert_eq!(ended, 100);
+    /// ```
+    ///
+    /// If the system starts fewer threads, it works with these.
+    #[must_use]
+    pub fn with(facts: impl Facts + Clone + Send + 'static, limits: Limits, setup: Setup) -> Self {
+        let Setup { threads, clock, outside } = setup;
+        let queues: Vec<_> = (0..threads).map(|_| Queue::new_fifo()).collect();
+        let stealers = queues.iter().map(Queue::stealer).collect();
+        let shared = Arc::new(Shared::new(clock, outside, stealers));
+        let maker = || -> DeskMaker {
+            let facts = facts.clone();
+            Box::new(move || Desk::new(facts.clone(), limits))
+        };
+        let start = |(at, queue)| {
+            let (shared, maker) = (shared.clone(), maker());
+            let name = format!("yin-{at}");
+            let work = move || Worker::new(shared, queue, maker).work();
+            std::thread::Builder::new().name(name).spawn(work).ok()
+        };
+        let threads: Vec<_> = queues.into_iter().enumerate().filter_map(start).collect();
+        let own = threads.is_empty();
+        let own = own.then(|| Box::new(Worker::new(shared.clone(), Queue::new_fifo(), maker())));
+        Self { shared, own, threads, desk: None, make_desk: maker() }
     }
 
     /// A new agent that runs a program.
-    pub fn spawn(&mut self, program: &Program) -> AgentId {
-        self.programs.entry(program.hash()).or_insert_with(|| program.clone());
-        self.add(Home::Program(program.hash()), None)
+    pub fn spawn(&self, program: &Program) -> AgentId {
+        self.spawn_with(program, &[])
+    }
+
+    /// A new agent that runs a program and finds some names defined, such as the streams it works with.
+    pub fn spawn_with(&self, program: &Program, defined: &[(&str, Value)]) -> AgentId {
+        let space = self.shared.space(program.hash());
+        let program = self.shared.learn(program);
+        let defined = defined.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let home = Home::Program(Box::new(Beginning { program, defined: defined.collect() }));
+        self.shared.add(home, space, None)
     }
 
     /// Takes over an agent that another scheduler, or another process, gave up with
     /// [`Scheduler::give_up`]. Its programs must be known here, or be among `programs`.
-    pub fn adopt(&mut self, state: State, programs: &[Program]) -> AgentId {
+    pub fn adopt(&self, state: State, programs: &[Program]) -> AgentId {
         for program in programs {
-            self.programs.entry(program.hash()).or_insert_with(|| program.clone());
+            self.shared.learn(program);
         }
         let request = state.request();
-        self.add(Home::State(Box::new(state)), request)
+        let space = self.shared.space(state.root());
+        self.shared.add(Home::State(Box::new(state)), space, request)
     }
 
-    /// Takes an agent away, to go on elsewhere. `None` if there is no such agent, or it has not
-    /// begun or has an answer that it has not seen yet.
+    /// Takes an agent away, to go on elsewhere: in another scheduler, or another process. Whatever streams
+    /// it owned end here. If it runs just now, this waits until its slice is over. `None` if there is no
+    /// such agent; one that cannot be taken ends with the reason.
+    ///
+    /// Cost: linear in what the agent holds.
     pub fn give_up(&mut self, agent: AgentId) -> Option<State> {
-        if self.agents.get(&agent).is_none_or(|agent| agent.answer.is_some()) {
-            return None;
-        }
-        self.clear_machine(Some(agent));
-        let state = match self.agents.get(&agent)?.home {
-            Home::State(_) => self.agents.remove(&agent)?,
-            _ => return None,
+        let agent = self.seize(agent)?;
+        let (home, space, answer) = {
+            let mut body = agent.body();
+            let home = std::mem::replace(&mut body.home, Home::Away);
+            (home, body.space.take(), body.answer.take())
         };
-        self.ready.retain(|&id| id != agent);
-        match state.home {
-            Home::State(state) => Some(*state),
-            _ => None,
+        let mut desk = self.desk.take().unwrap_or_else(|| Box::new((self.make_desk)()));
+        let taken = match (home, space) {
+            (Home::State(state), _) if answer.is_none() => Ok(*state),
+            (_, None) => Err(Error::new(Kind::State, "the agent's state was lost")),
+            (home, Some(space)) => {
+                desk.open(&space);
+                let put = self.shared.put_on(&mut desk.machine, home, answer);
+                put.and_then(|()| desk.machine.capture())
+            }
+        };
+        desk.machine.clear();
+        self.desk = Some(desk);
+        match taken {
+            Ok(state) => {
+                self.shared.bury(&agent, End::Closed, &mut |agent| self.shared.inject(agent));
+                self.shared.rest();
+                Some(state)
+            }
+            Err(error) => {
+                self.shared.end(&agent, Err(error), &mut |agent| self.shared.inject(agent));
+                None
+            }
         }
+    }
+
+    /// Ends an agent; its [`Event::Ended`] says that it was interrupted. If it runs just now, this waits
+    /// until its slice is over. False if there is no such agent.
+    pub fn kill(&self, agent: AgentId) -> bool {
+        let Some(agent) = self.seize(agent) else { return false };
+        let error = Error::new(Kind::Interrupted, "the agent was ended from outside");
+        self.shared.end(&agent, Err(error), &mut |agent| self.shared.inject(agent));
+        true
+    }
+
+    /// Takes an agent off whatever it does, and counts it as active.
+    fn seize(&self, agent: AgentId) -> Option<Arc<agent::Agent>> {
+        let agent = self.shared.agent(agent)?;
+        loop {
+            match agent.gate.seize() {
+                Seized::Parked => {
+                    self.shared.begin();
+                    return Some(agent);
+                }
+                Seized::Queued => return Some(agent),
+                Seized::Gone => return None,
+                Seized::Busy => self.shared.wait_until(|_| !agent.gate.is_running()),
+            }
+        }
+    }
+
+    /// How each agent stands, by number.
+    #[must_use]
+    pub fn agents(&self) -> Vec<Sight> {
+        self.shared.agents().iter().map(|agent| Sight::of(agent)).collect()
     }
 
     /// How many agents there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.agents.len()
+        self.shared.count()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.agents.is_empty()
+        self.len() == 0
+    }
+
+    /// A stream that no agent owns, for agents to be told of. It is open until somebody closes it.
+    #[must_use]
+    pub fn stream(&self, capacity: usize) -> Value {
+        stream_value(self.shared.ports.make(capacity.max(1), NOBODY))
+    }
+
+    /// A reader of a stream, at the oldest value it has. It is the agent's that first reads from it.
+    /// `None` for anything but an open stream.
+    #[must_use]
+    pub fn cursor(&self, stream: &Value) -> Option<Value> {
+        let port = self.shared.ports.get(stream_id(stream)?)?;
+        let cursor = self.shared.ports.fresh();
+        port.channel().open(cursor, NOBODY);
+        self.shared.ports.name(cursor, port);
+        Some(cursor_value(cursor))
+    }
+
+    /// Says that whoever has the scheduler may bring more agents. Otherwise, once nobody can run and
+    /// neither time nor an answer is awaited, agents that wait at streams are told so by the error
+    /// `agent/deadlock`.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.shared.sources.fetch_add(1, Ordering::Release);
+        Source(self.shared.clone())
     }
 
     /// Answers a request; the agent goes on when its turn comes.
@@ -197,164 +332,80 @@ impl Scheduler {
     /// # Errors
     /// [`Kind::State`] if the agent does not wait for this request.
     pub fn resume(
-        &mut self,
+        &self,
         agent: AgentId,
         request: u64,
         answer: Result<Value, Value>,
     ) -> Result<(), Error> {
-        match self.agents.get_mut(&agent) {
-            Some(waiting) if waiting.request == Some(request) && waiting.answer.is_none() => {
-                waiting.answer = Some(answer);
-                self.ready.push_back(agent);
-                Ok(())
-            }
-            _ => {
-                let message = format!("agent {} does not wait for request {request}", agent.0);
-                Err(Error::new(Kind::State, message))
-            }
-        }
-    }
-
-    /// Runs agents until one needs something or ends, or none can run.
-    pub fn run(&mut self) -> Event {
-        while let Some(id) = self.ready.pop_front() {
-            if let Err(error) = self.put_on_machine(id) {
-                return self.end(id, Err(error));
-            }
-            match self.machine.run(SLICE) {
-                Outcome::Done(value) => return self.end(id, Ok(value)),
-                Outcome::Failed(error) => return self.end(id, Err(error)),
-                Outcome::OutOfFuel => self.ready.push_back(id),
-                Outcome::Perform { id: request, op, args } => {
-                    if let Some(agent) = self.agents.get_mut(&id) {
-                        agent.request = Some(request);
-                    }
-                    if let Some(event) = self.perform(id, request, op, args) {
-                        return event;
-                    }
-                }
-            }
-        }
-        Event::Idle
-    }
-
-    /// Serves a request, if it is one of ours.
-    fn perform(
-        &mut self,
-        agent: AgentId,
-        request: u64,
-        op: Keyword,
-        args: Vec<Value>,
-    ) -> Option<Event> {
-        match op.as_str() {
-            "vm/park" => {
-                self.agents.get_mut(&agent)?.is_parked = true;
-                Some(Event::Parked { agent })
-            }
-            "vm/resume" => self.resume_parked(agent, args),
-            _ => match self.streams.perform((agent, request), op.as_str(), args) {
-                Ok(answers) => {
-                    self.deliver(answers);
-                    None
-                }
-                Err(args) => Some(Event::Perform { agent, request, op, args }),
-            },
-        }
-    }
-
-    fn deliver(&mut self, answers: Vec<Answer>) {
-        for Answer { to: (agent, request), answer } in answers {
-            // Who has ended meanwhile needs no answer.
-            let _gone = self.resume(agent, request, answer);
-        }
-    }
-
-    /// `(perform :vm/resume id value)`: the parked agent goes on in the place of this one, whose
-    /// own continuation is forgotten. A parked agent is resumed once.
-    fn resume_parked(&mut self, agent: AgentId, args: Vec<Value>) -> Option<Event> {
-        let mut args = args.into_iter();
-        let parked = match args.next() {
-            Some(Value::Int(id)) => u64::try_from(id).ok().map(AgentId),
-            _ => None,
+        let waiting =
+            self.shared.agent(agent).filter(|agent| agent.body().request == Some(request));
+        let Some(waiting) = waiting else {
+            let number = agent.number();
+            let message = format!("agent {number} does not wait for request {request}");
+            return Err(Error::new(Kind::State, message));
         };
-        let value = args.next().unwrap_or(Value::Nil);
-        let parked = parked.filter(|id| self.agents.get(id).is_some_and(|agent| agent.is_parked));
-        let Some(parked) = parked else {
-            let error = Error::new(Kind::State, "parked continuation not found")
-                .help("a parked agent is resumed by its number, and once");
-            return Some(self.end(agent, Err(error)));
-        };
-        self.clear_machine(Some(parked));
-        self.machine_is_free(agent);
-        let mut taken = self.agents.remove(&parked)?;
-        taken.is_parked = false;
-        taken.answer = Some(Ok(value));
-        self.agents.insert(agent, taken);
-        self.ready.push_back(agent);
-        None
-    }
-
-    /// Forgets what an agent has on the machine.
-    fn machine_is_free(&mut self, agent: AgentId) {
-        if self.on_machine == Some(agent) {
-            self.machine.abandon();
-            self.on_machine = None;
-        }
-    }
-
-    fn end(&mut self, agent: AgentId, result: Result<Value, Error>) -> Event {
-        self.machine_is_free(agent);
-        self.agents.remove(&agent);
-        self.streams.forget(agent);
-        Event::Ended { agent, result }
-    }
-
-    /// Takes whoever is on the machine off it, or only a certain agent.
-    fn clear_machine(&mut self, only: Option<AgentId>) {
-        let Some(id) = self.on_machine else { return };
-        if only.is_some_and(|only| only != id) {
-            return;
-        }
-        self.on_machine = None;
-        // An agent that stands still has a state; one that cannot be taken is ended when its turn
-        // comes.
-        if let (Ok(mut state), Some(agent)) = (self.machine.capture(), self.agents.get_mut(&id)) {
-            state.shrink();
-            agent.home = Home::State(Box::new(state));
-        }
-        self.machine.abandon();
-    }
-
-    fn put_on_machine(&mut self, id: AgentId) -> Result<(), Error> {
-        if self.on_machine != Some(id) {
-            self.clear_machine(None);
-            let lost = || Error::new(Kind::State, "the agent's state was lost");
-            let agent = self.agents.get_mut(&id).ok_or_else(lost)?;
-            match std::mem::replace(&mut agent.home, Home::Machine) {
-                Home::Program(hash) => {
-                    let program = self.programs.get(&hash).ok_or_else(lost)?;
-                    self.machine.forget();
-                    self.machine.start(program)?;
-                }
-                Home::State(state) => {
-                    let programs = &self.programs;
-                    self.machine.restore(&state, |hash| programs.get(hash).cloned())?;
-                }
-                Home::Machine => return Err(lost()),
-            }
-            self.on_machine = Some(id);
-        }
-        if let Some(agent) = self.agents.get_mut(&id)
-            && let (Some(request), Some(answer)) = (agent.request, agent.answer.take())
-        {
-            agent.request = None;
-            self.machine.resume(request, answer)?;
+        if let Some(agent) = self.shared.answer(&waiting, request, answer) {
+            self.shared.inject(agent);
         }
         Ok(())
     }
+
+    /// Gives what happens next: an agent asks for something, or ends, or none can run. Without threads
+    /// this is where agents run; with threads they run by themselves, and this waits for them.
+    pub fn run(&mut self) -> Event {
+        loop {
+            let (event, seen) = self.shared.event();
+            if let Some(event) = event {
+                return event;
+            }
+            if let Some(worker) = &mut self.own
+                && worker.turn()
+            {
+                continue;
+            }
+            if self.shared.active() > 0 {
+                self.wait(seen);
+                continue;
+            }
+            if self.shared.has_news(seen) {
+                continue;
+            }
+            // Nobody runs, and the host has heard all that was to be told.
+            let is_awaited = self.shared.served.load(Ordering::Acquire) > 0;
+            match self.shared.timers.next() {
+                Some(next) if !is_awaited && self.shared.clock.skip(next) => {
+                    self.shared.fire(next, &mut |agent| self.shared.inject(agent));
+                }
+                Some(_) => self.wait(seen),
+                None if is_awaited => self.wait(seen),
+                None if !self.is_told_of_more() && self.shared.break_deadlock() => {}
+                None => return Event::Idle,
+            }
+        }
+    }
+
+    /// Whether something may come from whoever has the scheduler.
+    fn is_told_of_more(&self) -> bool {
+        let shared = &self.shared;
+        shared.asked.load(Ordering::Acquire) + shared.sources.load(Ordering::Acquire) > 0
+    }
+
+    /// Waits until something has happened.
+    fn wait(&mut self, seen: u64) {
+        match &mut self.own {
+            Some(worker) => worker.rest(),
+            None => self.shared.wait_for_news(seen),
+        }
+    }
 }
 
-/// What a request that makes no sense is answered.
-pub(crate) fn no_such(what: &str) -> Result<Value, Value> {
-    Err(refused("stream/unknown", &format!("there is no such {what}")))
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::Release);
+        self.shared.bell.ring_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
 }

@@ -146,16 +146,9 @@ impl State {
         (self.standing == Standing::Parked).then_some(self.requests)
     }
 
-    /// Gives back the memory that was taken in advance: a parked agent holds what it holds.
-    pub(crate) fn shrink(&mut self) {
-        self.programs.shrink_to_fit();
-        self.names.shrink_to_fit();
-        self.lambdas.shrink_to_fit();
-        self.cells.shrink_to_fit();
-        self.frames.shrink_to_fit();
-        self.words.shrink_to_fit();
-        self.globals.shrink_to_fit();
-        self.namespaces.shrink_to_fit();
+    /// The program whose forms are run.
+    pub(crate) fn root(&self) -> [u8; 32] {
+        self.programs.get(self.program as usize).copied().unwrap_or_default()
     }
 
     /// As bytes: an rkyv archive behind a header with its hash. Cost: linear in the state.

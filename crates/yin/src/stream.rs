@@ -1,56 +1,155 @@
-//! Streams between the agents of a scheduler: bounded, read by cursors, with back-pressure.
+//! Streams: bounded, read by cursors, with back-pressure.
 //!
 //! | request | answer |
 //! | --- | --- |
 //! | `(perform :stream/make capacity)` | a stream; 1,024 values fit if no capacity is given |
 //! | `(perform :stream/put stream value)` | the value, once there is room for it |
+//! | `(perform :stream/put stream value ms)` | the same, or the error `stream/full` after so long |
 //! | `(perform :stream/cursor stream)` | a reader at the oldest value the stream still has |
 //! | `(perform :stream/next cursor)` | the next value, once there is one; nil at the end |
+//! | `(perform :stream/next cursor ms else)` | the same, or `else` after so many milliseconds |
 //! | `(perform :stream/close stream)` | nil |
 //!
-//! 1. A value is kept until every cursor has passed it, or, without cursors, until the end.
-//! 2. Whoever finds a stream full or empty is parked, and served in the order of coming.
+//! 1. Streams and cursors have numbers that are never given twice. A number that was given and is not
+//!    known any more is that of a stream that is closed and empty, or of a cursor at its end.
 
-use std::collections::{BTreeMap, VecDeque};
+pub(crate) mod channel;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use datom::Value;
 
-use crate::scheduler::{AgentId, no_such};
+pub(crate) use channel::{Answers, Channel, End, Reply};
 
 /// A stream holds no more values than this, whatever is asked for.
 const CAPACITY_MAX: usize = 1 << 20;
 const CAPACITY: usize = 1_024;
 
-/// Who asked, and by which request.
-type Asker = (AgentId, u64);
-
-/// An answer to a request.
-pub(crate) struct Answer {
-    pub(crate) to: Asker,
-    pub(crate) answer: Result<Value, Value>,
-}
-
-#[derive(Clone)]
-struct Stream {
-    values: VecDeque<Value>,
-    /// The position of the oldest value.
-    first: u64,
-    capacity: usize,
-    is_closed: bool,
-    putters: VecDeque<(Asker, Value)>,
-    takers: VecDeque<(Asker, u64)>,
-}
-
-#[derive(Clone)]
-struct Cursor {
-    stream: u64,
-    position: u64,
-}
-
 /// A request, and its answer.
 pub type Answered = (u64, Result<Value, Value>);
 
-/// All streams and cursors of a scheduler, or of whoever runs a machine without one.
+/// An error value's content.
+pub(crate) fn refused(kind: &str, message: &str) -> Value {
+    Value::map([
+        (Value::keyword("kind"), Value::keyword(kind)),
+        (Value::keyword("message"), Value::text(message)),
+    ])
+}
+
+pub(crate) fn closed() -> Value {
+    refused("stream/closed", "the stream is closed")
+}
+
+/// What is said to who has waited long enough for room.
+pub(crate) fn full() -> Value {
+    refused("stream/full", "the stream had no room for the value in that time")
+}
+
+/// What a request that makes no sense is answered.
+pub(crate) fn no_such(what: &str) -> Reply {
+    Err(refused("stream/unknown", &format!("there is no such {what}")))
+}
+
+const STREAM: &str = "yin/stream";
+const CURSOR: &str = "yin/cursor";
+
+/// A stream as a value of programs.
+pub(crate) fn stream_value(id: u64) -> Value {
+    Value::Tagged(STREAM.into(), Box::new(Value::Int(id as i64)))
+}
+
+/// A cursor as a value of programs.
+pub(crate) fn cursor_value(id: u64) -> Value {
+    Value::Tagged(CURSOR.into(), Box::new(Value::Int(id as i64)))
+}
+
+fn id_of(tag: &str, value: Option<&Value>) -> Option<u64> {
+    match value? {
+        Value::Tagged(found, id) if found.as_str() == tag => match **id {
+            Value::Int(id) => u64::try_from(id).ok(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The number of a stream.
+pub(crate) fn stream_id(value: &Value) -> Option<u64> {
+    id_of(STREAM, Some(value))
+}
+
+/// How long somebody waits, in milliseconds as programs say it.
+pub(crate) fn milliseconds(value: Option<&Value>) -> Option<Duration> {
+    match value? {
+        Value::Int(ms) => Some(Duration::from_millis(u64::try_from(*ms).unwrap_or(0))),
+        _ => None,
+    }
+}
+
+/// A request for a stream, understood.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Make {
+        capacity: usize,
+    },
+    Put {
+        stream: u64,
+        value: Value,
+        within: Option<Duration>,
+    },
+    Cursor {
+        stream: u64,
+    },
+    Next {
+        cursor: u64,
+        within: Option<Duration>,
+        otherwise: Value,
+    },
+    Close {
+        stream: u64,
+    },
+    /// It makes no sense; this is the answer.
+    Wrong(Reply),
+}
+
+impl Ask {
+    /// Reads a request. Hands the arguments back if it is none for a stream.
+    pub(crate) fn read(op: &str, args: Vec<Value>) -> Result<Self, Vec<Value>> {
+        let stream = id_of(STREAM, args.first());
+        let within = |at| milliseconds(args.get(at));
+        Ok(match (op, stream) {
+            ("stream/make", _) => Self::Make {
+                capacity: match args.first() {
+                    Some(Value::Int(n)) => usize::try_from(*n).unwrap_or(1).clamp(1, CAPACITY_MAX),
+                    _ => CAPACITY,
+                },
+            },
+            ("stream/put", Some(stream)) => {
+                let within = within(2);
+                let value = args.into_iter().nth(1).unwrap_or(Value::Nil);
+                Self::Put { stream, value, within }
+            }
+            ("stream/cursor", Some(stream)) => Self::Cursor { stream },
+            ("stream/next", _) => match id_of(CURSOR, args.first()) {
+                Some(cursor) => {
+                    let within = within(1);
+                    let otherwise = args.into_iter().nth(2).unwrap_or(Value::Nil);
+                    Self::Next { cursor, within, otherwise }
+                }
+                None => Self::Wrong(no_such("cursor")),
+            },
+            ("stream/close", Some(stream)) => Self::Close { stream },
+            ("stream/put" | "stream/cursor" | "stream/close", None) => {
+                Self::Wrong(no_such("stream"))
+            }
+            _ => return Err(args),
+        })
+    }
+}
+
+/// All streams and cursors of whoever runs a machine without a scheduler. Nobody else can put or read
+/// meanwhile, so whoever waits for some time only is answered at once, as if it had passed.
 ///
 /// ```
 /// use yin::{Limits, Machine, NoFacts, Outcome, Program, Streams};
@@ -71,37 +170,16 @@ pub type Answered = (u64, Result<Value, Value>);
 /// };
 /// assert_eq!(value, Outcome::Done(7.into()));
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Streams {
-    streams: BTreeMap<u64, Stream>,
-    cursors: BTreeMap<u64, Cursor>,
-    next: u64,
+    streams: BTreeMap<u64, Channel<u64>>,
+    /// The stream of each cursor.
+    cursors: BTreeMap<u64, u64>,
+    last: u64,
 }
 
-/// An error value's content.
-pub(crate) fn refused(kind: &str, message: &str) -> Value {
-    Value::map([
-        (Value::keyword("kind"), Value::keyword(kind)),
-        (Value::keyword("message"), Value::text(message)),
-    ])
-}
-
-fn named(tag: &str, id: u64) -> Value {
-    Value::Tagged(tag.into(), Box::new(Value::Int(id as i64)))
-}
-
-fn id_of(tag: &str, value: Option<&Value>) -> Option<u64> {
-    match value? {
-        Value::Tagged(found, id) if found.as_str() == tag => match **id {
-            Value::Int(id) => u64::try_from(id).ok(),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-const STREAM: &str = "yin/stream";
-const CURSOR: &str = "yin/cursor";
+/// The one program that has these streams.
+const ALONE: u64 = 0;
 
 impl Streams {
     /// Serves a request of a machine that has no scheduler: gives the requests that are answered
@@ -115,144 +193,61 @@ impl Streams {
         op: &str,
         args: Vec<Value>,
     ) -> Result<Vec<Answered>, Vec<Value>> {
-        let answers = self.perform((AgentId::ALONE, request), op, args)?.into_iter();
-        Ok(answers.map(|answer| (answer.to.1, answer.answer)).collect())
-    }
-
-    /// Serves a request, and whoever it sets free. Hands the arguments back if it is none of ours.
-    pub(crate) fn perform(
-        &mut self,
-        by: Asker,
-        op: &str,
-        args: Vec<Value>,
-    ) -> Result<Vec<Answer>, Vec<Value>> {
-        let reply = |answer| Ok(vec![Answer { to: by, answer }]);
-        let stream = id_of(STREAM, args.first());
-        match op {
-            "stream/make" => reply(Ok(self.make(args.first()))),
-            "stream/put" => match stream.filter(|id| self.streams.contains_key(id)) {
-                Some(id) => Ok(self.put(id, by, args.into_iter().nth(1).unwrap_or(Value::Nil))),
-                None => reply(no_such("stream")),
-            },
-            "stream/cursor" => match stream.and_then(|id| Some((id, self.streams.get(&id)?.first)))
-            {
-                Some((stream, position)) => {
-                    let id = self.fresh();
-                    self.cursors.insert(id, Cursor { stream, position });
-                    reply(Ok(named(CURSOR, id)))
-                }
-                None => reply(no_such("stream")),
-            },
-            "stream/next" => {
-                let cursor = id_of(CURSOR, args.first());
-                match cursor.and_then(|id| Some((id, self.cursors.get(&id)?.stream))) {
-                    Some((cursor, stream)) => {
-                        if let Some(stream) = self.streams.get_mut(&stream) {
-                            stream.takers.push_back((by, cursor));
-                        }
-                        Ok(self.settle(stream))
-                    }
-                    None => reply(no_such("cursor")),
-                }
-            }
-            "stream/close" => match stream.filter(|id| self.streams.contains_key(id)) {
-                Some(id) => {
-                    if let Some(stream) = self.streams.get_mut(&id) {
-                        stream.is_closed = true;
-                    }
-                    let mut answers = self.settle(id);
-                    answers.push(Answer { to: by, answer: Ok(Value::Nil) });
-                    Ok(answers)
-                }
-                None => reply(no_such("stream")),
-            },
-            _ => Err(args),
-        }
-    }
-
-    fn fresh(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
-    fn make(&mut self, capacity: Option<&Value>) -> Value {
-        let capacity = match capacity {
-            Some(Value::Int(n)) => usize::try_from(*n).unwrap_or(1).clamp(1, CAPACITY_MAX),
-            _ => CAPACITY,
-        };
-        let id = self.fresh();
-        let stream = Stream {
-            values: VecDeque::new(),
-            first: 0,
-            capacity,
-            is_closed: false,
-            putters: VecDeque::new(),
-            takers: VecDeque::new(),
-        };
-        self.streams.insert(id, stream);
-        named(STREAM, id)
-    }
-
-    fn put(&mut self, id: u64, by: Asker, value: Value) -> Vec<Answer> {
-        if let Some(stream) = self.streams.get_mut(&id) {
-            stream.putters.push_back((by, value));
-        }
-        self.settle(id)
-    }
-
-    /// Serves whoever waits at a stream and can be served.
-    fn settle(&mut self, id: u64) -> Vec<Answer> {
+        let ask = Ask::read(op, args)?;
         let mut answers = Vec::new();
-        let Self { streams, cursors, .. } = self;
-        let Some(stream) = streams.get_mut(&id) else { return answers };
-        loop {
-            let before = answers.len();
-            let slowest = cursors.values().filter(|cursor| cursor.stream == id);
-            if let Some(slowest) = slowest.map(|cursor| cursor.position).min() {
-                while stream.first < slowest && stream.values.pop_front().is_some() {
-                    stream.first += 1;
-                }
-            }
-            while let Some((by, value)) = stream.putters.pop_front() {
-                if stream.is_closed {
-                    let why = refused("stream/closed", "the stream is closed");
-                    answers.push(Answer { to: by, answer: Err(why) });
-                } else if stream.values.len() < stream.capacity {
-                    stream.values.push_back(value.clone());
-                    answers.push(Answer { to: by, answer: Ok(value) });
-                } else {
-                    stream.putters.push_front((by, value));
-                    break;
-                }
-            }
-            let mut waiting = VecDeque::new();
-            for (by, cursor_id) in std::mem::take(&mut stream.takers) {
-                let Some(cursor) = cursors.get_mut(&cursor_id) else { continue };
-                let at = cursor.position.saturating_sub(stream.first);
-                let value = usize::try_from(at).ok().and_then(|at| stream.values.get(at));
-                match value {
-                    Some(value) => {
-                        cursor.position += 1;
-                        answers.push(Answer { to: by, answer: Ok(value.clone()) });
-                    }
-                    None if stream.is_closed => {
-                        answers.push(Answer { to: by, answer: Ok(Value::Nil) });
-                    }
-                    None => waiting.push_back((by, cursor_id)),
-                }
-            }
-            stream.takers = waiting;
-            if answers.len() == before {
-                return answers;
-            }
+        if let Some(reply) = self.answer(request, ask, &mut answers) {
+            answers.push((request, reply));
         }
+        Ok(answers)
     }
 
-    /// An agent has ended: it waits no longer.
-    pub(crate) fn forget(&mut self, agent: AgentId) {
-        for stream in self.streams.values_mut() {
-            stream.putters.retain(|((id, _), _)| *id != agent);
-            stream.takers.retain(|((id, _), _)| *id != agent);
+    fn answer(&mut self, by: u64, ask: Ask, answers: &mut Answers<u64>) -> Option<Reply> {
+        match ask {
+            Ask::Wrong(reply) => Some(reply),
+            Ask::Make { capacity } => {
+                self.last += 1;
+                self.streams.insert(self.last, Channel::new(capacity, ALONE));
+                Some(Ok(stream_value(self.last)))
+            }
+            Ask::Put { stream, value, within } => {
+                let Some(channel) = self.streams.get_mut(&stream) else {
+                    return Some(no_such("stream"));
+                };
+                let reply = channel.put(|| by, value, answers);
+                let has_waited = within.is_some() && reply.is_none();
+                if has_waited && channel.withdraw(&by, answers) {
+                    return Some(Err(full()));
+                }
+                reply
+            }
+            Ask::Cursor { stream } => {
+                let Some(channel) = self.streams.get_mut(&stream) else {
+                    return Some(no_such("stream"));
+                };
+                self.last += 1;
+                channel.open(self.last, ALONE);
+                self.cursors.insert(self.last, stream);
+                Some(Ok(cursor_value(self.last)))
+            }
+            Ask::Next { cursor, within, otherwise } => {
+                let stream = self.cursors.get(&cursor);
+                let Some(channel) = stream.and_then(|stream| self.streams.get_mut(stream)) else {
+                    return Some(no_such("cursor"));
+                };
+                let reply = channel.next(|| by, cursor, answers);
+                let has_waited = within.is_some() && reply.is_none();
+                if has_waited && channel.withdraw(&by, answers) {
+                    return Some(Ok(otherwise));
+                }
+                reply
+            }
+            Ask::Close { stream } => match self.streams.get_mut(&stream) {
+                Some(channel) => {
+                    channel.close(End::Closed, answers);
+                    Some(Ok(Value::Nil))
+                }
+                None => Some(no_such("stream")),
+            },
         }
     }
 }

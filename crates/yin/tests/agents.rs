@@ -78,6 +78,7 @@ fn whatever_an_agent_does_wrong_ends_that_agent_alone() {
 #[test]
 fn a_stream_carries_values_in_order_and_a_full_one_holds_its_writer_back() {
     let mut scheduler = scheduler();
+    let _more_may_come = scheduler.source();
     spawn(
         &mut scheduler,
         "(let [s (perform :stream/make 2) c (perform :stream/cursor s)]

@@ -1,5 +1,6 @@
 //! The names that every machine begins with.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use super::Machine;
@@ -20,8 +21,9 @@ pub(crate) fn prelude() -> Result<Arc<Program>, Error> {
 
 impl Machine {
     pub(super) fn add_builtins(&mut self) {
+        let mut builtins = HashMap::new();
         for (id, primitive) in (0..).zip(builtin::TABLE) {
-            self.projection.builtins.insert(primitive.name.into(), primitive_word(id));
+            builtins.insert(primitive.name.into(), primitive_word(id));
         }
         // The prelude is part of the crate, and a test reads it.
         let Ok(program) = prelude() else { return };
@@ -33,13 +35,14 @@ impl Machine {
                 if let Some(function) = self.projection.lambda(site, Vec::new(), Some(name)) {
                     let word = Projection::plain(function);
                     if let Some(own) = name.as_str().strip_prefix('%')
-                        && !self.projection.builtins.contains_key(own)
+                        && !builtins.contains_key(own)
                     {
-                        self.projection.builtins.insert(format!("yin/{own}").as_str().into(), word);
+                        builtins.insert(format!("yin/{own}").as_str().into(), word);
                     }
-                    self.projection.builtins.insert(name.clone(), word);
+                    builtins.insert(name.clone(), word);
                 }
             }
         }
+        self.projection.builtins = Arc::new(builtins);
     }
 }

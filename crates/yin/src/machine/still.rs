@@ -5,7 +5,6 @@ use datom::{Symbol, Word};
 use super::{Engine, Frame, Machine, Queue, State};
 use crate::ast::NodeId;
 use crate::error::{Kind, Trouble};
-use crate::heap::UNBOUND;
 use crate::projection::{PRELUDE, Site, WINDOW};
 use crate::state::Standing;
 use crate::stepper::{Code, Wait, Walk};
@@ -45,7 +44,7 @@ impl Machine {
         self.registers.fill(Word::NIL);
         self.frames.clear();
         self.walk = Walk::default();
-        self.projection.values.fill(UNBOUND);
+        self.projection.unbind();
         self.projection.objects.clear();
         self.namespaces.clear();
         self.starved = None;

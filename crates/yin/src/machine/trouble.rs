@@ -32,12 +32,7 @@ impl Machine {
     /// Forgets what nothing reaches. Fails if what is left does not leave the program room to
     /// work in, for then it would do nothing but collect.
     pub(crate) fn collect(&mut self) -> Result<(), Trouble> {
-        let running = match self.state {
-            State::Idle => 0,
-            State::Between => 1,
-            _ => self.projection.function_at(self.pc).map_or(WINDOW, |f| usize::from(f.registers)),
-        };
-        let top = (self.base as usize + running).min(self.registers.len());
+        let top = (self.base as usize + self.running_registers()).min(self.registers.len());
         let (live, dead) = self.registers.split_at_mut(top);
         dead.fill(Word::NIL);
         let Projection { objects, values, .. } = &mut self.projection;
@@ -47,6 +42,15 @@ impl Machine {
             return Err(self.too_much());
         }
         Ok(())
+    }
+
+    /// How many registers the running function uses.
+    pub(super) fn running_registers(&self) -> usize {
+        match self.state {
+            State::Idle => 0,
+            State::Between => 1,
+            _ => self.projection.function_at(self.pc).map_or(WINDOW, |f| usize::from(f.registers)),
+        }
     }
 
     pub(super) fn too_much(&self) -> Trouble {
@@ -104,7 +108,7 @@ impl Machine {
     }
 
     /// The error at the instruction that runs now, in its calls.
-    pub(super) fn error(&self, trouble: Trouble) -> Error {
+    pub(crate) fn error(&self, trouble: Trouble) -> Error {
         let mut error = self.plain_error(trouble);
         if !matches!(self.state, State::Running | State::Parked { .. }) {
             return error;

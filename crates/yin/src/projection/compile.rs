@@ -20,6 +20,7 @@ pub(crate) use update::UPDATE_ARGS_MAX;
 use super::free;
 use super::instruction::Instruction as I;
 use super::point::{AGAIN, Point, Points, Stand};
+use super::shared::Edit;
 use super::{Function, Projection, Site};
 use crate::ast::{Node, NodeId, Tree};
 use crate::error::Trouble;
@@ -73,8 +74,22 @@ struct LoopTarget {
 }
 
 impl Projection {
-    /// Compiles a function. On failure nothing has changed but names and constants.
+    /// Compiles a function that has no code yet. On failure nothing has changed but names and constants.
     pub(crate) fn compile(&mut self, id: u32, heap: &mut Heap) -> Result<(), Unfit> {
+        if self.has_code(id) {
+            return Ok(());
+        }
+        self.edit(|this| match this.has_code(id) {
+            true => Ok(()),
+            false => this.compile_alone(id, heap),
+        })
+    }
+
+    fn has_code(&self, id: u32) -> bool {
+        self.entries.get(id as usize).is_some_and(|entry| entry.pc != 0)
+    }
+
+    fn compile_alone(&mut self, id: u32, heap: &mut Heap) -> Result<(), Unfit> {
         let Some(function) = self.function(id).cloned() else { return Ok(()) };
         let Some(program) = self.program(function.program).cloned() else { return Ok(()) };
         let mut compiler = Compiler::new(self, heap, program, &function);
@@ -85,12 +100,7 @@ impl Projection {
         self.sites.extend(sites);
         self.starts.push((base, id));
         self.points.append(&points, base);
-        if let Some(function) = self.functions.get_mut(id as usize) {
-            function.registers = u16::from(top) + 1;
-        }
-        if let Some(entry) = self.entries.get_mut(id as usize) {
-            entry.pc = base;
-        }
+        self.note(Edit::Compiled { function: id, pc: base, registers: u16::from(top) + 1 });
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! waiting nodes have evaluated already, outermost node first. This is all that capturing and
 //! restoring need to know of register code.
 
+use super::shared::extend;
 use crate::ast::NodeId;
 
 /// The source of an operand that no register holds, for evaluating it again gives the same: a
@@ -35,7 +36,7 @@ pub(crate) struct Point {
 }
 
 /// The safepoints of all code, by ascending address. Code is only appended, and so are they.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Points {
     points: Vec<Point>,
     sources: Vec<u8>,
@@ -60,6 +61,12 @@ impl Points {
             start: point.start + offset,
             ..*point
         }));
+    }
+
+    /// Takes over what the other, of the same code, has beyond these.
+    pub(crate) fn catch_up(&mut self, other: &Points) {
+        extend(&mut self.points, &other.points);
+        extend(&mut self.sources, &other.sources);
     }
 
     /// The point at an address.

@@ -1,0 +1,221 @@
+//! One stream: the values between those who put and those who read.
+//!
+//! 1. A value is kept until every cursor has passed it, or, without cursors, until the end.
+//! 2. Whoever finds the stream full or empty waits in it, and is served in the order of coming. Who waits
+//!    in it is unanswered, and who is answered does not wait in it.
+//! 3. A reader that waits is at the end; a writer waits only at a full stream that is open.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use datom::Value;
+
+use super::{closed, refused};
+
+/// What is said to those who ask.
+pub(crate) type Reply = Result<Value, Value>;
+
+/// How a stream ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    /// There are no more values.
+    Closed,
+    /// Whoever made it failed: what follows the last value is an error.
+    Broken,
+}
+
+#[derive(Clone, Debug)]
+struct Cursor {
+    position: u64,
+    owner: u64,
+}
+
+/// A stream. `A` is who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Channel<A> {
+    values: VecDeque<Value>,
+    /// The position of the oldest value.
+    first: u64,
+    capacity: usize,
+    end: Option<End>,
+    cursors: BTreeMap<u64, Cursor>,
+    writers: VecDeque<(A, Value)>,
+    readers: VecDeque<(A, u64)>,
+    pub(crate) owner: u64,
+}
+
+/// Who is answered now, and what.
+pub(crate) type Answers<A> = Vec<(A, Reply)>;
+
+impl<A: PartialEq> Channel<A> {
+    pub(crate) fn new(capacity: usize, owner: u64) -> Self {
+        Self {
+            values: VecDeque::new(),
+            first: 0,
+            capacity,
+            end: None,
+            cursors: BTreeMap::new(),
+            writers: VecDeque::new(),
+            readers: VecDeque::new(),
+            owner,
+        }
+    }
+
+    /// A new reader, at the oldest value.
+    pub(crate) fn open(&mut self, cursor: u64, owner: u64) {
+        self.cursors.insert(cursor, Cursor { position: self.first, owner });
+    }
+
+    /// The owner of a cursor.
+    pub(crate) fn reader(&self, cursor: u64) -> Option<u64> {
+        self.cursors.get(&cursor).map(|cursor| cursor.owner)
+    }
+
+    /// Gives a cursor to another owner.
+    pub(crate) fn hand_over(&mut self, cursor: u64, owner: u64) {
+        if let Some(cursor) = self.cursors.get_mut(&cursor) {
+            cursor.owner = owner;
+        }
+    }
+
+    /// Gives the stream itself, or a cursor, to another owner.
+    pub(crate) fn change_owner(&mut self, id: u64, is_stream: bool, owner: u64) {
+        match is_stream {
+            true => self.owner = owner,
+            false => self.hand_over(id, owner),
+        }
+    }
+
+    /// Answers at once, or lets the asker wait. `by` is given only to an asker that waits.
+    pub(crate) fn put(
+        &mut self,
+        by: impl FnOnce() -> A,
+        value: Value,
+        answers: &mut Answers<A>,
+    ) -> Option<Reply> {
+        if self.end.is_some() {
+            return Some(Err(closed()));
+        }
+        if self.values.len() < self.capacity && self.writers.is_empty() {
+            self.values.push_back(value.clone());
+            if !self.readers.is_empty() {
+                self.settle(answers);
+            }
+            return Some(Ok(value));
+        }
+        self.writers.push_back((by(), value));
+        None
+    }
+
+    /// The next value of a cursor; nil behind the last, and for a cursor that is gone.
+    pub(crate) fn next(
+        &mut self,
+        by: impl FnOnce() -> A,
+        cursor: u64,
+        answers: &mut Answers<A>,
+    ) -> Option<Reply> {
+        if !self.readers.iter().any(|(_, waiting)| *waiting == cursor)
+            && let Some(reply) = self.read(cursor)
+        {
+            if !self.writers.is_empty() {
+                self.settle(answers);
+            }
+            return Some(reply);
+        }
+        self.readers.push_back((by(), cursor));
+        None
+    }
+
+    /// What a reader gets now.
+    fn read(&mut self, id: u64) -> Option<Reply> {
+        let is_alone = self.cursors.len() == 1;
+        let Some(cursor) = self.cursors.get_mut(&id) else { return Some(Ok(Value::Nil)) };
+        let at = usize::try_from(cursor.position.saturating_sub(self.first)).ok()?;
+        let Some(value) = self.values.get(at) else {
+            return self.end.as_ref().map(|end| match end {
+                End::Closed => Ok(Value::Nil),
+                End::Broken => Err(refused("stream/broken", "whoever made the stream failed")),
+            });
+        };
+        cursor.position += 1;
+        if at > 0 {
+            return Some(Ok(value.clone()));
+        }
+        if is_alone {
+            self.first += 1;
+            return self.values.pop_front().map(Ok);
+        }
+        let value = value.clone();
+        self.drop_passed();
+        Some(Ok(value))
+    }
+
+    /// Drops what every cursor has passed. Cost: linear in the cursors and in what is dropped.
+    fn drop_passed(&mut self) {
+        let Some(slowest) = self.cursors.values().map(|cursor| cursor.position).min() else {
+            return;
+        };
+        while self.first < slowest && self.values.pop_front().is_some() {
+            self.first += 1;
+        }
+    }
+
+    /// Serves whoever waits and can be served.
+    fn settle(&mut self, answers: &mut Answers<A>) {
+        loop {
+            let before = answers.len();
+            while self.end.is_some() || self.values.len() < self.capacity {
+                let Some((by, value)) = self.writers.pop_front() else { break };
+                answers.push(match self.end {
+                    Some(_) => (by, Err(closed())),
+                    None => {
+                        self.values.push_back(value.clone());
+                        (by, Ok(value))
+                    }
+                });
+            }
+            for (by, cursor) in std::mem::take(&mut self.readers) {
+                match self.read(cursor) {
+                    Some(reply) => answers.push((by, reply)),
+                    None => self.readers.push_back((by, cursor)),
+                }
+            }
+            if answers.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Takes no more values.
+    pub(crate) fn close(&mut self, end: End, answers: &mut Answers<A>) {
+        self.end.get_or_insert(end);
+        self.settle(answers);
+    }
+
+    /// Forgets a cursor: nobody is held back by it any more, and whoever waits at it reads the end.
+    pub(crate) fn shut(&mut self, cursor: u64, answers: &mut Answers<A>) {
+        self.cursors.remove(&cursor);
+        self.drop_passed();
+        self.settle(answers);
+    }
+
+    /// Takes back what somebody asked for. False if it was answered.
+    pub(crate) fn withdraw(&mut self, by: &A, answers: &mut Answers<A>) -> bool {
+        let before = self.writers.len() + self.readers.len();
+        self.writers.retain(|(waiting, _)| waiting != by);
+        self.readers.retain(|(waiting, _)| waiting != by);
+        let has_waited = self.writers.len() + self.readers.len() < before;
+        self.settle(answers);
+        has_waited
+    }
+
+    /// Whether there is nothing in it and never will be. What there is to say of it then is known of any
+    /// stream that is gone: it is closed, and its readers are at the end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.end == Some(End::Closed) && self.values.is_empty()
+    }
+
+    /// The numbers of its cursors.
+    pub(crate) fn cursors(&self) -> impl Iterator<Item = u64> {
+        self.cursors.keys().copied()
+    }
+}
