@@ -95,7 +95,7 @@ pub use overlay::Memory;
 pub use prune::Pruned;
 pub use query::{
     Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Input, Limits, Place, Query, QueryError,
-    Row, Rows, query,
+    Row, Rows, build, query,
 };
 pub use report::Report;
 pub use reports::Reports;
@@ -107,3 +107,7 @@ pub use verify::Verification;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/query.md")]
+struct QueryReference;

@@ -17,6 +17,7 @@
 mod aggregate;
 mod answer;
 mod ast;
+pub mod build;
 mod callee;
 mod closure;
 mod column;

@@ -10,12 +10,12 @@ fn blocks() -> Vec<&'static str> {
     REFERENCE.split("```edn\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
-/// The world that the page describes, in the two indented blocks under its heading.
+/// The world that the page describes, in the two blocks of text under its heading.
 fn world() -> Database {
     let described = REFERENCE.split("## The world of the examples").nth(1).unwrap();
     let described = described.split("\n## ").next().unwrap();
     let database = Database::memory().unwrap();
-    let blocks = described.split("\n\n").filter(|block| block.starts_with("    "));
+    let blocks = described.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut transacted = 0;
     for block in blocks {
         database.transact(&edn::read_all(block).unwrap()).unwrap();

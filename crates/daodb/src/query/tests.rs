@@ -1,5 +1,6 @@
 //! The engine against the naive evaluator, and the cases that other engines get wrong.
 
+mod built;
 mod errors;
 mod generated;
 mod hostile;
