@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 
-use crate::structure::{Array, Map, Set, SortedMap, SortedSet, Stored, Vector};
+use crate::structure::{Array, ByteMap, ByteSet, Map, Set, SortedMap, SortedSet, Stored, Vector};
 use crate::{Addr, Error, Options, Read, Region, Slab, Snapshot, Txn, View, Write};
 
 /// The longest name of an atom.
@@ -131,6 +131,8 @@ structures! {
     [K: Stored + ?Sized] Set<K>;
     [T: Stored + ?Sized] Vector<T>;
     [T: Pod] Array<T>;
+    [K: Stored + ?Sized, V: Stored + ?Sized] ByteMap<K, V>;
+    [K: Stored + ?Sized] ByteSet<K>;
     [const N: usize] SortedSet<N>;
     [const N: usize, const W: usize] SortedMap<N, W>;
 }

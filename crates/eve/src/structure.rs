@@ -6,6 +6,7 @@
 //! | [`Vector`] | plain data or byte strings | |
 //! | [`Array`] | plain data, lent as one slice | |
 //! | [`SortedSet`], [`SortedMap`] | words, compared as numbers | words |
+//! | [`ByteSet`], [`ByteMap`] | byte strings or plain data, compared by their bytes | plain data or byte strings |
 //!
 //! Each has `empty`, `from_root` and `root`; `len` in O(1), `get` or `contains`, `iter`, and `range` where
 //! there is an order; `insert`, `remove` or their like; `from_iter` and `extend`, which write each block
@@ -31,6 +32,8 @@
 #![forbid(unsafe_code)]
 
 mod array;
+mod byte_map;
+mod byte_set;
 #[cfg(all(test, not(loom)))]
 mod format;
 mod hash;
@@ -44,6 +47,8 @@ mod vector;
 use std::ops::{Bound, RangeBounds};
 
 pub use array::Array;
+pub use byte_map::{ByteChanges, ByteCursor, ByteEntries, ByteMap};
+pub use byte_set::{ByteElements, ByteSet};
 pub use map::{Change, Changes, Entries, Map, WordMap};
 pub use set::{Elements, Set};
 pub use sorted::{Cursor, Differences, Keys, SortedSet};

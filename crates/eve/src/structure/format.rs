@@ -1,6 +1,8 @@
 //! `docs/format.md` against the code: nodes are read here as the document says, not as the code does.
 
-use super::{Array, Map, SortedSet, Vector, WordMap, hash::hash_word, map, sorted, vector};
+use super::{
+    Array, ByteMap, Map, SortedSet, Vector, WordMap, byte_map, hash::hash_word, map, sorted, vector,
+};
 use crate::{Addr, Read, memory::Arena};
 
 const DOCUMENT: &str = include_str!("../../../../docs/format.md");
@@ -204,6 +206,55 @@ fn a_vector_lies_as_the_document_says() {
     assert_eq!(next, 80);
 }
 
+/// Entries of a byte map's node, read as the document says: keys and words.
+fn texts(node: &[u8], stride: usize) -> Vec<(Vec<u8>, Vec<u64>)> {
+    let number_at = |at: usize, bytes: usize| number(&node[at..at + bytes]) as usize;
+    let (rows, first) = (number_at(offset(4, "rows"), 2), offset(4, "cell …"));
+    let (prefix, text) = (number_at(offset(4, "prefix"), 4), number_at(offset(4, "text"), 4));
+    let values = first + 8 * rows;
+    let texts = &node[values + 8 * stride * rows..][..text];
+    let mut end = prefix;
+    let row = |row: usize| {
+        let cell = first + 8 * row;
+        let (start, head) = (end, number(&node[cell + 4..cell + 8]));
+        end = number_at(cell, 4);
+        let rest = &texts[start..end];
+        let begins = rest.iter().chain(&[0; 4]).take(4);
+        assert_eq!(head, begins.fold(0, |head, byte| head << 8 | u64::from(*byte)));
+        let words = (0..stride).map(|word| values + 8 * (row * stride + word));
+        ([&texts[..prefix], rest].concat(), words.map(|at| number(&node[at..at + 8])).collect())
+    };
+    (0..rows).map(row).collect()
+}
+
+#[test]
+fn a_byte_map_lies_as_the_document_says() {
+    let mut memory = Arena::new();
+    let key = |n: u64| format!("/the/same/{}/{n:03}", n / 10).into_bytes();
+    let entries = (0..25).map(|n| (key(n), [n, n * n]));
+    let map = ByteMap::<[u8], [u64; 2]>::from_iter(&mut memory, entries.clone()).unwrap();
+    let root = memory.bytes(map.root()).unwrap();
+    let magic = &root[offset(4, "magic")..][..4];
+    let said = says("magic of a byte map");
+    assert_eq!(format!("`{}`", String::from_utf8_lossy(magic)), said);
+    assert_eq!((root[offset(4, "h")], root[offset(4, "v")]), (1, 2));
+    assert_eq!(number(&root[offset(4, "entries")..][..8]), 25);
+    let mut found = Vec::new();
+    for (row, (bound, link)) in texts(root, 2).into_iter().enumerate() {
+        let leaf = memory.bytes(Addr::from_raw(link[0])).unwrap();
+        assert_eq!((leaf[offset(4, "h")], leaf[offset(4, "v")]), (0, 2));
+        assert_eq!(number(&leaf[offset(4, "entries")..][..8]), link[1]);
+        let entries = texts(leaf, 2);
+        assert!(row == 0 || entries.iter().all(|(key, _)| *key >= bound));
+        found.extend(entries);
+    }
+    assert_eq!(found, entries.map(|(key, value)| (key, value.to_vec())).collect::<Vec<_>>());
+    let (map, _) = ByteMap::<[u8], [u8]>::empty().insert(&mut memory, b"a", &b"value"[..]).unwrap();
+    let leaf = memory.bytes(map.root()).unwrap();
+    assert_eq!(leaf[offset(4, "v")], 0x81);
+    assert!(says("v").contains("0x80: values are byte strings"));
+}
+
 #[test]
 fn an_array_lies_as_the_document_says() {
     let mut memory = Arena::new();
@@ -218,6 +269,10 @@ fn an_array_lies_as_the_document_says() {
 fn the_limits_are_the_documents() {
     assert!(says("h").ends_with(&format!("at most {}", sorted::HEIGHT_MAX)));
     assert!(says("w").ends_with(&format!("1 to {}", sorted::KEY_WORDS_MAX)));
+    assert!(section().contains(&format!("height, at most {}", byte_map::HEIGHT_MAX)));
+    assert!(says("v").contains(&format!("at most {}", byte_map::VALUE_WORDS_MAX)));
+    assert_eq!(byte_map::KEY_BYTES_MAX, 64 << 20);
+    assert!(section().contains("at most 64 MiB"));
     assert!(
         section().contains(&format!("On level {} the hash has no more bits", map::LEVELS_OF_HASH))
     );

@@ -36,6 +36,12 @@ pub trait Code {
 
     fn hash(&self, seed: u64) -> u64;
 
+    /// Its bytes, by which it sorts.
+    fn key_bytes(&self) -> &[u8];
+
+    /// What these are the bytes of.
+    fn from_key_bytes(bytes: &[u8]) -> Option<Self::Owned>;
+
     /// Writes it into `words`, [`Code::WORDS`] zeros; may take a block.
     fn store<W: Write + ?Sized>(&self, memory: &mut W, words: &mut [u64]) -> Result<(), Error>;
 
@@ -98,6 +104,16 @@ impl<T: Pod> Code for T {
             }
             _ => hash_bytes(bytemuck::bytes_of(self), seed),
         }
+    }
+
+    #[inline]
+    fn key_bytes(&self) -> &[u8] {
+        bytemuck::bytes_of(self)
+    }
+
+    #[inline]
+    fn from_key_bytes(bytes: &[u8]) -> Option<T> {
+        bytemuck::try_pod_read_unaligned(bytes).ok()
     }
 
     #[inline]
@@ -182,6 +198,16 @@ impl Code for [u8] {
 
     fn hash(&self, seed: u64) -> u64 {
         hash_bytes(self, seed)
+    }
+
+    #[inline]
+    fn key_bytes(&self) -> &[u8] {
+        self
+    }
+
+    #[inline]
+    fn from_key_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
+        Some(bytes.to_vec())
     }
 
     fn store<W: Write + ?Sized>(&self, memory: &mut W, words: &mut [u64]) -> Result<(), Error> {

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Array, Map, Set, SortedMap, SortedSet, Vector};
+use super::{Array, ByteMap, ByteSet, Map, Set, SortedMap, SortedSet, Vector};
 use crate::memory::Arena;
 use crate::{Addr, Error, Read, Region, Slab, Snapshot, Txn, Write};
 
@@ -61,7 +61,7 @@ impl Read for Counting<'_> {
 
 const COMMITS: u64 = if cfg!(miri) { 30 } else { 3_000 };
 const REGION_BYTES: u64 = 64 << 20;
-const STRUCTURES: usize = 6;
+const STRUCTURES: usize = 8;
 
 /// One of each, as a transaction leaves them: the root block has their roots.
 #[derive(Clone, Copy, Default)]
@@ -72,6 +72,8 @@ struct World {
     array: Array<u16>,
     sorted_map: SortedMap<1, 2>,
     sorted_set: SortedSet<3>,
+    byte_map: ByteMap<[u8], [u8]>,
+    byte_set: ByteSet<[u8; 4]>,
 }
 
 impl World {
@@ -88,6 +90,8 @@ impl World {
             array: Array::from_root(root(3)),
             sorted_map: SortedMap::from_root(root(4)),
             sorted_set: SortedSet::from_root(root(5)),
+            byte_map: ByteMap::from_root(root(6)),
+            byte_set: ByteSet::from_root(root(7)),
         })
     }
 
@@ -102,6 +106,8 @@ impl World {
             self.array.root().raw(),
             self.sorted_map.root().raw(),
             self.sorted_set.root().raw(),
+            self.byte_map.root().raw(),
+            self.byte_set.root().raw(),
         ]);
         if !old.is_none() {
             txn.retire(old);
@@ -115,7 +121,9 @@ impl World {
         self.vector.verify(reader)?;
         self.array.verify(reader)?;
         self.sorted_map.verify(reader)?;
-        self.sorted_set.verify(reader)
+        self.sorted_set.verify(reader)?;
+        self.byte_map.verify(reader)?;
+        self.byte_set.verify(reader)
     }
 
     fn trace(&self, reader: &impl Read, visit: &mut impl FnMut(Addr) -> bool) -> Result<(), Error> {
@@ -124,12 +132,13 @@ impl World {
         self.vector.trace(reader, visit)?;
         self.array.trace(reader, visit)?;
         self.sorted_map.trace(reader, visit)?;
-        self.sorted_set.trace(reader, visit)
+        self.sorted_set.trace(reader, visit)?;
+        self.byte_map.trace(reader, visit)?;
+        self.byte_set.trace(reader, visit)
     }
 
     /// What commit `n` does.
     fn change(self, txn: &mut Txn, n: u64) -> Result<World, Error> {
-        let name = |n: u64| format!("{}", n % 211).repeat(1 + n as usize % 4).into_bytes();
         let (map, _) = self.map.insert(txn, &name(n), name(n * 3))?;
         let (map, _) = map.remove(txn, &name(n * 7))?;
         let (set, _) = self.set.insert(txn, &[n % 300, n % 7])?;
@@ -148,8 +157,26 @@ impl World {
         let (sorted_set, _) = self.sorted_set.insert(txn, key(n))?;
         let (sorted_set, _) = sorted_set.remove(txn, &key(n / 2))?;
         let (sorted_set, _) = sorted_set.insert_many(txn, &[key(n + 1), key(n + 2)])?;
-        Ok(World { map, set, vector, array, sorted_map, sorted_set })
+        let (byte_map, _) = self.byte_map.insert(txn, &path(n), name(n))?;
+        let (byte_map, _) = byte_map.remove(txn, &path(n * 7))?;
+        let byte_map =
+            byte_map.extend(txn, [(path(n + 5), name(n)), (path(n + 3), name(n + 1))])?;
+        let (byte_set, _) = self.byte_set.insert(txn, &mixed(n))?;
+        let (byte_set, _) = byte_set.remove(txn, &mixed(n / 2))?;
+        Ok(World { map, set, vector, array, sorted_map, sorted_set, byte_map, byte_set })
     }
+}
+
+fn name(n: u64) -> Vec<u8> {
+    format!("{}", n % 211).repeat(1 + n as usize % 4).into_bytes()
+}
+
+fn path(n: u64) -> Vec<u8> {
+    format!("/home/{}/files/{}", n % 13, n * 37 % 401).into_bytes()
+}
+
+fn mixed(n: u64) -> [u8; 4] {
+    (n as u32 % 700).wrapping_mul(0x9e37_79b9).to_be_bytes()
 }
 
 fn key(n: u64) -> [u64; 3] {
@@ -166,11 +193,12 @@ struct Model {
     array: Vec<u16>,
     sorted_map: BTreeMap<u64, u64>,
     sorted_set: BTreeSet<[u64; 3]>,
+    byte_map: BTreeMap<Vec<u8>, Vec<u8>>,
+    byte_set: BTreeSet<[u8; 4]>,
 }
 
 impl Model {
     fn change(&mut self, n: u64) {
-        let name = |n: u64| format!("{}", n % 211).repeat(1 + n as usize % 4).into_bytes();
         self.map.insert(name(n), name(n * 3));
         self.map.remove(&name(n * 7));
         self.set.insert([n % 300, n % 7]);
@@ -189,6 +217,11 @@ impl Model {
         self.sorted_set.insert(key(n));
         self.sorted_set.remove(&key(n / 2));
         self.sorted_set.extend([key(n + 1), key(n + 2)]);
+        self.byte_map.insert(path(n), name(n));
+        self.byte_map.remove(&path(n * 7));
+        self.byte_map.extend([(path(n + 5), name(n)), (path(n + 3), name(n + 1))]);
+        self.byte_set.insert(mixed(n));
+        self.byte_set.remove(&mixed(n / 2));
     }
 
     fn read(snapshot: &Snapshot) -> Model {
@@ -210,6 +243,13 @@ impl Model {
                 .map(|r| (r[0], r[1]))
                 .collect(),
             sorted_set: world.sorted_set.iter(snapshot).map(|key| key.unwrap()).collect(),
+            byte_map: world
+                .byte_map
+                .iter(snapshot)
+                .map(|entry| entry.unwrap())
+                .map(|(key, value)| (key, value.to_vec()))
+                .collect(),
+            byte_set: world.byte_set.iter(snapshot).map(|key| key.unwrap()).collect(),
         }
     }
 }

@@ -33,6 +33,14 @@ impl Code for Weak {
         ((self.0 & 1) << 61 | (self.0 & 2) << 29 | (self.0 & 4)).reverse_bits()
     }
 
+    fn key_bytes(&self) -> &[u8] {
+        bytemuck::bytes_of(&self.0)
+    }
+
+    fn from_key_bytes(bytes: &[u8]) -> Option<Weak> {
+        u64::from_key_bytes(bytes).map(Weak)
+    }
+
     fn store<W: Write + ?Sized>(&self, _memory: &mut W, words: &mut [u64]) -> Result<(), Error> {
         words[0] = self.0;
         Ok(())
