@@ -10,7 +10,7 @@ pub(crate) struct Command {
     pub(crate) run: fn(&[String]) -> Result<(), String>,
 }
 
-const COMMANDS: [Command; 14] = [
+const COMMANDS: [Command; 15] = [
     Command { name: "help", about: "this list", run: print_help },
     Command { name: "setup", about: "install what the toolchain needs besides cargo", run: setup },
     Command {
@@ -43,6 +43,11 @@ const COMMANDS: [Command; 14] = [
         name: "powercut",
         about: "images of a disk whose power is cut (root): powercut [region|world] [--images N]",
         run: powercut::powercut,
+    },
+    Command {
+        name: "header",
+        about: "write the numbers of the ring's format for C, or compare: header [--check]",
+        run: header,
     },
     Command { name: "miri", about: "eve on heap regions under miri (nightly)", run: harm::miri },
     Command { name: "asan", about: "eve's tests with AddressSanitizer (nightly)", run: harm::asan },
@@ -162,8 +167,20 @@ fn torture(arguments: &[String]) -> Result<(), String> {
     }
 }
 
+/// cbindgen parses Rust, which nobody else needs here: a workspace of its own.
+fn header(arguments: &[String]) -> Result<(), String> {
+    let manifest = "crates/eve/bindgen/Cargo.toml";
+    run(
+        "the C header",
+        cargo(&["run", "--quiet", "--locked", "--manifest-path", manifest, "--"])
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", target().join("bindgen")),
+    )
+}
+
 fn ci(_: &[String]) -> Result<(), String> {
     test(&[])?;
+    header(&["--check".to_owned()])?;
     harm::torture(&[])?;
     // The README's first command, as a user gives it.
     let world = target().join("ci-world");

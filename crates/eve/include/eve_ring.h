@@ -1,8 +1,9 @@
 /* eve_ring.h: the rings of eve, from C.
  *
  * A ring moves records of five 64-bit words from one producer to one consumer, between threads or
- * processes, in a mapped file. This header needs no library: it speaks the bytes that docs/format.md
- * of the project describes ("Ring"), with C11 atomics, on 64-bit little-endian Linux. A side that
+ * processes, in a mapped file. This header and eve_ring_format.h beside it, which has the numbers, need
+ * no library: they speak the bytes that docs/format.md of the project describes ("Ring"), with C11
+ * atomics, on 64-bit little-endian Linux. A side that
  * another process holds is refused; a side whose holder died is taken over where it was; what the
  * other side writes is checked, and a contradiction poisons the ring.
  *
@@ -34,30 +35,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EVE_RING_MAGIC UINT64_C(0x474e495220455645) /* "EVE RING" */
-#define EVE_RING_VERSION 3
-#define EVE_RING_PACKED 1
-#define EVE_RING_SEQUENCED 2
-#define EVE_RING_CAPACITY_MAX (UINT64_C(1) << 40)
-
-/* Words of the header. */
-#define EVE_RING_WORD_MAGIC 0
-#define EVE_RING_WORD_FORMAT 1
-#define EVE_RING_WORD_CAPACITY 2
-#define EVE_RING_WORD_RECORD 3
-#define EVE_RING_WORD_STATE 4
-#define EVE_RING_WORD_PRODUCER 16
-#define EVE_RING_WORD_CONSUMER 17
-#define EVE_RING_WORD_PRODUCER_SLEEPS 18
-#define EVE_RING_WORD_CONSUMER_SLEEPS 19
-#define EVE_RING_WORD_PUBLISHED 32
-#define EVE_RING_WORD_RELEASED 48
-#define EVE_RING_WORD_SLOTS 64
-
-/* Bits of the state. */
-#define EVE_RING_CLOSED_BY_PRODUCER 1
-#define EVE_RING_CLOSED_BY_CONSUMER 2
-#define EVE_RING_POISONED 4
+#include "eve_ring_format.h"
 
 enum eve_ring_side { EVE_RING_PRODUCER, EVE_RING_CONSUMER };
 
@@ -156,7 +134,8 @@ static inline void eve_ring_store(eve_ring *ring, size_t word, uint64_t value, m
 }
 
 static inline size_t eve_ring_slot(const eve_ring *ring, uint64_t cursor) {
-    size_t slot_words = ring->layout == EVE_RING_PACKED ? 5 : 8;
+    size_t slot_words =
+        ring->layout == EVE_RING_PACKED ? EVE_RING_RECORD_WORDS : EVE_RING_SEQUENCED_SLOT_WORDS;
     return EVE_RING_WORD_SLOTS + (size_t)(cursor & (ring->capacity - 1)) * slot_words;
 }
 
@@ -269,11 +248,13 @@ static inline enum eve_ring_status eve_ring_open(eve_ring *ring, const char *pat
     uint64_t record = eve_ring_load(ring, EVE_RING_WORD_RECORD, memory_order_relaxed);
     ring->capacity = eve_ring_load(ring, EVE_RING_WORD_CAPACITY, memory_order_relaxed);
     ring->layout = (uint32_t)(format >> 32);
-    uint64_t slot_bytes = ring->layout == EVE_RING_PACKED ? 40 : 64;
+    uint64_t record_bytes = EVE_RING_RECORD_WORDS * 8;
+    uint64_t slot_bytes =
+        ring->layout == EVE_RING_PACKED ? record_bytes : EVE_RING_SEQUENCED_SLOT_WORDS * 8;
     enum eve_ring_status outcome = EVE_RING_NOT_A_RING;
     if (magic == EVE_RING_MAGIC && (uint32_t)format == EVE_RING_VERSION
         && (ring->layout == EVE_RING_PACKED || ring->layout == EVE_RING_SEQUENCED)
-        && record == (slot_bytes << 32 | 40) && ring->capacity >= 2
+        && record == (slot_bytes << 32 | record_bytes) && ring->capacity >= EVE_RING_CAPACITY_MIN
         && ring->capacity <= EVE_RING_CAPACITY_MAX && !(ring->capacity & (ring->capacity - 1))
         && ring->bytes - EVE_RING_WORD_SLOTS * 8 >= ring->capacity * slot_bytes) {
         ring->identity = eve_ring_identity();
@@ -294,13 +275,13 @@ static inline enum eve_ring_status eve_ring_open(eve_ring *ring, const char *pat
 
 /* ---- The work. ---- */
 
-static inline enum eve_ring_status eve_ring_push(eve_ring *ring, const uint64_t record[5]) {
+static inline enum eve_ring_status eve_ring_push(eve_ring *ring, const uint64_t record[EVE_RING_RECORD_WORDS]) {
     enum eve_ring_status status = eve_ring_check(ring);
     if (status == EVE_RING_OK && ring->mine == ring->limit) status = eve_ring_look_free(ring);
     if (status != EVE_RING_OK) return status;
     if (ring->mine == ring->limit) return EVE_RING_WAIT;
     size_t slot = eve_ring_slot(ring, ring->mine), sequenced = ring->layout == EVE_RING_SEQUENCED;
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < EVE_RING_RECORD_WORDS; i++)
         eve_ring_store(ring, slot + sequenced + i, record[i], memory_order_relaxed);
     ring->mine++;
     if (sequenced) eve_ring_store(ring, slot, ring->mine, memory_order_release);
@@ -309,7 +290,7 @@ static inline enum eve_ring_status eve_ring_push(eve_ring *ring, const uint64_t 
     return EVE_RING_OK;
 }
 
-static inline enum eve_ring_status eve_ring_pop(eve_ring *ring, uint64_t record[5]) {
+static inline enum eve_ring_status eve_ring_pop(eve_ring *ring, uint64_t record[EVE_RING_RECORD_WORDS]) {
     enum eve_ring_status status = eve_ring_check(ring);
     if (status == EVE_RING_OK && ring->mine == ring->limit) {
         uint64_t state = eve_ring_load(ring, EVE_RING_WORD_STATE, memory_order_acquire);
@@ -319,7 +300,7 @@ static inline enum eve_ring_status eve_ring_pop(eve_ring *ring, uint64_t record[
     }
     if (status != EVE_RING_OK) return status;
     size_t slot = eve_ring_slot(ring, ring->mine) + (ring->layout == EVE_RING_SEQUENCED);
-    for (size_t i = 0; i < 5; i++) record[i] = eve_ring_load(ring, slot + i, memory_order_relaxed);
+    for (size_t i = 0; i < EVE_RING_RECORD_WORDS; i++) record[i] = eve_ring_load(ring, slot + i, memory_order_relaxed);
     ring->mine++;
     eve_ring_store(ring, EVE_RING_WORD_RELEASED, ring->mine, memory_order_release);
     eve_ring_wake(ring, EVE_RING_WORD_PRODUCER_SLEEPS);

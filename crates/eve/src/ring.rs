@@ -71,6 +71,7 @@ mod consumer;
 mod error;
 mod fan;
 mod file;
+pub mod format;
 mod header;
 pub(crate) mod identity;
 mod link;
@@ -122,7 +123,7 @@ impl<W: Words + Clone> Ring<W> {
     /// [`Error::Capacity`] unless `capacity` is a power of two of at least 2;
     /// [`Error::TooSmall`] if it does not fit.
     pub fn create(words: W, layout: Layout, capacity: u64) -> Result<Self, Error> {
-        let geometry = header::create(words.words(), header::MAGIC, layout, capacity)?;
+        let geometry = header::create(words.words(), format::MAGIC, layout, capacity)?;
         Ok(Ring { words, geometry })
     }
 
@@ -132,7 +133,7 @@ impl<W: Words + Clone> Ring<W> {
     /// [`Error::NotARing`], [`Error::Version`], [`Error::Damaged`] or [`Error::TooSmall`] when
     /// there is none that this program could use.
     pub fn open(words: W) -> Result<Self, Error> {
-        let geometry = header::open(words.words(), header::MAGIC)?;
+        let geometry = header::open(words.words(), format::MAGIC)?;
         geometry.fits(words.words())?;
         Ok(Ring { words, geometry })
     }

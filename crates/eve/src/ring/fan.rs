@@ -15,10 +15,11 @@
 use std::time::Duration;
 
 use super::consumer::{Consumer, View};
-use super::header::{
-    self, CLOSED_BY_CONSUMER, FAN_MAGIC, Geometry, LANE_MAGIC, WORD_CONSUMER_SLEEPS, WORD_LANES,
-    WORD_MAGIC, WORD_SLOTS, WORD_STATE,
+use super::format::{
+    CLOSED_BY_CONSUMER, FAN_MAGIC, LANE_MAGIC, WORD_CONSUMER_SLEEPS, WORD_LANES, WORD_MAGIC,
+    WORD_SLOTS, WORD_STATE,
 };
+use super::header::{self, Geometry};
 use super::link::{Link, Place};
 use super::wait::{Waits, until_ready};
 use super::{Error, Heap, Layout, Producer, Record, Side, Words};

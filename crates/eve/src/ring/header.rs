@@ -22,39 +22,14 @@
 //! written, so both sides keep them in their caches.
 
 use super::Error;
+use super::format::{
+    CAPACITY_MAX, CAPACITY_MIN, PACKED, RECORD_WORDS, SEQUENCED, SEQUENCED_SLOT_WORDS, VERSION,
+    WORD_CAPACITY, WORD_FORMAT, WORD_MAGIC, WORD_RECORD, WORD_SLOTS,
+};
 use crate::sync::{AtomicU64, Ordering};
-
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"EVE RING");
-/// Of many rings that one consumer reads.
-pub(super) const FAN_MAGIC: u64 = u64::from_le_bytes(*b"EVE FAN ");
-/// Of a ring that is a lane of such: alone it would not wake its consumer.
-pub(super) const LANE_MAGIC: u64 = u64::from_le_bytes(*b"EVE LANE");
-pub(super) const VERSION: u32 = 3;
-
-pub(super) const WORD_MAGIC: usize = 0;
-pub(super) const WORD_FORMAT: usize = 1;
-pub(super) const WORD_CAPACITY: usize = 2;
-pub(super) const WORD_RECORD: usize = 3;
-pub(super) const WORD_STATE: usize = 4;
-pub(super) const WORD_LANES: usize = 5;
-pub(super) const WORD_PRODUCER: usize = 16;
-pub(super) const WORD_CONSUMER: usize = 17;
-pub(super) const WORD_PRODUCER_SLEEPS: usize = 18;
-pub(super) const WORD_CONSUMER_SLEEPS: usize = 19;
-pub(super) const WORD_PUBLISHED: usize = 32;
-pub(super) const WORD_RELEASED: usize = 48;
-pub(super) const WORD_SLOTS: usize = 64;
-
-pub(super) const CLOSED_BY_PRODUCER: u64 = 1;
-pub(super) const CLOSED_BY_CONSUMER: u64 = 2;
-pub(super) const POISONED: u64 = 4;
 
 /// Words on a pair of cache lines.
 pub(super) const LINE_WORDS: usize = 16;
-pub(super) const RECORD_WORDS: usize = 5;
-pub(super) const SEQUENCED_SLOT_WORDS: usize = 8;
-const CAPACITY_MIN: u64 = 2;
-const CAPACITY_MAX: u64 = 1 << 40;
 const WORD_BYTES: u64 = 8;
 
 /// How slots lie in memory.
@@ -62,9 +37,9 @@ const WORD_BYTES: u64 = 8;
 #[repr(u32)]
 pub enum Layout {
     /// 40-byte slots behind one published cursor: for streams.
-    Packed = 1,
+    Packed = PACKED,
     /// 64-byte slots that each say what they hold: for calls.
-    Sequenced = 2,
+    Sequenced = SEQUENCED,
 }
 
 impl Layout {
@@ -77,8 +52,8 @@ impl Layout {
 
     const fn from_raw(raw: u32) -> Option<Layout> {
         match raw {
-            1 => Some(Layout::Packed),
-            2 => Some(Layout::Sequenced),
+            PACKED => Some(Layout::Packed),
+            SEQUENCED => Some(Layout::Sequenced),
             _ => None,
         }
     }

@@ -2,11 +2,12 @@
 
 use std::ptr::NonNull;
 
-use super::header::{
-    CLOSED_BY_CONSUMER, CLOSED_BY_PRODUCER, Geometry, POISONED, RECORD_WORDS, SEQUENCED_SLOT_WORDS,
+use super::format::{
+    CLOSED_BY_CONSUMER, CLOSED_BY_PRODUCER, POISONED, RECORD_WORDS, SEQUENCED_SLOT_WORDS,
     WORD_CONSUMER, WORD_CONSUMER_SLEEPS, WORD_PRODUCER, WORD_PRODUCER_SLEEPS, WORD_SLOTS,
     WORD_STATE,
 };
+use super::header::Geometry;
 use super::identity::Identity;
 use super::{Error, Layout, Record, Side, Words};
 use crate::sync::{self, Access, AtomicU64, LightBarrier, Ordering};

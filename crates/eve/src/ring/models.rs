@@ -4,7 +4,7 @@
 
 use loom::thread;
 
-use super::header::{WORD_CONSUMER, WORD_PRODUCER};
+use super::format::{WORD_CONSUMER, WORD_PRODUCER};
 use super::identity::Identity;
 use super::{Error, Fan, Heap, Layout, Record, Ring, Words};
 use crate::sync::{self, Ordering};

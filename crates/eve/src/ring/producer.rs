@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::header::{WORD_PUBLISHED, WORD_RELEASED};
+use super::format::{WORD_PUBLISHED, WORD_RELEASED};
 use super::wait::{Waits, until_ready};
 use super::{Error, Layout, Record, Side, Words, link::Link};
 use crate::sync::{self, Ordering};

@@ -1,6 +1,6 @@
 //! What a ring looks like from outside, for people.
 
-use super::header::{
+use super::format::{
     CLOSED_BY_CONSUMER, CLOSED_BY_PRODUCER, POISONED, WORD_CONSUMER, WORD_CONSUMER_SLEEPS,
     WORD_PRODUCER, WORD_PRODUCER_SLEEPS, WORD_PUBLISHED, WORD_RELEASED, WORD_STATE,
 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::header::{
+use super::format::{
     MAGIC, VERSION, WORD_CAPACITY, WORD_CONSUMER, WORD_CONSUMER_SLEEPS, WORD_FORMAT, WORD_MAGIC,
     WORD_PRODUCER, WORD_PRODUCER_SLEEPS, WORD_PUBLISHED, WORD_RECORD, WORD_RELEASED, WORD_SLOTS,
     WORD_STATE,

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use super::super::header::{WORD_PRODUCER, WORD_PUBLISHED};
+use super::super::format::{WORD_PRODUCER, WORD_PUBLISHED};
 use super::super::identity::Identity;
 use super::*;
 

@@ -1,5 +1,6 @@
 //! `docs/format.md` against the code: the document cannot go stale.
 
+use super::super::format::*;
 use super::super::identity::Identity;
 use super::*;
 
@@ -82,43 +83,37 @@ fn the_header_holds_what_the_document_says() {
     assert!(says("slots").ends_with(&format!("a multiple of {} bytes", LINE_WORDS * 8)));
 }
 
-/// The C header speaks the same bytes.
+/// The C header that is written from the format says all of it, and the one by hand says no number
+/// again.
 #[test]
 fn the_c_header_says_the_same() {
-    let header = include_str!("../../../include/eve_ring.h");
-    let defined = |name: &str| -> u64 {
-        let head = format!("#define EVE_RING_{name} ");
-        let rest = header.lines().find_map(|line| line.strip_prefix(&head)).expect(name);
-        let value = rest.trim_start_matches("UINT64_C(0x").trim_start_matches("UINT64_C(");
-        let digits: String = value.chars().take_while(char::is_ascii_hexdigit).collect();
-        let radix = if rest.contains("0x") { 16 } else { 10 };
-        u64::from_str_radix(&digits, radix).expect(name)
+    let (source, written) =
+        (include_str!("../format.rs"), include_str!("../../../include/eve_ring_format.h"));
+    let number = |text: &str| -> u64 {
+        let digits = text.replace('_', "");
+        match digits.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).expect(text),
+            None => digits.parse().expect(text),
+        }
     };
-    let words = [
-        ("WORD_MAGIC", WORD_MAGIC),
-        ("WORD_FORMAT", WORD_FORMAT),
-        ("WORD_CAPACITY", WORD_CAPACITY),
-        ("WORD_RECORD", WORD_RECORD),
-        ("WORD_STATE", WORD_STATE),
-        ("WORD_PRODUCER", WORD_PRODUCER),
-        ("WORD_CONSUMER", WORD_CONSUMER),
-        ("WORD_PRODUCER_SLEEPS", WORD_PRODUCER_SLEEPS),
-        ("WORD_CONSUMER_SLEEPS", WORD_CONSUMER_SLEEPS),
-        ("WORD_PUBLISHED", WORD_PUBLISHED),
-        ("WORD_RELEASED", WORD_RELEASED),
-        ("WORD_SLOTS", WORD_SLOTS),
-    ];
-    for (name, word) in words {
-        assert_eq!(defined(name), word as u64, "{name}");
-    }
-    assert_eq!(defined("MAGIC"), MAGIC);
-    assert_eq!(defined("VERSION"), u64::from(VERSION));
-    assert_eq!(defined("PACKED"), Layout::Packed as u64);
-    assert_eq!(defined("SEQUENCED"), Layout::Sequenced as u64);
-    assert_eq!(defined("CLOSED_BY_PRODUCER"), CLOSED_BY_PRODUCER);
-    assert_eq!(defined("CLOSED_BY_CONSUMER"), CLOSED_BY_CONSUMER);
-    assert_eq!(defined("POISONED"), POISONED);
-    assert!(header.contains(&format!("(UINT64_C(1) << {})", CAPACITY_MAX.trailing_zeros())));
+    let constants: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.strip_suffix(';'))
+        .map(|line| {
+            let (name, value) = line.split_once(" = ").expect(line);
+            (name.split(':').next().expect(line), number(value))
+        })
+        .collect();
+    let defined: Vec<_> = written
+        .lines()
+        .filter_map(|line| line.strip_prefix("#define EVE_RING_")?.split_once(' '))
+        .map(|(name, value)| (name, number(value)))
+        .collect();
+    assert_eq!(defined, constants);
+    assert!(constants.contains(&("VERSION", u64::from(VERSION))));
+    let by_hand = include_str!("../../../include/eve_ring.h");
+    assert!(by_hand.contains("#include \"eve_ring_format.h\""));
+    assert_eq!(by_hand.matches("#define").count(), 1, "the guard");
 }
 
 #[test]
