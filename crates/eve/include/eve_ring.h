@@ -275,7 +275,8 @@ static inline enum eve_ring_status eve_ring_open(eve_ring *ring, const char *pat
 
 /* ---- The work. ---- */
 
-static inline enum eve_ring_status eve_ring_push(eve_ring *ring, const uint64_t record[EVE_RING_RECORD_WORDS]) {
+static inline enum eve_ring_status eve_ring_push(eve_ring *ring,
+                                                 const uint64_t record[EVE_RING_RECORD_WORDS]) {
     enum eve_ring_status status = eve_ring_check(ring);
     if (status == EVE_RING_OK && ring->mine == ring->limit) status = eve_ring_look_free(ring);
     if (status != EVE_RING_OK) return status;
@@ -290,7 +291,8 @@ static inline enum eve_ring_status eve_ring_push(eve_ring *ring, const uint64_t 
     return EVE_RING_OK;
 }
 
-static inline enum eve_ring_status eve_ring_pop(eve_ring *ring, uint64_t record[EVE_RING_RECORD_WORDS]) {
+static inline enum eve_ring_status eve_ring_pop(eve_ring *ring,
+                                                uint64_t record[EVE_RING_RECORD_WORDS]) {
     enum eve_ring_status status = eve_ring_check(ring);
     if (status == EVE_RING_OK && ring->mine == ring->limit) {
         uint64_t state = eve_ring_load(ring, EVE_RING_WORD_STATE, memory_order_acquire);
@@ -300,7 +302,8 @@ static inline enum eve_ring_status eve_ring_pop(eve_ring *ring, uint64_t record[
     }
     if (status != EVE_RING_OK) return status;
     size_t slot = eve_ring_slot(ring, ring->mine) + (ring->layout == EVE_RING_SEQUENCED);
-    for (size_t i = 0; i < EVE_RING_RECORD_WORDS; i++) record[i] = eve_ring_load(ring, slot + i, memory_order_relaxed);
+    for (size_t i = 0; i < EVE_RING_RECORD_WORDS; i++)
+        record[i] = eve_ring_load(ring, slot + i, memory_order_relaxed);
     ring->mine++;
     eve_ring_store(ring, EVE_RING_WORD_RELEASED, ring->mine, memory_order_release);
     eve_ring_wake(ring, EVE_RING_WORD_PRODUCER_SLEEPS);
