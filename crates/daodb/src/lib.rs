@@ -95,7 +95,7 @@ pub use overlay::Memory;
 pub use prune::Pruned;
 pub use query::{
     Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Input, Limits, Place, Query, QueryError,
-    Row, Rows, build, query,
+    Row, RowStream, Rows, build, query,
 };
 pub use report::Report;
 pub use reports::Reports;

@@ -53,6 +53,7 @@ mod search;
 mod source;
 mod space;
 mod step;
+mod stream;
 mod syntax;
 mod table;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use self::error::{ErrorKind, Place, QueryError};
 pub use self::explain::{ExplainedStep, Explanation};
 pub use self::limits::{Cancel, Limits};
 pub use self::rows::{Row, Rows};
+pub use self::stream::RowStream;
 pub use self::view::{Input, query};
 
 pub(crate) use self::ast::Term;

@@ -189,7 +189,7 @@ fn write_json_rows(
     Ok(())
 }
 
-fn json(value: &Value) -> serde_json::Value {
+pub(crate) fn json(value: &Value) -> serde_json::Value {
     use serde_json::Value as Json;
     match value {
         Value::Nil => Json::Null,

@@ -90,12 +90,46 @@ pub(crate) fn answer(
     patterns: &[Option<(usize, Pattern)>],
     words: Vec<u64>,
 ) -> Result<Answer, Error> {
+    let rows = rows(env, parsed, patterns, words)?;
+    let is_sequence =
+        aggregates(parsed) || pulls(parsed) || limits(parsed) || !parsed.order.is_empty();
+    let one = |rows: &Rows| rows.get(0).map(|row| row.to_vec());
+    Ok(match parsed.shape {
+        Shape::Relation => Answer::Relation {
+            columns: parsed.find.iter().map(|find| column(parsed, find)).collect(),
+            rows,
+            keys: parsed.keys.clone(),
+            ordered: is_sequence,
+        },
+        Shape::Collection => Answer::Collection(rows.into_column(0)),
+        Shape::Tuple => Answer::Tuple { row: one(&rows), keys: parsed.keys.clone() },
+        Shape::Scalar => Answer::Scalar(rows.get(0).map(|row| row.get(0))),
+    })
+}
+
+fn aggregates(parsed: &Parsed) -> bool {
+    parsed.find.iter().any(|find| matches!(find, Find::Aggregate { .. }))
+}
+
+fn pulls(parsed: &Parsed) -> bool {
+    parsed.find.iter().any(|find| matches!(find, Find::Pull { .. }))
+}
+
+fn limits(parsed: &Parsed) -> bool {
+    parsed.limit.is_some() || parsed.offset > 0
+}
+
+/// The rows of the answer, whatever its form.
+pub(crate) fn rows(
+    env: &Env<'_>,
+    parsed: &Parsed,
+    patterns: &[Option<(usize, Pattern)>],
+    words: Vec<u64>,
+) -> Result<Rows, Error> {
     let columns = parsed.find.len();
     let width = (columns + parsed.with.len()).max(1);
-    let aggregated = parsed.find.iter().any(|find| matches!(find, Find::Aggregate { .. }));
-    let pulled = parsed.find.iter().any(|find| matches!(find, Find::Pull { .. }));
-    let limited = parsed.limit.is_some() || parsed.offset > 0;
-    let rows = if aggregated || pulled {
+    let (aggregated, limited) = (aggregates(parsed), limits(parsed));
+    Ok(if aggregated || pulls(parsed) {
         let mut rows = if aggregated {
             grouped(env, parsed, patterns, &words, width)?
         } else {
@@ -112,28 +146,14 @@ pub(crate) fn answer(
             words
         };
         Rows::new(&env.space, words, width, columns)?
-    };
-    let one = |rows: &Rows| rows.get(0).map(|row| row.to_vec());
-    Ok(match parsed.shape {
-        Shape::Relation => Answer::Relation {
-            columns: parsed.find.iter().map(|find| column(parsed, find)).collect(),
-            rows,
-            keys: parsed.keys.clone(),
-            ordered: aggregated || pulled || limited || !parsed.order.is_empty(),
-        },
-        Shape::Collection => Answer::Collection(rows.into_column(0)),
-        Shape::Tuple => Answer::Tuple { row: one(&rows), keys: parsed.keys.clone() },
-        Shape::Scalar => Answer::Scalar(rows.get(0).map(|row| row.get(0))),
     })
 }
 
 /// Whether the rows of the answer come in an order that must not depend on the plan, though the
 /// query asks for none.
 pub(crate) fn wants_order(parsed: &Parsed) -> bool {
-    let pulled = parsed.find.iter().any(|find| matches!(find, Find::Pull { .. }));
-    let aggregated = parsed.find.iter().any(|find| matches!(find, Find::Aggregate { .. }));
     // Groups have an order of their own, and aggregates that depend on one order their values.
-    pulled || (parsed.shape != Shape::Relation && !aggregated)
+    pulls(parsed) || (parsed.shape != Shape::Relation && !aggregates(parsed))
 }
 
 fn column(parsed: &Parsed, find: &Find) -> String {

@@ -79,9 +79,9 @@ pub(crate) fn explain(
 }
 
 /// A query with its inputs bound.
-struct Run<'q, 's> {
-    parsed: &'q Parsed,
-    env: Env<'s>,
+pub(super) struct Run<'q, 's> {
+    pub(super) parsed: &'q Parsed,
+    pub(super) env: Env<'s>,
     /// What `$` means.
     default: usize,
     checked: Arc<Checked>,
@@ -90,13 +90,17 @@ struct Run<'q, 's> {
     form: Form,
     /// Variables that have one word in the whole run, and a row in which they have it.
     constants: Vec<Var>,
-    row: Vec<u64>,
+    pub(super) row: Vec<u64>,
     /// Whether an input has no row, so that nothing can match.
-    empty: bool,
+    pub(super) empty: bool,
 }
 
 impl<'q, 's> Run<'q, 's> {
-    fn new(query: &'q Query, given: &[Given<'s>], limits: &Limits) -> Result<Self, QueryError> {
+    pub(super) fn new(
+        query: &'q Query,
+        given: &[Given<'s>],
+        limits: &Limits,
+    ) -> Result<Self, QueryError> {
         let parsed = &*query.parsed;
         check_inputs(parsed, given)?;
         let limits = Limits {
@@ -182,11 +186,11 @@ impl<'q, 's> Run<'q, 's> {
     }
 
     /// Columns of a row: those of `:find`, then those of `:with`.
-    fn vars(&self) -> impl Iterator<Item = Var> {
+    pub(super) fn vars(&self) -> impl Iterator<Item = Var> {
         self.parsed.find.iter().map(Find::var).chain(self.parsed.with.iter().copied())
     }
 
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         (self.parsed.find.len() + self.parsed.with.len()).max(1)
     }
 
@@ -197,7 +201,7 @@ impl<'q, 's> Run<'q, 's> {
         Some((source.store(), source.basis()))
     }
 
-    fn planned(&self) -> Result<Arc<Planned>, QueryError> {
+    pub(super) fn planned(&self) -> Result<Arc<Planned>, QueryError> {
         let state = self.state();
         if let Some(state) = state
             && let Some(known) = self.checked.plan(&self.env, &self.form, state, &self.row)?
@@ -234,7 +238,11 @@ impl<'q, 's> Run<'q, 's> {
     }
 
     /// The distinct rows.
-    fn rows(&self, planned: &Planned, tools: &Tools<'s>) -> Result<Vec<u64>, QueryError> {
+    pub(super) fn rows(
+        &self,
+        planned: &Planned,
+        tools: &Tools<'s>,
+    ) -> Result<Vec<u64>, QueryError> {
         self.env.watch.tick()?;
         let vars: Vec<Var> = self.vars().collect();
         let plan = &planned.plan;
@@ -259,7 +267,7 @@ impl<'q, 's> Run<'q, 's> {
     }
 
     /// The pull pattern of each column that has one, with the source it reads.
-    fn patterns(&self) -> Result<Vec<Option<(usize, Pattern)>>, QueryError> {
+    pub(super) fn patterns(&self) -> Result<Vec<Option<(usize, Pattern)>>, QueryError> {
         let pattern = |find: &Find| {
             let Find::Pull { source, pattern, .. } = find else { return Ok(None) };
             let value = match pattern {

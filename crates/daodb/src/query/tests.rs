@@ -8,6 +8,7 @@ mod interleaved;
 mod language;
 mod orders;
 mod recursion;
+mod streams;
 mod threads;
 mod views;
 

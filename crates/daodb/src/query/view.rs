@@ -241,7 +241,7 @@ impl Db {
     }
 
     /// The inputs with this database put where the query reads `$`.
-    fn given<'g>(&'g self, query: &Query, inputs: &'g [Input]) -> Vec<Given<'g>> {
+    pub(super) fn given<'g>(&'g self, query: &Query, inputs: &'g [Input]) -> Vec<Given<'g>> {
         let mut rest = inputs.iter();
         let mut given: Vec<Given<'g>> = Vec::new();
         for at in 0..query.inputs() {

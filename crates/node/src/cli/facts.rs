@@ -55,6 +55,7 @@ impl FromStr for Moment {
 Examples:
   datom q world '[:find ?n :where [_ :package/name ?n]]'
   datom q world --in '\"serde\"' '[:find ?v :in $ ?n :where [?p :package/name ?n] [?p :package/version ?v]]'
+  datom q world --stream '[:find ?p ?d :where [?p :package/depends ?d]]' | head
   datom q world --as-of 4 '[:find (count ?p) . :where [?p :package/name]]'
   datom q world --explain '[:find ?n :where [?p :package/depends ?d] [?d :package/name ?n]]'")]
 pub struct Query {
@@ -79,6 +80,9 @@ pub struct Query {
     /// The same, with the time spent in each step.
     #[arg(long)]
     pub profile: bool,
+    /// Print each row when it is found, a vector a line, in no order. Who reads no more ends the search.
+    #[arg(long, conflicts_with_all = ["explain", "profile"])]
+    pub stream: bool,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

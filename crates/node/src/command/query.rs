@@ -1,12 +1,16 @@
 //! `datom q`: a Datalog query.
 
-use daodb::{Input, Limits};
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+
+use daodb::{Db, Input, Limits, Row};
 use datom::{Value, edn};
 
 use super::Outcome;
-use crate::cli;
+use crate::cli::{self, Format};
 use crate::fault::Fault;
 use crate::plan::of_plan;
+use crate::render;
 use crate::reporter::Reporter;
 use crate::sight;
 use crate::world::World;
@@ -18,6 +22,9 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
     let world = World::open(&arguments.dir)?;
     world.set_function_fuel(arguments.fuel);
     let db = sight::look(&world, &arguments.view)?;
+    if arguments.stream {
+        return stream(&db, &query, &inputs, arguments);
+    }
     let output = if arguments.explain || arguments.profile {
         let plan = db.explain(&query, &inputs, &Limits::default()).map_err(refused)?;
         of_plan(&plan, arguments.profile)
@@ -25,6 +32,29 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
         sight::of_answer(db.query(&query, &inputs).map_err(refused)?)
     };
     Ok(output.print(arguments.format)?)
+}
+
+/// Rows as they are found.
+fn stream(db: &Db, query: &daodb::Query, inputs: &[Input], arguments: &cli::Query) -> Outcome {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut line = |row: Row<'_>| {
+        let row = Value::Vector(row.to_vec());
+        match arguments.format {
+            Format::Json => writeln!(out, "{}", render::json(&row)),
+            _ => writeln!(out, "{row}"),
+        }
+    };
+    let mut written = Ok(());
+    let found = db.each_rows(query, inputs, &Limits::default(), |rows| {
+        written = rows.iter().try_for_each(&mut line);
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    // What was found before an error is right, and shown.
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        written => written?,
+    }
+    Ok(found.map_err(|error| Fault::in_query(&error, &arguments.query))?)
 }
 
 /// The mistake that a shell invites.

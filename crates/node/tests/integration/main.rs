@@ -8,6 +8,7 @@ mod function;
 mod live;
 mod main_job;
 mod place;
+mod query;
 mod ring;
 mod slab;
 mod upkeep;
