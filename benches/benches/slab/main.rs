@@ -24,6 +24,7 @@ use heed::PutFlags;
 use redb::{Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use tempfile::TempDir;
 
+mod bytes;
 mod commits;
 
 /// Entries that are read: beyond every cache but the last.
@@ -466,6 +467,7 @@ fn main() {
     maps(&mut criterion, SMALL, "map_get_in_cache", "map_scan_in_cache");
     maps(&mut criterion, LARGE, "map_get", "map_scan");
     sorted(&mut criterion);
+    bytes::bytes(&mut criterion);
     builds(&mut criterion);
     criterion.final_summary();
     print_ratios();

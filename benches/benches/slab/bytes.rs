@@ -1,0 +1,201 @@
+//! Keys that are byte strings with much in common, as addresses of pages have them, and values of a word.
+
+use std::ops::Bound;
+
+use benches::stores::{Heed, Random, Synced, folder, open_slab};
+use criterion::Criterion;
+use eve::Slab;
+use eve::structure::ByteMap;
+use heed::PutFlags;
+
+use crate::{BUILT, LARGE, Suite, shuffled, sum};
+
+type Pages = ByteMap<[u8], u64>;
+type Entry = (Vec<u8>, u64);
+
+const SITES: u64 = 2_000;
+/// Entries that a short scan reads behind its seek.
+const SHORT: usize = 20;
+
+/// So many addresses of pages, ascending: few sites have most of them, in sections.
+fn pages(count: usize) -> Vec<Entry> {
+    const WORDS: [&str; 12] = [
+        "archive", "article", "author", "comment", "download", "gallery", "history", "invoice",
+        "product", "profile", "review", "thread",
+    ];
+    let mut random = Random(42);
+    let mut page = |n: u64| {
+        let site = random.draw() % SITES * (random.draw() % SITES) / SITES;
+        let word = |draw: u64| WORDS[(draw % 12) as usize];
+        let (section, kind) = (word(random.draw()), word(random.draw()));
+        let (year, title) = (2000 + random.draw() % 25, random.draw() % 1_000_000);
+        let url = format!("https://www.site{site}.example/{section}/{year}/{kind}-{title}-{n}");
+        (url.into_bytes(), n)
+    };
+    let mut pages: Vec<Entry> = (0..count as u64).map(&mut page).collect();
+    pages.sort();
+    pages
+}
+
+fn lent(pages: &[Entry]) -> impl Iterator<Item = (&[u8], u64)> {
+    pages.iter().map(|(key, value)| (key.as_slice(), *value))
+}
+
+fn build(slab: &Slab, pages: &[Entry]) {
+    let mut txn = slab.begin().expect("a transaction");
+    let map = Pages::from_iter(&mut txn, lent(pages)).expect("room");
+    txn.commit(map.root()).expect("nobody else writes");
+}
+
+fn insert(slab: &Slab, pages: &[Entry]) {
+    let mut txn = slab.begin().expect("a transaction");
+    let map = lent(pages).fold(Pages::empty(), |map, (key, value)| {
+        map.insert(&mut txn, key, value).expect("room").0
+    });
+    txn.commit(map.root()).expect("nobody else writes");
+}
+
+fn build_heed(heed: &Heed, pages: &[Entry], flags: PutFlags) {
+    let mut txn = heed.env.write_txn().expect("a transaction");
+    for (key, value) in pages {
+        heed.db.put_with_flags(&mut txn, flags, key, &value.to_le_bytes()).expect("room");
+    }
+    txn.commit().expect("a commit");
+}
+
+fn word(value: &[u8]) -> u64 {
+    value.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
+}
+
+/// What a section's address begins with: up to the year.
+fn section(key: &[u8]) -> &[u8] {
+    let cut = key.len() - key.iter().rev().take_while(|byte| **byte != b'/').count();
+    &key[..cut]
+}
+
+pub(crate) fn bytes(criterion: &mut Criterion) {
+    let pages = pages(LARGE);
+    let probes = shuffled(&pages);
+    let folders = [folder(), folder()];
+    let (slab, heed) = (open_slab(&folders[0]), Heed::open(&folders[1], Synced::No));
+    build(&slab, &pages);
+    build_heed(&heed, &pages, PutFlags::APPEND);
+    print_sizes(&pages, &slab, &heed);
+    reads(criterion, &slab, &heed, &pages, &probes);
+    commits(criterion, &slab, &heed, &probes);
+    builds(criterion, &pages[..BUILT]);
+}
+
+fn print_sizes(pages: &[Entry], slab: &Slab, heed: &Heed) {
+    let raw: usize = pages.iter().map(|(key, _)| key.len() + 8).sum();
+    let each = |bytes: f64| bytes / pages.len() as f64;
+    println!(
+        "bytes_size: {:.1} bytes an entry by themselves, eve {:.1}, heed {:.1}",
+        each(raw as f64),
+        each(slab.stats().used_bytes as f64),
+        each(heed.env.real_disk_size().expect("its size") as f64),
+    );
+}
+
+fn reads(criterion: &mut Criterion, slab: &Slab, heed: &Heed, pages: &[Entry], probes: &[Entry]) {
+    let snapshot = slab.snapshot().expect("a pin");
+    let map = Pages::from_root(snapshot.root());
+    let txn = heed.env.read_txn().expect("a transaction");
+
+    let mut suite = Suite::new(criterion, "bytes_get");
+    suite.each("eve", probes, |(key, _)| map.get(&snapshot, key).unwrap().unwrap());
+    suite.each("heed", probes, |(key, _)| word(heed.db.get(&txn, key).unwrap().unwrap()));
+    drop(suite);
+
+    let mut suite = Suite::new(criterion, "bytes_seek");
+    let mut cursor = map.cursor(&snapshot);
+    suite.each("eve", probes, |(key, _)| {
+        let (found, value) = cursor.seek(section(key)).unwrap().unwrap();
+        found.len() as u64 + value
+    });
+    suite.each("heed", probes, |(key, _)| {
+        let found = heed.db.get_greater_than_or_equal_to(&txn, section(key));
+        let (found, value) = found.unwrap().unwrap();
+        found.len() as u64 + word(value)
+    });
+    drop(suite);
+
+    let mut suite = Suite::new(criterion, "bytes_short_scan");
+    suite.each("eve", probes, |(key, _)| {
+        let mut total = 0;
+        let mut next = cursor.seek(key).unwrap().map(|(key, value)| key.len() as u64 + value);
+        for _ in 0..SHORT {
+            let Some(found) = next else { break };
+            total += found;
+            next = cursor.next().unwrap().map(|(key, value)| key.len() as u64 + value);
+        }
+        total
+    });
+    suite.each("heed", probes, |(key, _)| {
+        let from = (Bound::Included(key.as_slice()), Bound::Unbounded);
+        let range = heed.db.range(&txn, &from).unwrap().take(SHORT);
+        sum(range.map(|entry| entry.map(|(key, value)| key.len() as u64 + word(value)).unwrap()))
+    });
+    drop(suite);
+
+    let mut suite = Suite::new(criterion, "bytes_scan");
+    suite.measure("eve", pages.len(), || {
+        let (mut cursor, mut total) = (map.cursor(&snapshot), 0_u64);
+        while let Some((key, value)) = cursor.next().unwrap() {
+            total = total.wrapping_add(key.len() as u64 + value);
+        }
+        total
+    });
+    suite.measure("heed", pages.len(), || {
+        let entries = heed.db.iter(&txn).unwrap();
+        sum(entries.map(|entry| entry.map(|(key, value)| key.len() as u64 + word(value)).unwrap()))
+    });
+}
+
+/// One changed value a commit; nobody's waits for the disk.
+fn commits(criterion: &mut Criterion, slab: &Slab, heed: &Heed, probes: &[Entry]) {
+    let mut suite = Suite::new(criterion, "bytes_commit");
+    let mut change = 0;
+    suite.each("eve", probes, |(key, _)| {
+        change += 1;
+        let mut txn = slab.begin().expect("a transaction");
+        let map = Pages::from_root(txn.base());
+        let (map, _) = map.insert(&mut txn, key, change).expect("room");
+        txn.commit(map.root()).expect("nobody else writes");
+        change
+    });
+    suite.each("heed", probes, |(key, _)| {
+        change += 1;
+        let mut txn = heed.env.write_txn().expect("a transaction");
+        heed.db.put(&mut txn, key, &change.to_le_bytes()).expect("room");
+        txn.commit().expect("a commit");
+        change
+    });
+}
+
+fn builds(criterion: &mut Criterion, pages: &[Entry]) {
+    let mixed = shuffled(pages);
+    let mut suite = Suite::new(criterion, "bytes_build");
+    suite.measure("eve", pages.len(), || {
+        let folder = folder();
+        build(&open_slab(&folder), pages);
+        1
+    });
+    suite.measure("heed", pages.len(), || {
+        let folder = folder();
+        build_heed(&Heed::open(&folder, Synced::No), pages, PutFlags::APPEND);
+        1
+    });
+    drop(suite);
+    let mut suite = Suite::new(criterion, "bytes_inserts");
+    suite.measure("eve", pages.len(), || {
+        let folder = folder();
+        insert(&open_slab(&folder), &mixed);
+        1
+    });
+    suite.measure("heed", pages.len(), || {
+        let folder = folder();
+        build_heed(&Heed::open(&folder, Synced::No), &mixed, PutFlags::empty());
+        1
+    });
+}
