@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use eve::{Domain, Error};
+use eve::structure::{ByteMap, Map};
+use eve::{Addr, Domain, Error, Marks, Snapshot};
 
 const FOLDER: &str = "EVE_DOMAIN_FOLDER";
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
@@ -98,4 +99,88 @@ fn a_watch_is_woken_by_another_process() {
     };
     assert!(u64::from_le_bytes(answer[..].try_into().unwrap()) <= n);
     assert!(other.wait().unwrap().success());
+}
+
+/// How many files there are at a time.
+const FILES: u64 = 100;
+
+type Files = ByteMap<[u8], [u8]>;
+
+fn file(n: u64) -> Vec<u8> {
+    format!("/home/{}/notes/{n}", n % 7).into_bytes()
+}
+
+fn text(n: u64) -> Vec<u8> {
+    format!("{n} ").repeat(n as usize % 9).into_bytes()
+}
+
+/// One file more and the oldest one less, and both counted.
+fn turn(disk: &Domain) {
+    let turned: Result<(), Error> = disk.transact(|atoms| {
+        let n = atoms.get::<u64>("n")?;
+        let files = atoms.get::<Files>("files")?;
+        let (mut files, _) = files.insert(atoms.txn(), &file(n), text(n))?;
+        if n >= FILES {
+            (files, _) = files.remove(atoms.txn(), &file(n - FILES))?;
+        }
+        atoms.set("files", &files)?;
+        atoms.set("n", &(n + 1))
+    });
+    turned.unwrap();
+}
+
+/// Names of any length, sorted, are whole in every version, whoever is killed while making the next.
+#[test]
+fn a_killed_process_leaves_a_byte_map_whole() {
+    if let Some(folder) = folder_of_the_other() {
+        let disk = open(&folder);
+        loop {
+            turn(&disk);
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let disk = open(folder.path());
+    for kill in 0..10 {
+        let mut other = start("a_killed_process_leaves_a_byte_map_whole", folder.path());
+        let mut seen = disk.load::<u64>("n").unwrap();
+        let goal = *seen + 150 + kill;
+        while *seen < goal {
+            seen = disk.watch("n", &seen, PATIENCE).unwrap().expect("the other is at work");
+            turn(&disk);
+        }
+        other.kill().unwrap();
+        other.wait().unwrap();
+        let files = disk.load::<Files>("files").unwrap();
+        let snapshot = files.snapshot();
+        files.verify(snapshot).unwrap();
+        let n = *disk.load::<u64>("n").unwrap();
+        let mut wanted: Vec<_> = (n - FILES..n).map(|n| (file(n), text(n))).collect();
+        wanted.sort();
+        let found: Result<Vec<_>, Error> = files
+            .iter(snapshot)
+            .map(|entry| entry.map(|(name, text)| (name, text.to_vec())))
+            .collect();
+        assert_eq!(found.unwrap(), wanted);
+        // What it had not committed goes back, but for what it was killed in the middle of taking.
+        let found = disk.slab().verify(trace).unwrap();
+        assert!(found.leaked_blocks.unwrap() <= kill + 1, "{found:?}");
+    }
+}
+
+/// Marks every block of the disk.
+fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
+    let names = Map::<[u8], u64>::from_root(root);
+    let value = |name: &[u8]| names.get(snapshot, name).map(Option::unwrap_or_default);
+    let files = Files::from_root(Addr::from_raw(value(b"files")?));
+    marks.mark(Addr::from_raw(value(b"n")?))?;
+    let mut failed = Ok(());
+    let mut visit = |at| {
+        marks.mark(at).unwrap_or_else(|error| {
+            failed = Err(error);
+            false
+        })
+    };
+    names.trace(snapshot, &mut visit)?;
+    files.trace(snapshot, &mut visit)?;
+    failed
 }

@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use eve::structure::{SortedSet, WordMap};
+use eve::structure::{ByteMap, SortedSet, WordMap};
 use eve::{Addr, Error, Options, Read, Region, Slab};
 use libfuzzer_sys::fuzz_target;
 
@@ -17,7 +17,7 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
-/// A region with a map and a set, left in order.
+/// A region with a map, a set and a byte map, left in order.
 fn region() -> &'static [u8] {
     static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
     IMAGE.get_or_init(|| {
@@ -29,6 +29,9 @@ fn region() -> &'static [u8] {
             slab.swap(|txn| {
                 let (map, _) = WordMap::from_root(txn.base()).insert(txn, &key, key)?;
                 SortedSet::<2>::from_sorted(txn, (0..key).map(|n| [n, n]))?;
+                let names = (0..key).map(|n| (format!("/a/path/{n}").into_bytes(), n));
+                let names = ByteMap::<[u8], u64>::from_iter(txn, names)?;
+                let (map, _) = map.insert(txn, &u64::MAX, names.root().raw())?;
                 Ok::<_, Error>((map.root(), ()))
             })
             .unwrap();
@@ -66,6 +69,17 @@ fn use_all(path: &Path) -> Result<(), Error> {
     for key in SortedSet::<2>::from_root(snapshot.root()).iter(&snapshot) {
         key?;
     }
+    let names = map.get(&snapshot, &u64::MAX)?.unwrap_or_default();
+    let names = ByteMap::<[u8], u64>::from_root(Addr::from_raw(names));
+    let _ = names.verify(&snapshot);
+    for entry in names.iter(&snapshot).rev().chain(names.prefix(&snapshot, b"/a/path/3")) {
+        entry?;
+    }
+    let mut txn = slab.begin()?;
+    let (names, _) = names.insert(&mut txn, b"/a/path/5/more", 5)?;
+    let (names, _) = names.remove(&mut txn, b"/a/path/7")?;
+    names.extend(&mut txn, [(&b"/a/path/2"[..], 20), (b"/b", 1)])?;
+    drop(txn);
     let _ = slab.stats();
     for key in 0..20_u64 {
         slab.swap(|txn| {

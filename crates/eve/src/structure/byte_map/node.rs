@@ -35,7 +35,7 @@ const APART: u8 = 0x80;
 /// Words of an inner row behind its bound.
 const LINK_WORDS: usize = 2;
 /// Bytes at the beginning of a leaf in which most searches are decided.
-const AHEAD_BYTES: usize = 1024;
+const AHEAD_BYTES: usize = 2048;
 
 /// How the values of a map lie in its nodes, as each of them says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
