@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use datom::{Datom, Frame, Tag, Word, id};
 use eve::Write;
-use eve::structure::SortedSet;
 
 use crate::builtin;
 use crate::dictionary;
@@ -216,15 +215,15 @@ impl Applier {
         for index in Index::ALL {
             let place = index as usize;
             let keys = |datoms: &[Datom]| keys(index, &schema, datoms);
-            let current = remove_all(memory, self.record.current[place], &keys(&ended))?;
+            let current = self.record.current[place].remove_many(memory, &keys(&ended))?.0;
             let born = keys(&born);
             if index == Index::Aevt {
                 let attribute = |id| schema.attribute(id);
                 statistics::note_all(memory, &mut self.record, attribute, &born)?;
             }
-            self.record.current[place] = insert_all(memory, current, born)?;
+            self.record.current[place] = current.insert_many(memory, &born)?.0;
             let history = self.record.history[place];
-            self.record.history[place] = insert_all(memory, history, keys(&past))?;
+            self.record.history[place] = history.insert_many(memory, &keys(&past))?.0;
         }
         Ok(())
     }
@@ -269,8 +268,8 @@ impl Applier {
             }
             keys.sort_unstable();
             sets[avet] = match present {
-                true => insert_all(memory, sets[avet], keys)?,
-                false => remove_all(memory, sets[avet], &keys)?,
+                true => sets[avet].insert_many(memory, &keys)?.0,
+                false => sets[avet].remove_many(memory, &keys)?.0,
             };
         }
         Ok(())
@@ -293,36 +292,6 @@ pub(crate) fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> 
         Index::Avet | Index::Vaet => keys.sort_by_key(|key| (key[0], key[1])),
     }
     keys
-}
-
-/// So many keys are inserted one by one: that moves bytes in a node where it is, while
-/// merging, which pays for keys that lie together, packs each node anew.
-const FEW: usize = 48;
-
-pub(crate) fn insert_all(
-    memory: &mut impl Write,
-    set: SortedSet<5>,
-    keys: Vec<Key>,
-) -> Result<SortedSet<5>, Error> {
-    match keys.as_slice() {
-        [] => Ok(set),
-        _ if set.is_empty() => Ok(SortedSet::from_sorted(memory, keys)?),
-        few if few.len() <= FEW => {
-            few.iter().try_fold(set, |set, key| Ok(set.insert(memory, *key)?.0))
-        }
-        keys => Ok(set.insert_many(memory, keys)?.0),
-    }
-}
-
-pub(crate) fn remove_all(
-    memory: &mut impl Write,
-    mut set: SortedSet<5>,
-    keys: &[Key],
-) -> Result<SortedSet<5>, Error> {
-    for key in keys {
-        set = set.remove(memory, key)?.0;
-    }
-    Ok(set)
 }
 
 /// The state of `t` 0: the built-in schema and nothing else.

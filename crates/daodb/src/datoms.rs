@@ -64,10 +64,14 @@ struct MergedBack<I: Iterator> {
     ended: bool,
 }
 
-/// The bare words of components in the order of an index. Components beyond a key don't count.
-pub(crate) fn prefix_of(index: Index, components: &[Word]) -> Vec<u64> {
-    let words = components.iter().take(5).enumerate();
-    words.map(|(place, &word)| index.component(place, word)).collect()
+/// The bare words of components in the order of an index, and how many they are. Components beyond a
+/// key don't count.
+pub(crate) fn prefix_of(index: Index, components: &[Word]) -> (Key, usize) {
+    let mut words = Key::default();
+    for (place, (slot, &word)) in words.iter_mut().zip(components).enumerate() {
+        *slot = index.component(place, word);
+    }
+    (words, components.len().min(words.len()))
 }
 
 /// Which way facts are read.
@@ -79,8 +83,9 @@ pub(crate) enum Way {
 
 impl<'a> Datoms<'a> {
     pub(crate) fn prefix(db: &'a Db, index: Index, components: &[Word]) -> Self {
-        let prefix = prefix_of(index, components);
-        Self::new(db, index, Way::Forward, |set, memory| set.prefix(memory, &prefix))
+        let (words, len) = prefix_of(index, components);
+        let prefix = words.get(..len).unwrap_or_default();
+        Self::new(db, index, Way::Forward, |set, memory| set.prefix(memory, prefix))
     }
 
     /// From the first at or above these components on, forwards; or from the last that is at or
@@ -92,7 +97,8 @@ impl<'a> Datoms<'a> {
         components: &[Word],
         within: usize,
     ) -> Self {
-        let words = prefix_of(index, components);
+        let (words, len) = prefix_of(index, components);
+        let words = words.get(..len).unwrap_or_default();
         let bound = |fill: u64, words: &[u64]| {
             let mut key: Key = [fill; 5];
             for (slot, word) in key.iter_mut().zip(words) {
@@ -102,8 +108,8 @@ impl<'a> Datoms<'a> {
         };
         let fixed = words.get(..within.min(words.len())).unwrap_or_default();
         let (from, to) = match way {
-            Way::Forward => (bound(0, &words), bound(MAX, fixed)),
-            Way::Back => (bound(0, fixed), bound(MAX, &words)),
+            Way::Forward => (bound(0, words), bound(MAX, fixed)),
+            Way::Back => (bound(0, fixed), bound(MAX, words)),
         };
         Self::new(db, index, way, |set, memory| set.range(memory, from..=to))
     }

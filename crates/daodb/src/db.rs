@@ -360,9 +360,9 @@ impl Db {
     /// # Errors
     /// When the world is damaged.
     pub fn count(&self, index: Index, components: &[Word]) -> Result<u64, Error> {
-        let prefix = crate::datoms::prefix_of(index, components);
-        let set = self.state.record.current(index);
-        Ok(set.count_prefix(&self.state.memory, &prefix)?)
+        let (words, len) = crate::datoms::prefix_of(index, components);
+        let prefix = words.get(..len).unwrap_or_default();
+        Ok(self.state.record.current(index).count_prefix(&self.state.memory, prefix)?)
     }
 }
 

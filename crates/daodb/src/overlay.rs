@@ -117,6 +117,11 @@ impl Read for Memory {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, at: Addr, bytes: usize) {
+        self.commit().prefetch(at, bytes);
+    }
+
     fn seed(&self) -> u64 {
         self.commit().seed()
     }

@@ -101,7 +101,7 @@ fn give_up(store: &Store, gone: &[Datom]) -> Result<(), Error> {
         for index in Index::ALL {
             let history = &mut record.history[index as usize];
             let keys = apply::keys(index, &db.state().schema, gone);
-            *history = apply::remove_all(txn, *history, &keys)?;
+            *history = history.remove_many(txn, &keys)?.0;
         }
         Ok(())
     })

@@ -117,11 +117,10 @@ fn rewound(now: &Arc<State>, undone: Undone, set: impl FnOnce(&mut Applier)) -> 
         let keys = |datoms: &[Datom]| apply::keys(index, &now.schema, datoms);
         let record = &mut applier.record;
         let place = index as usize;
-        let current =
-            apply::remove_all(&mut layer, record.current[place], &keys(&undone.unstated))?;
-        record.current[place] = apply::insert_all(&mut layer, current, keys(&undone.restored))?;
+        let current = record.current[place].remove_many(&mut layer, &keys(&undone.unstated))?.0;
+        record.current[place] = current.insert_many(&mut layer, &keys(&undone.restored))?.0;
         let gone = [keys(&undone.forgotten), keys(&undone.restored)].concat();
-        record.history[place] = apply::remove_all(&mut layer, record.history[place], &gone)?;
+        record.history[place] = record.history[place].remove_many(&mut layer, &gone)?.0;
     }
     set(&mut applier);
     let then = Schema::load(&layer, &applier.record)?;

@@ -160,6 +160,19 @@ impl Lane {
         Ok(at)
     }
 
+    /// A block of the running transaction that holds what it held before.
+    #[inline]
+    pub(crate) fn alloc_unwritten(
+        &mut self,
+        blocks: &Blocks,
+        bytes: u64,
+        birth: Birth,
+    ) -> Result<Place, Error> {
+        let place = self.take_unwritten(blocks, bytes, birth)?;
+        self.born.push(Addr::from_raw(place.at));
+        Ok(place)
+    }
+
     /// A zeroed block with this birth, which no transaction will take back.
     #[inline]
     pub(crate) fn take(
@@ -168,15 +181,25 @@ impl Lane {
         bytes: u64,
         birth: Birth,
     ) -> Result<Place, Error> {
-        let place = match Class::holding(bytes) {
-            Some(class) => self.take_small(blocks, class, birth)?,
-            None => self.take_large(blocks, bytes, birth)?,
-        };
+        let place = self.take_unwritten(blocks, bytes, birth)?;
         // SAFETY: the block's birth went from 0, or from a spare one of this lane, to `birth` by this
         // call, so it is this lane's; the address has not been given to anybody, and whoever read
         // the block's last life is gone since it was freed.
         unsafe { blocks.content_mut(&place) }.fill(0);
         Ok(place)
+    }
+
+    #[inline]
+    fn take_unwritten(
+        &mut self,
+        blocks: &Blocks,
+        bytes: u64,
+        birth: Birth,
+    ) -> Result<Place, Error> {
+        match Class::holding(bytes) {
+            Some(class) => self.take_small(blocks, class, birth),
+            None => self.take_large(blocks, bytes, birth),
+        }
     }
 
     #[inline]

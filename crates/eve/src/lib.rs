@@ -80,7 +80,7 @@ pub use addr::Addr;
 pub use domain::{Atoms, Domain, Loaded, NAME_BYTES_MAX, Value};
 pub use durability::Durability;
 pub use error::{CommitError, Error};
-pub use memory::{Read, Write};
+pub use memory::{Fill, Read, Write};
 pub use payload::{Payload, Shared};
 pub use region::{Options, Region};
 pub use slab::{Commit, Recovery, Slab};

@@ -40,6 +40,9 @@ pub trait Read {
     }
 }
 
+/// Makes a block's content of another's: see [`Write::renew`].
+pub type Fill<'f> = dyn FnMut(&[u64], &mut [u64]) -> Result<(), Error> + 'f;
+
 /// A transaction's access to blocks.
 pub trait Write: Read {
     /// A new, zeroed block of at least `bytes` bytes.
@@ -76,6 +79,22 @@ pub trait Write: Read {
             Some(words) => Ok((to, words)),
             None => Err(Error::corrupt("new block cannot be written", to)),
         }
+    }
+
+    /// A new block of at least `room` words in place of `at`, which is retired: `fill` is shown the old
+    /// block and writes every word of the new one, whose content may be anything before. Memory that can
+    /// lend both blocks at once should.
+    ///
+    /// # Errors
+    /// As [`Write::alloc`], [`Error::Corrupt`] when no block begins at `at`, and those of `fill`; then
+    /// drop the transaction.
+    fn renew(&mut self, at: Addr, room: usize, fill: &mut Fill<'_>) -> Result<Addr, Error> {
+        let old = self.words(at)?.to_vec();
+        let new = self.alloc(room * 8)?;
+        let words = self.words_mut(new).filter(|words| words.len() >= room);
+        fill(&old, words.ok_or(Error::corrupt("new block cannot be written", new))?)?;
+        self.retire(at);
+        Ok(new)
     }
 
     /// Copies the `words` of one block to another, born in this transaction, from its word `to_word`

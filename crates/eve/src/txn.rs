@@ -22,7 +22,7 @@ use crate::lane::Lane;
 use crate::layout::{lane, lane_at};
 use crate::slab::Inner;
 use crate::sync::Ordering;
-use crate::{Addr, Commit, CommitError, Durability, Error, Read, Snapshot, Write, offer};
+use crate::{Addr, Commit, CommitError, Durability, Error, Fill, Read, Snapshot, Write, offer};
 
 /// A new version in the making, on the version that was the newest when it began. Dropping it
 /// gives back what it took.
@@ -223,6 +223,27 @@ impl Write for Txn {
             false => lane.retired.push((at, birth)),
         }
         Ok((to, target))
+    }
+
+    fn renew(&mut self, at: Addr, room: usize, fill: &mut Fill<'_>) -> Result<Addr, Error> {
+        let blocks = self.base.inner().blocks();
+        let place = blocks.locate(at)?;
+        let birth = blocks.birth(&place);
+        let own = birth == self.birth;
+        if !own && blocks.published(&place, self.base.epoch()).is_none() {
+            return Err(Error::corrupt("a block that this version does not have", at));
+        }
+        let Some(lane) = self.lane.as_mut() else { unreachable!("a lane until the end") };
+        let new = lane.alloc_unwritten(blocks, room as u64 * 8, self.birth)?;
+        // SAFETY: the old block is the transaction's own or published, and read here; the new one is
+        // the transaction's own and another, which nobody has seen yet.
+        let (source, target) = unsafe { (blocks.content(&place), blocks.content_mut(&new)) };
+        fill(source, target)?;
+        match own {
+            true => lane.free(blocks, place, birth),
+            false => lane.retired.push((at, birth)),
+        }
+        Ok(Addr::from_raw(new.at))
     }
 
     #[inline]

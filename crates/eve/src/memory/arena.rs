@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Read, Write};
+use super::{Fill, Read, Write};
 use crate::{Addr, Error};
 
 #[derive(Clone)]
@@ -79,6 +79,17 @@ impl Write for Arena {
     fn words_mut(&mut self, at: Addr) -> Option<&mut [u64]> {
         let block = self.blocks.get_mut(&at)?;
         block.fresh.then_some(&mut block.words)
+    }
+
+    fn renew(&mut self, at: Addr, room: usize, fill: &mut Fill<'_>) -> Result<Addr, Error> {
+        let old = self.words(at)?.to_vec();
+        let new = self.alloc(room * 8)?;
+        let words = self.words_mut(new).expect("a new block");
+        // What is not written shows.
+        words.fill(0xdead_beef_dead_beef);
+        fill(&old, words)?;
+        self.retire(at);
+        Ok(new)
     }
 
     fn retire(&mut self, at: Addr) {

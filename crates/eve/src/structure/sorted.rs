@@ -10,6 +10,7 @@ mod diff;
 mod edit;
 mod keys;
 mod node;
+mod patch;
 mod search;
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -9,12 +9,7 @@
 
 use std::ops::Range;
 
-use super::{
-    node::{HEIGHT_MAX, Node},
-    pad,
-    search::less,
-    successor,
-};
+use super::{node::Node, pad, search::less, successor};
 use crate::{Addr, Error, Read};
 
 /// Keys that a step reads out at once: who steps once mostly steps again.
@@ -30,9 +25,42 @@ pub struct Cursor<'r, const N: usize, R: Read + ?Sized> {
     leaf: Option<Node<'r, N>>,
     position: usize,
     window: Window<N>,
-    levels: [Option<Level<'r, N>>; HEIGHT_MAX],
+    levels: Levels<'r, N>,
     depth: usize,
     state: State,
+}
+
+/// Levels that a cursor holds in itself: as high as sets of a hundred million keys are. It is moved
+/// often while it is made, so it had better be small.
+const NEAR: usize = 4;
+
+/// The rows that lead to a leaf, from the root down.
+#[derive(Clone)]
+struct Levels<'r, const N: usize> {
+    near: [Option<Level<'r, N>>; NEAR],
+    far: Vec<Level<'r, N>>,
+}
+
+impl<'r, const N: usize> Levels<'r, N> {
+    #[inline]
+    fn get(&self, depth: usize) -> Option<Level<'r, N>> {
+        match self.near.get(depth) {
+            Some(level) => *level,
+            None => self.far.get(depth - NEAR).copied(),
+        }
+    }
+
+    /// Sets a level; those above are set.
+    #[inline]
+    fn set(&mut self, depth: usize, level: Level<'r, N>) {
+        match self.near.get_mut(depth) {
+            Some(place) => *place = Some(level),
+            None => {
+                self.far.truncate(depth - NEAR);
+                self.far.push(level);
+            }
+        }
+    }
 }
 
 /// Keys of the leaf at hand that were read out.
@@ -75,14 +103,15 @@ enum State {
 impl<const N: usize, R: Read + ?Sized> Clone for Cursor<'_, N, R> {
     fn clone(&self) -> Self {
         // What was read out stays: whoever clones a cursor moves it.
-        Cursor { window: Window::empty(), ..*self }
+        Cursor { window: Window::empty(), levels: self.levels.clone(), ..*self }
     }
 }
 
 impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     pub(super) fn new(reader: &'r R, root: Addr) -> Self {
         let state = if root.is_none() { State::Nowhere } else { State::Before };
-        let (levels, window) = ([None; HEIGHT_MAX], Window::empty());
+        let levels = Levels { near: [None; NEAR], far: Vec::new() };
+        let window = Window::empty();
         Cursor { reader, root, leaf: None, position: 0, window, levels, depth: 0, state }
     }
 
@@ -278,19 +307,16 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
         Ok(())
     }
 
-    /// Reads out what is left below `to`, of one leaf, in place of what `run` held. Says whether that
-    /// was the last of it.
+    /// What is left below `to` of one leaf, and whether that is the last of it; the gap moves behind it.
+    #[inline]
     pub(super) fn take_run(
         &mut self,
         to: Option<&[u64; N]>,
-        run: &mut Vec<[u64; N]>,
-    ) -> Result<bool, Error> {
-        run.clear();
-        let Some(leaf) = self.leaf_ahead()? else { return Ok(true) };
-        let end = to.map_or(leaf.len(), |to| leaf.gallop(self.position, to));
-        leaf.read_keys(self.position..end, run);
-        self.position = end;
-        Ok(end < leaf.len())
+    ) -> Result<Option<(Node<'r, N>, Range<usize>, bool)>, Error> {
+        let Some(leaf) = self.leaf_ahead()? else { return Ok(None) };
+        let start = self.position;
+        self.position = to.map_or(leaf.len(), |to| leaf.gallop(start, to));
+        Ok(Some((leaf, start..self.position, self.position < leaf.len())))
     }
 
     fn read_run(&mut self, leaf: &Node<'r, N>, end: usize) -> &[[u64; N]] {
@@ -328,7 +354,9 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
         }
         // The lowest level whose next rows say that `target` is below one of its children.
         let mut depth = self.depth;
-        while let Some(Level { node, index }) = depth.checked_sub(1).and_then(|d| self.levels[d]) {
+        while let Some(Level { node, index }) =
+            depth.checked_sub(1).and_then(|d| self.levels.get(d))
+        {
             let beyond = index + 1 < node.len() && less(target, &node.bound(index + 1));
             if beyond {
                 break;
@@ -340,7 +368,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
             depth -= 1;
         }
         // `target` is below the child that the cursor is in, at level `depth`: finish there.
-        match self.levels.get(depth).copied().flatten() {
+        match self.levels.get(depth) {
             Some(Level { node, index }) if depth < self.depth => {
                 self.descend_from(depth, node, target, index)
             }
@@ -373,7 +401,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
         let mut from = from;
         while node.height > 0 {
             let (child, index) = node.child_for(self.reader, key, from)?;
-            self.levels[depth] = Some(Level { node, index });
+            self.levels.set(depth, Level { node, index });
             (node, depth, from) = (child, depth + 1, 0);
         }
         self.settle(depth, node, node.lower_bound(key));
@@ -398,7 +426,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
     ) -> Result<(), Error> {
         while node.height > 0 {
             let index = if last { node.len() - 1 } else { 0 };
-            self.levels[depth] = Some(Level { node, index });
+            self.levels.set(depth, Level { node, index });
             depth += 1;
             node = node.child(self.reader, index)?;
         }
@@ -420,7 +448,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
             State::Placed => {}
         }
         for depth in (0..self.depth).rev() {
-            if let Some(Level { node, index }) = self.levels[depth]
+            if let Some(Level { node, index }) = self.levels.get(depth)
                 && index + 1 < node.len()
             {
                 return self.enter(depth, node, index + 1, false).map(|()| true);
@@ -436,7 +464,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
             return Ok(false);
         }
         for depth in (0..self.depth).rev() {
-            if let Some(Level { node, index }) = self.levels[depth]
+            if let Some(Level { node, index }) = self.levels.get(depth)
                 && index > 0
             {
                 return self.enter(depth, node, index - 1, true).map(|()| true);
@@ -454,7 +482,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Cursor<'r, N, R> {
         last: bool,
     ) -> Result<(), Error> {
         self.leave();
-        self.levels[depth] = Some(Level { node, index });
+        self.levels.set(depth, Level { node, index });
         let child = node.child(self.reader, index)?;
         self.descend_edge(depth + 1, child, last)
     }

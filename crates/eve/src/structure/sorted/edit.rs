@@ -1,58 +1,21 @@
-//! One key in, one key out.
+//! Keys in, keys out.
 //!
-//! Down: remember the way. At the leaf: decide whether anything is to do at all. Up: replace, in
-//! each node of the way, the row of the child that changed; a full node splits in two, a poor one
-//! shares with a sibling or joins it.
+//! Down: to each leaf that has something to do, each node being looked at once. At the leaf: decide
+//! whether anything is to do at all. Up: in each node of the way, the row of the child that changed is
+//! pointed at what became of it; a full node splits, a poor one shares with a sibling or joins it.
+
+use std::ops::Range;
+use std::slice::from_ref;
 
 use super::{
     SortedSet,
-    node::{Child, HEIGHT_MAX, Node, Seen, stride},
-    write::{create, relink, replace, rows_max, rows_min, splice},
+    batch::{grow_root, write_pieces},
+    node::{Child, Node, Seen, stride},
+    patch::{merged, relink, splice},
+    search::{gallop, less},
+    write::{FEW, replace, rows_max, rows_min},
 };
-use crate::{Addr, Error, Read, Write};
-
-/// A node on the way down, and the row that was taken.
-#[derive(Clone, Copy)]
-struct Step {
-    node: Seen,
-    index: usize,
-}
-
-/// The way from the root to where a key is or would be.
-struct Way {
-    steps: [Step; HEIGHT_MAX],
-    depth: usize,
-    leaf: Seen,
-    position: usize,
-    found: bool,
-}
-
-impl Way {
-    fn find<const N: usize, R: Read + ?Sized>(
-        reader: &R,
-        root: Addr,
-        key: &[u64; N],
-    ) -> Result<Way, Error> {
-        let mut node = Node::<N>::root(reader, root)?;
-        let mut steps = [Step { node: node.seen(), index: 0 }; HEIGHT_MAX];
-        let mut depth = 0;
-        while node.height > 0 {
-            let index = node.route(key, 0);
-            steps[depth] = Step { node: node.seen(), index };
-            depth += 1;
-            node = node.child(reader, index)?;
-        }
-        let position = node.lower_bound(key);
-        let found = position < node.len() && node.key(position) == *key;
-        Ok(Way { steps, depth, leaf: node.seen(), position, found })
-    }
-}
-
-/// What became of a node: itself or its copy, and a right half if it split.
-struct Grown<const N: usize> {
-    node: Seen,
-    right: Option<Child<N>>,
-}
+use crate::{Addr, Error, Write};
 
 impl<const N: usize> SortedSet<N> {
     /// The set with `key`, and whether it is new.
@@ -66,35 +29,48 @@ impl<const N: usize> SortedSet<N> {
         memory: &mut W,
         key: [u64; N],
     ) -> Result<(Self, bool), Error> {
+        self.insert_ascending(memory, &[key]).map(|(set, added)| (set, added > 0))
+    }
+
+    /// The set with all `keys`, and how many of them are new. The slice should ascend, or it is
+    /// sorted in a copy first.
+    ///
+    /// One descent per leaf that changes, and each node is written once: for keys that lie
+    /// together far cheaper than one insertion each.
+    ///
+    /// # Errors
+    /// When memory is full or a node is damaged; then drop the transaction.
+    pub fn insert_many<W: Write + ?Sized>(
+        self,
+        memory: &mut W,
+        keys: &[[u64; N]],
+    ) -> Result<(Self, u64), Error> {
+        match keys.is_sorted_by(less) {
+            true => self.insert_ascending(memory, keys),
+            false => self.insert_ascending(memory, &ascending(keys)),
+        }
+    }
+
+    fn insert_ascending<W: Write + ?Sized>(
+        self,
+        memory: &mut W,
+        keys: &[[u64; N]],
+    ) -> Result<(Self, u64), Error> {
+        if keys.is_empty() {
+            return Ok((self, 0));
+        }
         if self.root.is_none() {
-            let leaf = create::<N, W>(memory, 0, &key, 1)?;
-            return Ok((SortedSet { root: leaf.at }, true));
+            let set = Self::from_sorted(memory, keys.iter().copied())?;
+            return Ok((set, keys.len() as u64));
         }
-        let way = Way::find(memory, self.root, &key)?;
-        if way.found {
-            return Ok((self, false));
+        let Node { at, height, total, .. } = Node::<N>::root(memory, self.root)?;
+        let mut right = Vec::new();
+        let (node, added) = insert_below(memory, at, height, total, keys, &mut right)?;
+        if right.is_empty() {
+            return Ok((SortedSet { root: node.at }, added));
         }
-        let total = way.leaf.total + 1;
-        let mut grown = add_row::<N, W>(memory, way.leaf, way.position, &key, total)?;
-        for step in way.steps[..way.depth].iter().rev() {
-            grown = add_child(memory, *step, grown)?;
-        }
-        let root = match grown.right {
-            None => grown.node.at,
-            Some(right) => {
-                let left = grown.node.child([0; N]);
-                let height = grown.node.height + 1;
-                if height > HEIGHT_MAX {
-                    return Err(Error::corrupt("sorted set higher than any can be", left.at));
-                }
-                let mut rows = Vec::with_capacity(2 * (N + 2));
-                left.push_to(&mut rows);
-                right.push_to(&mut rows);
-                let total = left.total.wrapping_add(right.total);
-                create::<N, W>(memory, height, &rows, total)?.at
-            }
-        };
-        Ok((SortedSet { root }, true))
+        right.insert(0, node.child([0; N]));
+        Ok((SortedSet { root: grow_root(memory, right)? }, added))
     }
 
     /// The set without `key`, and whether it was there.
@@ -108,20 +84,237 @@ impl<const N: usize> SortedSet<N> {
         memory: &mut W,
         key: &[u64; N],
     ) -> Result<(Self, bool), Error> {
-        if self.root.is_none() {
-            return Ok((self, false));
-        }
-        let way = Way::find(memory, self.root, key)?;
-        if !way.found {
-            return Ok((self, false));
-        }
-        let gone = way.position..way.position + 1;
-        let mut node = splice::<N, W>(memory, way.leaf, gone, &[], way.leaf.total - 1)?;
-        for step in way.steps[..way.depth].iter().rev() {
-            node = shrink_child::<N, W>(memory, *step, node)?;
-        }
-        Ok((SortedSet { root: lower_root::<N, W>(memory, node)? }, true))
+        self.remove_ascending(memory, from_ref(key)).map(|(set, removed)| (set, removed > 0))
     }
+
+    /// The set without any of `keys`, and how many of them were there. As
+    /// [`SortedSet::insert_many`] in all else.
+    ///
+    /// # Errors
+    /// When memory is full or a node is damaged; then drop the transaction.
+    pub fn remove_many<W: Write + ?Sized>(
+        self,
+        memory: &mut W,
+        keys: &[[u64; N]],
+    ) -> Result<(Self, u64), Error> {
+        match keys.is_sorted_by(less) {
+            true => self.remove_ascending(memory, keys),
+            false => self.remove_ascending(memory, &ascending(keys)),
+        }
+    }
+
+    fn remove_ascending<W: Write + ?Sized>(
+        self,
+        memory: &mut W,
+        keys: &[[u64; N]],
+    ) -> Result<(Self, u64), Error> {
+        if self.root.is_none() || keys.is_empty() {
+            return Ok((self, 0));
+        }
+        let Node { at, height, total, .. } = Node::<N>::root(memory, self.root)?;
+        let (node, removed) = remove_below(memory, at, height, total, keys)?;
+        match removed {
+            0 => Ok((self, 0)),
+            _ => Ok((SortedSet { root: lower_root::<N, W>(memory, node)? }, removed)),
+        }
+    }
+}
+
+fn ascending<const N: usize>(keys: &[[u64; N]]) -> Vec<[u64; N]> {
+    let mut keys = keys.to_vec();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// How many of `keys` belong below row `i`, where the first does.
+fn run_below<const N: usize>(node: &Node<'_, N>, i: usize, keys: &[[u64; N]]) -> usize {
+    if keys.len() == 1 || i + 1 >= node.len() {
+        return keys.len();
+    }
+    // At least one: else a damaged node, whose bounds don't ascend, would hold us for ever.
+    gallop(keys, 0, &node.bound(i + 1)).max(1)
+}
+
+/// Inserts ascending `keys`, not empty, below the node at `at`. Answers what became of it, with what
+/// it split off appended to `right`, and how many keys were new. The recursion is as deep as the tree,
+/// which [`Node::below`] bounds.
+fn insert_below<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    at: Addr,
+    height: usize,
+    total: u64,
+    mut keys: &[[u64; N]],
+    right: &mut Vec<Child<N>>,
+) -> Result<(Seen, u64), Error> {
+    if height == 0 {
+        return insert_in_leaf(memory, at, total, keys, right);
+    }
+    let mut node = Node::<N>::below(memory, at, height, total)?.seen();
+    let (mut index, mut added, before) = (0, 0, right.len());
+    let (mut places, mut rows) = (Vec::new(), Vec::new());
+    while let Some(key) = keys.first() {
+        let here = node.open::<N, W>(memory)?;
+        index = here.route(key, index);
+        let (child, below) = here.link(index);
+        let (these, rest) = keys.split_at(run_below(&here, index, keys));
+        let (child, new) = insert_below(memory, child, height - 1, below, these, right)?;
+        if new > 0 {
+            added += new;
+            node = relink::<N, W>(memory, node, index, child, node.total.wrapping_add(new))?;
+        }
+        for split in right.drain(before..) {
+            places.push(index + 1..index + 1);
+            split.push_to(&mut rows);
+        }
+        keys = rest;
+    }
+    if !places.is_empty() {
+        node = add_rows(memory, node, &places, &rows, node.total, right)?;
+    }
+    Ok((node, added))
+}
+
+fn insert_in_leaf<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    at: Addr,
+    total: u64,
+    keys: &[[u64; N]],
+    right: &mut Vec<Child<N>>,
+) -> Result<(Seen, u64), Error> {
+    let leaf = Node::<N>::below(memory, at, 0, total)?;
+    let node = leaf.seen();
+    if let [key] = keys {
+        let place = leaf.lower_bound(key);
+        if place < leaf.len() && leaf.key(place) == *key {
+            return Ok((node, 0));
+        }
+        let node =
+            add_rows(memory, node, from_ref(&(place..place)), key, total.wrapping_add(1), right)?;
+        return Ok((node, 1));
+    }
+    let mut places = Vec::with_capacity(keys.len());
+    let mut rows = Vec::with_capacity(keys.len() * N);
+    each_place(&leaf, keys, |key, place, found| {
+        if !found {
+            places.push(place..place);
+            rows.extend_from_slice(key);
+        }
+    });
+    let added = places.len() as u64;
+    if added == 0 {
+        return Ok((node, 0));
+    }
+    Ok((add_rows(memory, node, &places, &rows, total.wrapping_add(added), right)?, added))
+}
+
+/// Shows where each of ascending `keys` is or would be in a leaf, and whether it is there.
+fn each_place<const N: usize>(
+    leaf: &Node<'_, N>,
+    keys: &[[u64; N]],
+    mut see: impl FnMut(&[u64; N], usize, bool),
+) {
+    let mut place = 0;
+    if keys.len() <= FEW {
+        for key in keys {
+            place = leaf.lower_bound_in(place..leaf.len(), key);
+            see(key, place, place < leaf.len() && leaf.key(place) == *key);
+        }
+        return;
+    }
+    let mut old = Vec::with_capacity(leaf.len());
+    leaf.read_keys(0..leaf.len(), &mut old);
+    for key in keys {
+        place = gallop(&old, place, key);
+        see(key, place, old.get(place) == Some(key));
+    }
+}
+
+/// Inserts a row at each of `places`, splitting what grows too full.
+fn add_rows<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    node: Seen,
+    places: &[Range<usize>],
+    rows: &[u64],
+    total: u64,
+    right: &mut Vec<Child<N>>,
+) -> Result<Seen, Error> {
+    let count = node.rows + places.len();
+    if places.len() <= FEW && count <= rows_max::<N>(node.height) {
+        return splice::<N, W>(memory, node, places, rows, total);
+    }
+    let rows = merged::<N, W>(memory, node, places, rows)?;
+    if count <= rows_max::<N>(node.height) {
+        return replace::<N, W>(memory, node, &rows, total);
+    }
+    let first = places.first().map_or(0, |place| place.start);
+    write_pieces(memory, node, first, rows, right)
+}
+
+/// Removes ascending `keys`, not empty, below the node at `at`. Answers what became of it, which may be
+/// a node without rows, and how many keys there were.
+fn remove_below<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    at: Addr,
+    height: usize,
+    total: u64,
+    mut keys: &[[u64; N]],
+) -> Result<(Seen, u64), Error> {
+    if height == 0 {
+        return remove_in_leaf(memory, at, total, keys);
+    }
+    let mut node = Node::<N>::below(memory, at, height, total)?.seen();
+    let (mut index, mut removed) = (0, 0);
+    while let Some(key) = keys.first().filter(|_| node.rows > 0) {
+        let here = node.open::<N, W>(memory)?;
+        index = here.route(key, index);
+        let (child, below) = here.link(index);
+        let (these, rest) = keys.split_at(run_below(&here, index, keys));
+        let (child, gone) = remove_below(memory, child, height - 1, below, these)?;
+        if gone > 0 {
+            removed += gone;
+            node = shrink_child::<N, W>(memory, node, index, child, gone)?;
+            // What was right of the child may have joined it, or it the one on its left.
+            index = index.saturating_sub(1);
+        }
+        keys = rest;
+    }
+    Ok((node, removed))
+}
+
+fn remove_in_leaf<const N: usize, W: Write + ?Sized>(
+    memory: &mut W,
+    at: Addr,
+    total: u64,
+    keys: &[[u64; N]],
+) -> Result<(Seen, u64), Error> {
+    let leaf = Node::<N>::below(memory, at, 0, total)?;
+    let node = leaf.seen();
+    if let [key] = keys {
+        let place = leaf.lower_bound(key);
+        if place == leaf.len() || leaf.key(place) != *key {
+            return Ok((node, 0));
+        }
+        let node = splice::<N, W>(
+            memory,
+            node,
+            from_ref(&(place..place + 1)),
+            &[],
+            total.wrapping_sub(1),
+        )?;
+        return Ok((node, 1));
+    }
+    let mut places = Vec::with_capacity(keys.len());
+    each_place(&leaf, keys, |_, place, found| {
+        if found {
+            places.push(place..place + 1);
+        }
+    });
+    let gone = places.len() as u64;
+    if gone == 0 {
+        return Ok((node, 0));
+    }
+    Ok((splice::<N, W>(memory, node, &places, &[], total.wrapping_sub(gone))?, gone))
 }
 
 /// A root without rows is no tree, and one with a single child is that child.
@@ -143,65 +336,18 @@ fn lower_root<const N: usize, W: Write + ?Sized>(
     Ok(root.at)
 }
 
-/// Inserts one row at `position`, splitting a full node.
-fn add_row<const N: usize, W: Write + ?Sized>(
-    memory: &mut W,
-    node: Seen,
-    position: usize,
-    row: &[u64],
-    total: u64,
-) -> Result<Grown<N>, Error> {
-    if node.rows < rows_max::<N>(node.height) {
-        let node = splice::<N, W>(memory, node, position..position, row, total)?;
-        return Ok(Grown { node, right: None });
-    }
-    let stride = stride::<N>(node.height);
-    let mut rows = node.rows::<N, W>(memory, 1)?;
-    rows.splice(position * stride..position * stride, row.iter().copied());
-    // Keys that arrive in order leave full nodes behind, not half empty ones.
-    let cut = match position {
-        p if p == node.rows => node.rows,
-        0 => 1,
-        _ => node.rows.div_ceil(2),
-    };
-    let (left, right) = rows.split_at_mut(cut * stride);
-    let bound = take_bound::<N>(node.height, left, right);
-    let left_total = count_rows::<N>(node.height, left);
-    let right_total = count_rows::<N>(node.height, right);
-    let node = replace::<N, W>(memory, node, left, left_total)?;
-    let right = create::<N, W>(memory, node.height, right, right_total)?;
-    Ok(Grown { node, right: Some(right.child(bound)) })
-}
-
-/// Takes a changed child, and its right half, into its parent.
-fn add_child<const N: usize, W: Write + ?Sized>(
-    memory: &mut W,
-    step: Step,
-    child: Grown<N>,
-) -> Result<Grown<N>, Error> {
-    let total = step.node.total.wrapping_add(1);
-    let node = relink::<N, W>(memory, step.node, step.index, child.node, total)?;
-    match child.right {
-        None => Ok(Grown { node, right: None }),
-        Some(right) => {
-            let mut row = Vec::with_capacity(N + 2);
-            right.push_to(&mut row);
-            add_row(memory, node, step.index + 1, &row, total)
-        }
-    }
-}
-
-/// Takes a child that lost a key into its parent; a poor one is joined or levelled with a sibling.
+/// Takes a child that lost keys into its parent; a poor one is joined or levelled with a sibling.
 fn shrink_child<const N: usize, W: Write + ?Sized>(
     memory: &mut W,
-    step: Step,
+    parent: Seen,
+    index: usize,
     child: Seen,
+    gone: u64,
 ) -> Result<Seen, Error> {
-    let Step { node: parent, index } = step;
-    let total = parent.total.wrapping_sub(1);
+    let total = parent.total.wrapping_sub(gone);
     if child.rows == 0 && parent.rows == 1 {
         memory.retire(child.at);
-        return splice::<N, W>(memory, parent, 0..1, &[], total);
+        return splice::<N, W>(memory, parent, from_ref(&(0..1)), &[], total);
     }
     if child.rows >= rows_min::<N>(child.height) || parent.rows == 1 {
         return relink::<N, W>(memory, parent, index, child, total);
@@ -219,7 +365,7 @@ fn shrink_child<const N: usize, W: Write + ?Sized>(
         false => (sibling(left_row, memory)?, child),
     };
     let replaced = level::<N, W>(memory, left, right, left_row.bound, right_row.bound)?;
-    splice::<N, W>(memory, parent, first..first + 2, &replaced, total)
+    splice::<N, W>(memory, parent, from_ref(&(first..first + 2)), &replaced, total)
 }
 
 /// Joins two neighbours, or gives each half of what they have: the rows their parent needs.

@@ -1,6 +1,8 @@
 //! The keys of a range, from both ends.
 
-use super::{Cursor, search::less};
+use std::ops::Range;
+
+use super::{Cursor, node::Node, search::less};
 use crate::{Error, Read};
 
 /// Iterator over keys in a range: see [`SortedSet::range`](super::SortedSet::range).
@@ -13,7 +15,7 @@ pub struct Keys<'r, const N: usize, R: Read + ?Sized> {
     given: usize,
     /// The last key of that run when it was read: the front gave it, or will, or the back did.
     read: Option<[u64; N]>,
-    back: Option<Cursor<'r, N, R>>,
+    back: Option<Box<Cursor<'r, N, R>>>,
     from: [u64; N],
     /// The first key that is not to be given any more.
     to: Option<[u64; N]>,
@@ -44,30 +46,47 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
     /// When a node is damaged.
     pub fn next_run(&mut self) -> Result<&[[u64; N]], Error> {
         if self.given == self.run.len() {
-            self.load()?;
+            self.run.clear();
+            if let Some((leaf, range)) = self.take_run()? {
+                leaf.read_keys(range, &mut self.run);
+            }
+            self.read = self.run.last().copied().or(self.read);
+            self.given = 0;
         }
         let left = &self.run[self.given..];
         self.given = self.run.len();
         Ok(left)
     }
 
-    /// Reads on: the next run.
-    #[cold]
-    fn load(&mut self) -> Result<(), Error> {
+    /// Reads on: the first key of the next run. A run of one key, which is what looking something up
+    /// mostly finds, takes no memory.
+    #[inline(never)]
+    fn read_on(&mut self) -> Result<Option<[u64; N]>, Error> {
         self.run.clear();
         self.given = 0;
-        let before = std::mem::replace(&mut self.state, State::Done);
-        match before {
-            State::Done => return Ok(()),
+        let Some((leaf, range)) = self.take_run()?.filter(|(_, range)| !range.is_empty()) else {
+            return Ok(None);
+        };
+        let first = leaf.key(range.start);
+        leaf.read_keys(range.start + 1..range.end, &mut self.run);
+        self.read = self.run.last().copied().or(Some(first));
+        Ok(Some(first))
+    }
+
+    /// Where the keys of the next run are, if any are left.
+    fn take_run(&mut self) -> Result<Option<(Node<'r, N>, Range<usize>)>, Error> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Done => return Ok(None),
             State::Before => self.front.descend_to(&self.from)?,
             State::Running => {}
         }
-        let last = self.front.take_run(self.to.as_ref(), &mut self.run)?;
+        let Some((leaf, range, last)) = self.front.take_run(self.to.as_ref())? else {
+            return Ok(None);
+        };
         if !last {
             self.state = State::Running;
         }
-        self.read = self.run.last().copied().or(self.read);
-        Ok(())
+        Ok(Some((leaf, range)))
     }
 
     /// Whether the front has already given `key`, or it lies before the range.
@@ -83,7 +102,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
         let back = match &mut self.back {
             Some(back) => back,
             none => {
-                let mut back = self.front.clone();
+                let mut back = Box::new(self.front.clone());
                 match &self.to {
                     Some(to) => back.descend_to(to)?,
                     None => back.descend_end()?,
@@ -107,14 +126,13 @@ impl<const N: usize, R: Read + ?Sized> Iterator for Keys<'_, N, R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.given == self.run.len()
-            && let Err(error) = self.load()
-        {
-            return Some(Err(error));
+        match self.run.get(self.given) {
+            Some(key) => {
+                self.given += 1;
+                Some(Ok(*key))
+            }
+            None => self.read_on().transpose(),
         }
-        let key = self.run.get(self.given)?;
-        self.given += 1;
-        Some(Ok(*key))
     }
 }
 

@@ -58,9 +58,10 @@ impl<const N: usize> Child<N> {
     }
 }
 
-/// One word of a column: its bytes, counted from the first column on, and what is stored there.
+/// One word of a column: where it is, counted from the first column on, how wide, and what is stored.
 pub(super) struct Cell {
-    pub(super) place: Range<usize>,
+    pub(super) at: usize,
+    pub(super) width: u8,
     pub(super) stored: u64,
 }
 
@@ -173,9 +174,16 @@ impl<'r, const N: usize> Node<'r, N> {
         self.column_behind(c, before)
     }
 
+    /// Width and base of each column.
     #[inline]
-    pub(super) fn base_and_width(&self, c: usize) -> (u64, u8) {
-        (self.bases[c], self.widths[c])
+    pub(super) fn packing(&self) -> (&'r [u8], &'r [u64]) {
+        (self.widths, self.bases)
+    }
+
+    /// Words of the whole node, without what its block has too much.
+    pub(super) fn packed_words(&self) -> usize {
+        let row: usize = self.widths.iter().map(|width| usize::from(*width)).sum();
+        front_words(self.widths.len()) + (self.len * row + SLACK).div_ceil(8)
     }
 
     /// The first `N` words of row `i`, which is below `len`.
@@ -248,14 +256,13 @@ impl<'r, const N: usize> Node<'r, N> {
     /// if one does not fit.
     pub(super) fn link_cells(&self, i: usize, link: [u64; 2]) -> Option<[Cell; 2]> {
         let mut before: usize = self.widths[..N].iter().map(|width| usize::from(*width)).sum();
-        let mut cells = [const { Cell { place: 0..0, stored: 0 } }; 2];
+        let mut cells = [const { Cell { at: 0, width: 0, stored: 0 } }; 2];
         for (c, (cell, word)) in cells.iter_mut().zip(link).enumerate() {
-            let (base, width) = self.base_and_width(N + c);
-            cell.stored = word.checked_sub(base).filter(|stored| *stored <= mask(width))?;
-            let width = usize::from(width);
-            let start = before * self.len + i * width;
-            cell.place = start..start + width;
-            before += width;
+            let (base, width) = (self.bases[N + c], self.widths[N + c]);
+            let stored = word.checked_sub(base).filter(|stored| *stored <= mask(width))?;
+            let at = before * self.len + i * usize::from(width);
+            *cell = Cell { at, width, stored };
+            before += usize::from(width);
         }
         Some(cells)
     }
@@ -289,7 +296,7 @@ impl<'r, const N: usize> Node<'r, N> {
     }
 
     #[inline]
-    fn lower_bound_in(&self, mut rows: Range<usize>, key: &[u64; N]) -> usize {
+    pub(super) fn lower_bound_in(&self, mut rows: Range<usize>, key: &[u64; N]) -> usize {
         // Nothing is below a zero: the rest of a key that ends with zeros decides nothing.
         let words = N - key.iter().rev().take_while(|word| **word == 0).count();
         let mut before = 0;

@@ -178,6 +178,8 @@ fn an_edit_that_changes_nothing_touches_nothing() {
     assert_eq!(set.remove(&mut memory, &[3, 9]).unwrap(), (set, false));
     let known: Vec<_> = numbers(300).collect();
     assert_eq!(set.insert_many(&mut memory, &known).unwrap(), (set, 0));
+    let unknown: Vec<_> = numbers(300).map(|[a, b]| [a, b + 7]).collect();
+    assert_eq!(set.remove_many(&mut memory, &unknown).unwrap(), (set, 0));
     assert_eq!(memory.addresses(), before);
 }
 
@@ -235,6 +237,8 @@ enum Edit {
     Remove(u64),
     Many(Vec<u64>),
     RemoveRange(u64, u64),
+    RemoveMany(Vec<u64>),
+    RemoveRunAtOnce(u64, u64),
     Commit,
 }
 
@@ -244,6 +248,8 @@ fn edit() -> impl Strategy<Value = Edit> {
         6 => (0..4_000_u64).prop_map(Edit::Remove),
         2 => proptest::collection::vec(0..4_000_u64, 1..60).prop_map(Edit::Many),
         1 => (0..41_u64, 0..12_u64).prop_map(|(from, len)| Edit::RemoveRange(from, from + len)),
+        1 => proptest::collection::vec(0..4_000_u64, 1..200).prop_map(Edit::RemoveMany),
+        1 => (0..41_u64, 0..30_u64).prop_map(|(from, len)| Edit::RemoveRunAtOnce(from, from + len)),
         3 => Just(Edit::Commit),
     ]
 }
@@ -274,6 +280,21 @@ fn apply(edit: &Edit, memory: &mut Arena, set: Set, model: &mut Model) -> Set {
                 model.remove(key);
                 set.remove(memory, key).unwrap().0
             })
+        }
+        Edit::RemoveMany(many) => {
+            let many: BTreeSet<_> = many.iter().map(|n| key(*n)).collect();
+            let keys: Vec<_> = many.iter().copied().collect();
+            let (set, removed) = set.remove_many(memory, &keys).unwrap();
+            assert_eq!(removed, many.intersection(model).count() as u64);
+            model.retain(|key| !many.contains(key));
+            set
+        }
+        Edit::RemoveRunAtOnce(from, to) => {
+            let gone: Vec<_> = model.range([*from, 0]..[*to, 0]).copied().collect();
+            let (set, removed) = set.remove_many(memory, &gone).unwrap();
+            assert_eq!(removed, gone.len() as u64);
+            model.retain(|key| !gone.contains(key));
+            set
         }
         Edit::Commit => {
             memory.commit();
@@ -430,8 +451,8 @@ fn exercise(set: Set, memory: Arena) -> usize {
         answers += 1;
     }
     let many: Vec<_> = numbers(200).map(|[a, b]| [a, b + 9]).collect();
-    let mut fresh = memory;
-    answers + usize::from(edited.insert_many(&mut fresh, &many).is_ok())
+    answers += usize::from(edited.insert_many(&mut memory, &many).is_ok());
+    answers + usize::from(edited.remove_many(&mut memory, &many).is_ok())
 }
 
 #[test]
