@@ -1,5 +1,5 @@
 //! Writing facts beside its peers, everybody in one interleaved run over the same facts: SQLite on one
-//! table of facts with covering indexes in the orders EAV, AEV and AVE, and LMDB (by `heed`) and `redb`
+//! table of facts with covering indexes in the orders EAV, AEV and AVE; LMDB (by `heed`) and `redb`
 //! with a table for each of the orders that `daodb` keeps of these attributes, EAV and AEV.
 //!
 //! `cargo xtask bench database [part]` prints a table of the medians and of `ours / best peer`; parts
@@ -41,10 +41,14 @@ pub(crate) trait Engine {
     fn entities(&mut self, set: &Set);
     /// One transaction for each fact.
     fn singles(&mut self, set: &Set, facts: &[usize]);
-    /// Retracts everything about each entity, in one transaction each.
-    fn retract(&mut self, entities: u32);
     /// Looks the values of an attribute of each of these up; how many there are.
     fn look_up(&self, entities: &[u32], attribute: usize) -> usize;
+}
+
+/// A store that keeps its facts in files.
+pub(crate) trait Kept: Engine {
+    /// Retracts everything about each entity, in one transaction each.
+    fn retract(&mut self, entities: u32);
     /// As many commits of one fact each, by so many threads at once.
     fn commit(&self, set: &Set, threads: usize, each: usize);
     /// Bytes that the facts take once all is settled.
@@ -77,10 +81,10 @@ fn main() {
         match debian::debian() {
             Ok(set) => {
                 for _ in 0..ROUNDS {
-                    load::<Ours>("debian", &set, &mut table);
-                    load::<Sqlite>("debian", &set, &mut table);
-                    load::<Lmdb>("debian", &set, &mut table);
-                    load::<Redb>("debian", &set, &mut table);
+                    sized::<Ours>("debian", &set, &mut table);
+                    sized::<Sqlite>("debian", &set, &mut table);
+                    sized::<Lmdb>("debian", &set, &mut table);
+                    sized::<Redb>("debian", &set, &mut table);
                 }
             }
             Err(why) => println!("debian is left out: {why}"),
@@ -102,25 +106,44 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (f64, T) {
     (started.elapsed().as_secs_f64() * 1e3, done)
 }
 
-fn load<E: Engine>(what: &str, set: &Set, table: &mut Table) -> E {
+fn loaded<E: Engine>(what: &str, set: &Set, table: &mut Table) -> E {
     let mut engine = E::new(set, false);
     let (ms, ()) = timed(|| engine.load(set));
     table.add(&format!("{what}: load {} facts, ms", set.facts.len()), E::NAME, ms);
-    let each = engine.bytes() as f64 / set.facts.len() as f64;
-    table.add(&format!("{what}: bytes a fact"), E::NAME, each);
     engine
 }
 
-fn turn<E: Engine>(set: &Set, table: &mut Table) {
+fn sized<E: Kept>(what: &str, set: &Set, table: &mut Table) {
+    let mut engine = loaded::<E>(what, set, table);
+    let each = engine.bytes() as f64 / set.facts.len() as f64;
+    table.add(&format!("{what}: bytes a fact"), E::NAME, each);
+}
+
+/// Entities of a set of people that are looked up, and how many people there are.
+fn asked(set: &Set) -> (Vec<u32>, u32) {
     let people = set.facts.iter().map(|fact| fact.0).max().unwrap_or(0);
-    let mut engine = load::<E>("people", set, table);
-    let entities: Vec<u32> = (0..LOOKUPS as u32).map(|n| 1 + n * 7_919 % people).collect();
-    let (ms, found) = timed(|| engine.look_up(&entities, 0));
-    assert_eq!(found, LOOKUPS, "{}", E::NAME);
-    table.add(&format!("people: {LOOKUPS} look-ups, ms"), E::NAME, ms);
+    ((0..LOOKUPS as u32).map(|n| 1 + n * 7_919 % people).collect(), people)
+}
+
+fn turn<E: Kept>(set: &Set, table: &mut Table) {
+    sized::<E>("people", set, table);
+    let (entities, people) = asked(set);
+    let mut engine = E::new(set, false);
+    engine.load(set);
     let (ms, ()) = timed(|| engine.retract(people));
     assert_eq!(engine.look_up(&entities, 0), 0, "{}", E::NAME);
     table.add(&format!("people: {people} retractions of an entity, ms"), E::NAME, ms);
+    drop(engine);
+    written::<E>(set, table);
+}
+
+/// What everybody can do.
+fn written<E: Engine>(set: &Set, table: &mut Table) {
+    let (entities, people) = asked(set);
+    let engine = loaded::<E>("people", set, table);
+    let (ms, found) = timed(|| engine.look_up(&entities, 0));
+    assert_eq!(found, LOOKUPS, "{}", E::NAME);
+    table.add(&format!("people: {LOOKUPS} look-ups, ms"), E::NAME, ms);
 
     let mut engine = E::new(set, false);
     let (ms, ()) = timed(|| engine.entities(set));
@@ -133,7 +156,7 @@ fn turn<E: Engine>(set: &Set, table: &mut Table) {
     table.add(&format!("people: {} facts, a transaction each, ms", singles.len()), E::NAME, ms);
 }
 
-fn disk<E: Engine>(set: &Set, table: &mut Table) {
+fn disk<E: Kept>(set: &Set, table: &mut Table) {
     let mut engine = E::new(set, true);
     engine.load(set);
     let (ms, ()) = timed(|| engine.commit(set, 1, DURABLE));

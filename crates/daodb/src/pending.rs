@@ -70,22 +70,28 @@ pub(crate) fn list<'r, R: Read>(
 /// Durable frames are dropped in groups of at least this many, and of at least as many as stay: so
 /// the walk over those that stay costs each commit a constant.
 const DROP_MIN: u64 = 64;
+/// But the newest of them goes at once, and those before it, if it has so many bytes: it would take as
+/// much room as the indexes of what it says.
+pub(crate) const DROP_BYTES: usize = 1 << 20;
+/// Frames that are not durable yet behind which such a one is looked for.
+const LOOK_MAX: u64 = 8;
 
-/// Drops durable frames from the list, if it is worth the walk.
+/// Drops durable frames from the list, if it is worth the walk. Answers how many bytes they have.
 pub(crate) fn drop_durable(
     memory: &mut impl Write,
     record: &mut Record,
     durable_t: u64,
-) -> Result<(), Error> {
+) -> Result<usize, Error> {
     let durable_t = durable_t.min(record.t);
     let stay = record.t - durable_t;
     let droppable = durable_t.saturating_sub(record.floor);
-    if droppable < DROP_MIN.max(stay) {
-        return Ok(());
+    if droppable == 0 || droppable < DROP_MIN.max(stay) && !newest_is_large(memory, record, stay)? {
+        return Ok(0);
     }
     let frames = list(memory, record, record.floor)?;
-    let gone: Vec<Addr> =
-        frames.iter().filter(|frame| frame.t <= durable_t).map(|frame| frame.at).collect();
+    let gone = frames.iter().filter(|frame| frame.t <= durable_t);
+    let bytes = gone.clone().map(|frame| frame.bytes.len()).sum();
+    let gone: Vec<Addr> = gone.map(|frame| frame.at).collect();
     for at in gone {
         memory.retire(at);
     }
@@ -93,5 +99,17 @@ pub(crate) fn drop_durable(
     if stay == 0 {
         record.frame = Addr::NONE;
     }
-    Ok(())
+    Ok(bytes)
+}
+
+/// Whether the newest durable frame, behind `stay` others, is a large one.
+fn newest_is_large(memory: &impl Read, record: &Record, stay: u64) -> Result<bool, Error> {
+    if stay > LOOK_MAX {
+        return Ok(false);
+    }
+    let mut frame = read(memory, record.frame)?;
+    for _ in 0..stay {
+        frame = read(memory, frame.previous)?;
+    }
+    Ok(frame.bytes.len() >= DROP_BYTES)
 }

@@ -216,8 +216,9 @@ impl Store {
         let Proposal { frame, known, schema, .. } = proposal;
         let bytes = frame.encode();
         let mut record = before.record;
+        let mut dropped = 0;
         if !self.keeps_frames {
-            pending::drop_durable(&mut txn, &mut record, durable_t)?;
+            dropped = pending::drop_durable(&mut txn, &mut record, durable_t)?;
         }
         let mut next = match proposal.fits {
             true => Applier::fitting(record, before.schema.clone()),
@@ -235,6 +236,11 @@ impl Store {
             Err(CommitError::Conflict) => return Ok(None),
             Err(CommitError::Failed(error)) => return Err(error.into()),
             Err(other) => return Err(Error::corrupt(other.to_string())),
+        }
+        if dropped >= pending::DROP_BYTES {
+            // Not left to the next commits: a load in large transactions would take their room, too. What
+            // somebody still sees stays, and what cannot be cleared away now is later.
+            let _ = self.slab.reclaim();
         }
         self.note(frame.t, &datoms);
         if let Some(schema) = schema.as_ref().filter(|_| record.schema_t == frame.t) {

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{closed, facts, flip, segments, transact};
+use common::{SCHEMA, closed, facts, flip, segments, transact};
 use daodb::{Database, Durability, Error, LogError, Options, WorldError};
 
 /// Small segments, which are sealed when the test says so.
@@ -293,4 +293,21 @@ fn a_world_says_what_it_takes() {
     assert_eq!(stats.attached[0].0, std::process::id());
     let memory = Database::memory().unwrap().stats().unwrap();
     assert_eq!((memory.t, memory.plain.segments, memory.region_bytes), (0, 0, 0));
+}
+
+/// What large transactions said is in the log and the indexes; their frames do not stay in the region, too.
+#[test]
+fn frames_of_large_transactions_go_with_the_next_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open(folder.path(), Options::new()).unwrap();
+    transact(&db, SCHEMA);
+    let mut blocks = Vec::new();
+    for step in 0..6 {
+        let data: String = (0..30_000).map(|n| format!("{{:n {}}}", step * 30_000 + n)).collect();
+        transact(&db, &data);
+        blocks.push(db.stats().unwrap().block_bytes);
+    }
+    let frames = 3 * 30_000 * 40;
+    assert!(blocks[5] < blocks[2] + frames, "{blocks:?} in steps of {} of frames", frames / 3);
+    assert!(db.verify().unwrap().is_clean());
 }
