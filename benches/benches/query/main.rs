@@ -3,8 +3,9 @@
 //! would have them, and for closures datafrog and ascent, hand-written.
 //!
 //! `cargo xtask bench query [part]` prints a table of milliseconds and of `ours / best peer`; parts are
-//! people, graphs, debian, genealogy, orders, threads, deep, prepare. Row counts are compared between
-//! engines and a difference ends the run.
+//! people, graphs, debian, genealogy, orders, threads, deep, prepare. The name of a case leaves out the other
+//! cases of its part, and `alone` the peers, for a profile. Row counts are compared between engines and a
+//! difference ends the run.
 
 mod deep;
 mod logic;
@@ -14,7 +15,7 @@ mod prepare;
 mod threads;
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use benches::datalog::{Case, Set, debian, genealogy, graphs, ours, people, sqlite};
 
@@ -26,13 +27,15 @@ const ALLOWED: Duration = Duration::from_secs(3);
 fn main() {
     let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
-    let mut report = Report::default();
+    let mut report = Report::new(parts.clone());
     if wanted("people") {
         cases(&people::people(20_000), &people::CASES, &mut report);
     }
     if wanted("graphs") {
         for (name, edges) in graphs::graphs() {
-            closure(name, &edges, &mut report);
+            if report.takes(name, |other| graphs::graphs().iter().any(|(name, _)| *name == other)) {
+                closure(name, &edges, &mut report);
+            }
         }
     }
     if wanted("debian") {
@@ -62,7 +65,9 @@ fn main() {
 fn cases(set: &Set, cases: &[Case], report: &mut Report) {
     let engines = Databases::load(set, report);
     for case in cases {
-        measure(case.name, engines.of(set, case), report);
+        if report.takes(case.name, |other| cases.iter().any(|case| case.name == other)) {
+            measure(case.name, engines.of(set, case), report);
+        }
     }
 }
 
@@ -79,16 +84,24 @@ fn closure(name: &str, edges: &[(u32, u32)], report: &mut Report) {
 /// The set, held by everybody.
 struct Databases {
     ours: daodb::Db,
+    peers: Option<Peers>,
+}
+
+struct Peers {
     eav: Rc<sqlite::Held>,
     tables: Rc<sqlite::Held>,
 }
 
 impl Databases {
     fn load(set: &Set, report: &mut Report) -> Self {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let ours = ours::load(set).expect("the set is transacted");
         let own = started.elapsed();
-        let started = std::time::Instant::now();
+        let ours = ours.db().expect("the newest state");
+        if report.is_alone() {
+            return Self { ours, peers: None };
+        }
+        let started = Instant::now();
         let eav = sqlite::eav(set).expect("SQLite takes the facts");
         report.note(format!(
             "{}: {} facts; loaded in {:.0} ms as transactions, SQLite {:.0} ms",
@@ -98,11 +111,7 @@ impl Databases {
             started.elapsed().as_secs_f64() * 1e3,
         ));
         let tables = sqlite::tables(set).expect("SQLite makes tables");
-        Self {
-            ours: ours.db().expect("the newest state"),
-            eav: Rc::new(eav),
-            tables: Rc::new(tables),
-        }
+        Self { ours, peers: Some(Peers { eav: Rc::new(eav), tables: Rc::new(tables) }) }
     }
 
     fn of(&self, set: &Set, case: &Case) -> Vec<Engine> {
@@ -111,15 +120,16 @@ impl Databases {
         let mut engines = vec![Engine::new("ours", move || {
             Some(ours::fetch(&db.query(&query, &inputs).expect("an answer")))
         })];
+        let Some(peers) = &self.peers else { return engines };
         let mut add = |name, connection: &Rc<sqlite::Held>, sql: &str| {
             let (connection, sql) = (connection.clone(), sqlite::numbered(set, sql));
             engines.push(Engine::new(name, move || {
                 sqlite::fetch(&connection, &sql, ALLOWED).expect("SQLite answers")
             }));
         };
-        add("sqlite-eav", &self.eav, case.eav);
+        add("sqlite-eav", &peers.eav, case.eav);
         if let Some(sql) = case.tables {
-            add("sqlite-tables", &self.tables, sql);
+            add("sqlite-tables", &peers.tables, sql);
         }
         engines
     }

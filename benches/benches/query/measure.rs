@@ -59,6 +59,9 @@ impl Engine {
 
 /// Lets the engines take turns.
 pub(crate) fn measure(question: &str, mut engines: Vec<Engine>, report: &mut Report) {
+    if report.is_alone() {
+        engines.truncate(1);
+    }
     let mut rows: Option<(usize, &str)> = None;
     for engine in &mut engines {
         let Some(found) = engine.turn() else { continue };
@@ -80,11 +83,27 @@ type Line = (String, usize, Vec<(&'static str, Option<f64>)>);
 /// What was measured.
 #[derive(Default)]
 pub(crate) struct Report {
+    /// What was asked for: parts, cases, and whether peers are left out.
+    asked: Vec<String>,
     lines: Vec<Line>,
     notes: Vec<String>,
 }
 
 impl Report {
+    pub(crate) fn new(asked: Vec<String>) -> Self {
+        Self { asked, ..Self::default() }
+    }
+
+    /// Whether peers are left out.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.asked.iter().any(|word| word == "alone")
+    }
+
+    /// Whether a case is asked for: it is named, or none of its part is.
+    pub(crate) fn takes(&self, case: &str, is_case: impl Fn(&str) -> bool) -> bool {
+        !self.asked.iter().any(|word| is_case(word)) || self.asked.iter().any(|word| word == case)
+    }
+
     pub(crate) fn add(
         &mut self,
         question: &str,

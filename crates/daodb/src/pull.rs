@@ -139,6 +139,7 @@ impl Puller<'_> {
         let values = self.values(attribute.id, entity, false)?;
         let mut shown = Vec::new();
         for value in values.into_iter().take(LIMIT) {
+            self.watch.tick()?;
             shown.push(match value {
                 Value::Ref(id) if attribute.component => self.part(id)?,
                 Value::Ref(id) if attribute.is_ref() => only_id(id),
@@ -187,6 +188,7 @@ impl Puller<'_> {
         }
         let mut shown = Vec::new();
         for value in values {
+            self.watch.tick()?;
             let Value::Ref(id) = value else {
                 shown.push(value);
                 continue;
@@ -247,6 +249,7 @@ impl Puller<'_> {
         })?;
         let mut values = Vec::with_capacity(words.len());
         for word in words {
+            watch.tick()?;
             values.push(Value::from_inline(word).map_or_else(|| self.source.value(word), Ok)?);
         }
         values.sort_unstable();
@@ -265,6 +268,7 @@ pub(crate) fn touch(source: &dyn Source, entity: u64, watch: &Watch) -> Result<V
         Ok(true)
     })?;
     for fact in facts {
+        watch.tick()?;
         let Some(attribute) = source.attribute(fact.a) else { continue };
         let value = match Value::from_inline(fact.v) {
             Some(Value::Ref(id)) if attribute.is_ref() => only_id(id),

@@ -9,6 +9,7 @@ use datom::{Tag, Value, Word};
 use super::callee::{Stored, is_stored};
 use super::error::{Error, ErrorKind, nearest};
 use super::function::{add, compare, divide};
+use super::group::Fold;
 
 /// One aggregate.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,11 +131,6 @@ impl Aggregate {
         match self {
             Self::Count => return Ok(length(words.len())),
             Self::CountDistinct => return Ok(length(distinct(words).len())),
-            Self::Sum | Self::Avg | Self::Min | Self::Max => {
-                if let Some(quick) = self.of_integers(words) {
-                    return Ok(quick);
-                }
-            }
             Self::Distinct => {
                 let values = distinct(words).into_iter().map(value).collect::<Result<_, _>>()?;
                 return Ok(Value::Set(values));
@@ -164,20 +160,20 @@ impl Aggregate {
         })
     }
 
-    /// Sum, mean, min and max where every word is an inline integer: no value is made.
-    fn of_integers(&self, words: &[u64]) -> Option<Value> {
-        let mut total: i64 = 0;
-        let (mut least, mut most) = (u64::MAX, 0);
-        for &word in words {
-            total = total.checked_add(Word::from_raw(word).as_int()?)?;
-            least = least.min(word);
-            most = most.max(word);
-        }
+    /// Whether it follows from the sum, the least and the greatest, where all words are integers.
+    pub(crate) fn is_fold(&self) -> bool {
+        matches!(self, Self::Sum | Self::Avg | Self::Min | Self::Max)
+    }
+
+    /// Sum, mean, least and greatest of so many integers: no value is made but the answer.
+    pub(crate) fn of_integers(&self, fold: &Fold, length: usize) -> Option<Value> {
+        let integer = |word| Word::from_raw(word).as_int().map(Value::Int);
         match self {
-            Self::Sum => Some(Value::Int(total)),
-            Self::Avg => divide(&Value::Int(total), words.len()).ok().map(Value::Float),
-            Self::Min => Word::from_raw(least).as_int().map(Value::Int),
-            _ => Word::from_raw(most).as_int().map(Value::Int),
+            Self::Sum => Some(Value::Int(fold.total)),
+            Self::Avg => divide(&Value::Int(fold.total), length).ok().map(Value::Float),
+            Self::Min => integer(fold.least),
+            Self::Max => integer(fold.most),
+            _ => None,
         }
     }
 

@@ -1,14 +1,15 @@
 //! From the rows of a plan to the answer: distinct rows, aggregates, order, limit, form.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datom::Value;
 
-use super::ast::{Find, Shape};
+use super::aggregate::Aggregate;
+use super::ast::{Find, Shape, Var};
 use super::env::Env;
 use super::error::Error;
-use super::group;
+use super::group::{Fold, Groups};
 use super::parse::Parsed;
 use super::rows::Rows;
 use crate::pull::Pattern;
@@ -134,7 +135,8 @@ pub(crate) fn rows(
             grouped(env, parsed, patterns, &words, width)?
         } else {
             let rows = words.chunks_exact(width);
-            rows.map(|row| values(env, parsed, patterns, row)).collect::<Result<_, _>>()?
+            let shown = |row| env.watch.tick().and_then(|()| values(env, parsed, patterns, row));
+            rows.map(shown).collect::<Result<_, _>>()?
         };
         order_values(parsed, &mut rows, limited);
         let rows = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
@@ -145,7 +147,7 @@ pub(crate) fn rows(
         } else {
             words
         };
-        Rows::new(&env.space, words, width, columns)?
+        Rows::new(&env.space, words, width, columns, &env.watch)?
     })
 }
 
@@ -251,21 +253,70 @@ fn grouped(
     let plain: Vec<usize> = (0..parsed.find.len())
         .filter(|at| !matches!(parsed.find.get(*at), Some(Find::Aggregate { .. })))
         .collect();
-    let mut answers = Vec::new();
-    for group in group::groups(words, width, &plain) {
+    let groups = Groups::new(words, width, &plain, &env.watch)?;
+    let mut answers = Vec::with_capacity(groups.counts().len());
+    for first in groups.firsts() {
         env.watch.tick()?;
-        let Some(first) = group.first() else { continue };
-        let mut answer = values(env, parsed, patterns, first)?;
-        for (at, find) in parsed.find.iter().enumerate() {
-            let Find::Aggregate { aggregate, .. } = find else { continue };
-            let mut bag: Vec<u64> = group.iter().filter_map(|row| row.get(at).copied()).collect();
-            let stored = |name: &Value| env.stored(parsed.default_source(), name);
-            let value = aggregate.of(&mut bag, &|word| env.space.value(word), &stored)?;
+        let row = words.get(first * width..(first + 1) * width).unwrap_or_default();
+        answers.push(values(env, parsed, patterns, row)?);
+    }
+    let mut folds: BTreeMap<Var, Vec<Option<Fold>>> = BTreeMap::new();
+    for (at, find) in parsed.find.iter().enumerate() {
+        let Find::Aggregate { aggregate, var, .. } = find else { continue };
+        if aggregate.is_fold() && !folds.contains_key(var) {
+            folds.insert(*var, groups.fold(words, width, at, &env.watch)?);
+        }
+        let fold = folds.get(var).filter(|_| aggregate.is_fold());
+        let mut aggregates = Aggregates { env, parsed, groups: &groups, words, width, bags: None };
+        for (group, answer) in answers.iter_mut().enumerate() {
+            let fold = fold.and_then(|folds| folds.get(group)?.as_ref());
             if let Some(place) = answer.get_mut(at) {
-                *place = value;
+                *place = aggregates.of(aggregate, at, group, fold)?;
             }
         }
-        answers.push(answer);
     }
     Ok(answers)
+}
+
+/// The words of a column, group behind group, and where each group ends.
+type Bags = (Vec<u64>, Vec<usize>);
+
+/// One aggregate of one column, group by group.
+struct Aggregates<'a, 's> {
+    env: &'a Env<'s>,
+    parsed: &'a Parsed,
+    groups: &'a Groups,
+    words: &'a [u64],
+    width: usize,
+    /// Made for the first group that needs its words.
+    bags: Option<Bags>,
+}
+
+impl Aggregates<'_, '_> {
+    fn of(
+        &mut self,
+        aggregate: &Aggregate,
+        column: usize,
+        group: usize,
+        fold: Option<&Fold>,
+    ) -> Result<Value, Error> {
+        let env = self.env;
+        env.watch.tick()?;
+        let length = self.groups.counts().get(group).map_or(0, |count| *count as usize);
+        if let Some(value) = fold.and_then(|fold| aggregate.of_integers(fold, length)) {
+            return Ok(value);
+        }
+        if *aggregate == Aggregate::Count {
+            return Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)));
+        }
+        if self.bags.is_none() {
+            self.bags = Some(self.groups.bags(self.words, self.width, column, &env.watch)?);
+        }
+        let bag = self.bags.as_mut().and_then(|(words, ends)| {
+            let end = *ends.get(group)?;
+            words.get_mut(end - length..end)
+        });
+        let stored = |name: &Value| env.stored(self.parsed.default_source(), name);
+        aggregate.of(bag.unwrap_or_default(), &|word| env.space.value(word), &stored)
+    }
 }

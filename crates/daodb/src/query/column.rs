@@ -156,7 +156,10 @@ impl Column {
             }));
             Ok(true)
         })?;
-        Ok(Self::new(pairs))
+        watch.steps(pairs.len())?;
+        let made = Self::new(pairs);
+        watch.tick()?;
+        Ok(made)
     }
 }
 

@@ -15,7 +15,7 @@ use super::distinct::Distinct;
 use super::env::{Data, Env};
 use super::error::Error;
 use super::limits;
-use super::run::run_part;
+use super::run::{append, run_part};
 use super::search::Parts;
 use super::source::Source;
 use super::space;
@@ -280,6 +280,7 @@ impl Hands<'_> {
             for part in from..(from + PIECE_PARTS).min(parts.count()) {
                 walk.from(parts, part, env)?;
                 for member in parts.members(part) {
+                    env.watch.steps(walk.words.len())?;
                     if walk.words.is_empty() || (*same && !walk.words.contains(member)) {
                         continue;
                     }
@@ -288,14 +289,7 @@ impl Hands<'_> {
                     }
                     match y.filter(|_| !*same) {
                         None => made.extend_from_slice(&row),
-                        Some(slot) => {
-                            for word in &walk.words {
-                                if let Some(place) = row.get_mut(slot) {
-                                    *place = *word;
-                                }
-                                made.extend_from_slice(&row);
-                            }
-                        }
+                        Some(slot) => append(&mut made, &row, slot, &walk.words),
                     }
                     if made.len() >= BATCH * self.plan.width {
                         self.hand_on(env, tools, &made, distinct, &mut held)?;

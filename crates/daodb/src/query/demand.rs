@@ -207,7 +207,7 @@ impl<'s> Component<'s> {
             for at in 0..self.rules.len() {
                 let Some(rule) = self.rules.get(at).cloned() else { continue };
                 let Some(driver) = rule.driver else { continue };
-                let rows = self.driven(&rule, driver);
+                let rows = self.driven(env, &rule, driver)?;
                 if !rows.is_empty() {
                     self.derive(env, &rule, &rows)?;
                 }
@@ -219,12 +219,13 @@ impl<'s> Component<'s> {
     }
 
     /// The driver's new rows as rows of the plan.
-    fn driven(&self, rule: &FlatRule<'s>, driver: usize) -> Vec<u64> {
+    fn driven(&self, env: &Env<'s>, rule: &FlatRule<'s>, driver: usize) -> Result<Vec<u64>, Error> {
         let width = self.widths.get(driver).copied().unwrap_or(1);
         let mut recent = Vec::new();
         self.relation_at(driver).borrow().recent(&mut recent);
         let mut rows = Vec::with_capacity(recent.len() / width * rule.plan.width);
         for words in recent.chunks_exact(width) {
+            env.watch.tick()?;
             let base = rows.len();
             rows.resize(base + rule.plan.width, 0);
             let Some(row) = rows.get_mut(base..) else { continue };
@@ -238,7 +239,7 @@ impl<'s> Component<'s> {
                 rows.truncate(base);
             }
         }
-        rows
+        Ok(rows)
     }
 
     fn derive(&self, env: &Env<'s>, rule: &FlatRule<'s>, rows: &[u64]) -> Result<(), Error> {
@@ -252,6 +253,7 @@ impl<'s> Component<'s> {
             env.watch.rows(made.len() / rule.cells.len().max(1))
         })?;
         if !made.is_empty() {
+            env.watch.steps(made.len())?;
             let head = head.borrow();
             head.insert(&made);
             env.watch.take(8 * made.len() * head.orders())?;

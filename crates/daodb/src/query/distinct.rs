@@ -23,21 +23,42 @@ impl Distinct {
     /// Takes the words of some slots of rows of so many words.
     pub(crate) fn take(&mut self, rows: &[u64], width: usize, slots: &[usize]) {
         self.words.reserve(rows.len() / width * self.width);
-        for row in rows.chunks_exact(width) {
-            let base = self.words.len();
-            self.words.extend(slots.iter().map(|slot| row.get(*slot).copied().unwrap_or(0)));
-            if slots.is_empty() {
-                self.words.push(0);
-            }
-            if self.ascending && base > 0 {
-                let (before, row) = self.words.split_at(base);
-                let before = before.get(base - self.width..).unwrap_or_default();
-                self.ascending = before.first() < row.first() || before < row;
-            }
+        // Rows of a known width are copied in registers.
+        match *slots {
+            [] => self.append(rows, width, [usize::MAX]),
+            [a] => self.append(rows, width, [a]),
+            [a, b] => self.append(rows, width, [a, b]),
+            [a, b, c] => self.append(rows, width, [a, b, c]),
+            [a, b, c, d] => self.append(rows, width, [a, b, c, d]),
+            _ => self.append_any(rows, width, slots),
         }
         if !self.known && !self.ascending && self.words.len() >= self.next {
             self.sort();
             self.next = (2 * self.words.len()).max(HELD_MIN);
+        }
+    }
+
+    fn append<const N: usize>(&mut self, rows: &[u64], width: usize, slots: [usize; N]) {
+        let mut before = self.words.last_chunk::<N>().copied();
+        for row in rows.chunks_exact(width) {
+            let made = slots.map(|slot| row.get(slot).copied().unwrap_or(0));
+            if self.ascending {
+                self.ascending = before.is_none_or(|before| before < made);
+                before = Some(made);
+            }
+            self.words.extend_from_slice(&made);
+        }
+    }
+
+    fn append_any(&mut self, rows: &[u64], width: usize, slots: &[usize]) {
+        for row in rows.chunks_exact(width) {
+            let base = self.words.len();
+            self.words.extend(slots.iter().map(|slot| row.get(*slot).copied().unwrap_or(0)));
+            if self.ascending && base > 0 {
+                let (before, row) = self.words.split_at(base);
+                let before = before.get(base - self.width..).unwrap_or_default();
+                self.ascending = before < row;
+            }
         }
     }
 

@@ -115,8 +115,9 @@ impl<'q, 's> Run<'q, 's> {
             Given::Value(_) => None,
         }));
         let default = parsed.default_source();
-        let data = data(parsed, given, &space)?;
-        let mut env = Env::new(data, space, Rc::new(Watch::start(&limits)));
+        let watch = Rc::new(Watch::start(&limits));
+        let data = data(parsed, given, &space, &watch)?;
+        let mut env = Env::new(data, space, watch);
         let checked = check(query, given, &mut env)?;
         env.program = checked.program.clone();
         let row = vec![0; checked.names.len()];
@@ -159,9 +160,14 @@ impl<'q, 's> Run<'q, 's> {
         let mut vars = Vec::new();
         binding.vars(&mut vars);
         let mut rows = Vec::new();
-        run::take_apart(&self.env, binding, value, &mut rows)
-            .map_err(|error| QueryError::new(ErrorKind::Inputs(error.to_string())))?;
+        run::take_apart(&self.env, binding, value, &mut rows).map_err(|error| {
+            match error.kind() {
+                ErrorKind::Syntax(_) => QueryError::new(ErrorKind::Inputs(error.to_string())),
+                _ => error,
+            }
+        })?;
         for row in &mut rows {
+            self.env.watch.tick()?;
             for (word, var) in row.iter_mut().zip(&vars) {
                 if let Some(at) = self.checked.entities.get(var) {
                     *word = self.env.entity(*at, *word)?;
@@ -289,6 +295,7 @@ fn data<'s>(
     parsed: &Parsed,
     given: &[Given<'s>],
     space: &Space<'s>,
+    watch: &Watch,
 ) -> Result<Vec<Option<Data<'s>>>, QueryError> {
     let at = |(expected, given): (&Expected, &Given<'s>)| {
         Ok(match (expected, given) {
@@ -297,7 +304,7 @@ fn data<'s>(
                 Some(Data::Facts { source: *source, foreign })
             }
             (Expected::Source(name), Given::Value(value)) => {
-                Some(Data::Rows(Rc::new(relation_table(space, name, value)?)))
+                Some(Data::Rows(Rc::new(relation_table(space, name, value, watch)?)))
             }
             _ => None,
         })
@@ -366,10 +373,10 @@ fn check(
         };
         all.extend(parse::rules(&syntax, value.as_text(), &named)?);
     }
-    let program = Program::new(all)?;
+    let program = Program::new(all, &env.watch)?;
     program.check_calls(&parsed.clauses)?;
     env.program = Arc::new(program);
-    env.type_rules();
+    env.type_rules()?;
     let mut names = parsed.names.clone();
     let mut clauses = env.program.expand(&parsed.clauses, &mut names);
     let default = parsed.default_source();
@@ -416,7 +423,12 @@ fn check_inputs(parsed: &Parsed, given: &[Given<'_>]) -> Result<(), QueryError> 
 }
 
 /// A relation given in place of a database: rows of equal width.
-fn relation_table(space: &Space<'_>, name: &str, value: &Value) -> Result<Table, QueryError> {
+fn relation_table(
+    space: &Space<'_>,
+    name: &str,
+    value: &Value,
+    watch: &Watch,
+) -> Result<Table, QueryError> {
     let refuse = |message: &str| {
         Err(QueryError::new(ErrorKind::Inputs(format!("the relation {name}: {message}"))))
     };
@@ -429,6 +441,7 @@ fn relation_table(space: &Space<'_>, name: &str, value: &Value) -> Result<Table,
             };
             let mut rows = Vec::with_capacity(items.len());
             for item in items {
+                watch.tick()?;
                 match item.as_slice() {
                     Some(row) => rows.push(row.to_vec()),
                     None => return refuse("its rows are vectors"),
@@ -444,6 +457,7 @@ fn relation_table(space: &Space<'_>, name: &str, value: &Value) -> Result<Table,
     }
     let mut words = Vec::with_capacity(rows.len() * width);
     for value in rows.iter().flatten() {
+        watch.tick()?;
         words.push(space.word(value)?);
     }
     Ok(Table::new(width, words))

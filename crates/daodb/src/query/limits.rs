@@ -1,6 +1,7 @@
 //! Bounds on a running query: a cancel flag, a deadline, a number of rows, a number of bytes.
 //!
-//! 1. Every loop whose length depends on data passes through [`Watch::tick`] or [`Watch::rows`].
+//! 1. Every loop whose length depends on data passes through [`Watch::tick`], or through [`Watch::steps`] for
+//!    so many short steps. What sorts, or makes arrays of what was read, does so in one go: before and after.
 //! 2. The error says which bound was hit.
 
 use std::cell::Cell;
@@ -25,6 +26,11 @@ pub struct Cancel(Arc<Flag>);
 struct Flag {
     set: AtomicBool,
     parent: Option<Cancel>,
+    /// Looks at the flag so far, and the one that finds it set, for tests that stop a query everywhere.
+    #[cfg(test)]
+    looks: AtomicUsize,
+    #[cfg(test)]
+    sets_at: AtomicUsize,
 }
 
 impl Cancel {
@@ -37,7 +43,7 @@ impl Cancel {
     /// A flag that is set when this one is, and can be set by itself.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self(Arc::new(Flag { set: AtomicBool::new(false), parent: Some(self.clone()) }))
+        Self(Arc::new(Flag { parent: Some(self.clone()), ..Flag::default() }))
     }
 
     /// Stops every query that runs under this flag.
@@ -51,6 +57,30 @@ impl Cancel {
     pub fn is_cancelled(&self) -> bool {
         self.0.set.load(Ordering::Relaxed)
             || self.0.parent.as_ref().is_some_and(Cancel::is_cancelled)
+    }
+
+    /// What a query finds when it looks.
+    fn stops(&self) -> bool {
+        #[cfg(test)]
+        if 1 + self.0.looks.fetch_add(1, Ordering::Relaxed)
+            == self.0.sets_at.load(Ordering::Relaxed)
+        {
+            self.cancel();
+        }
+        self.is_cancelled()
+    }
+
+    /// A flag that the `n`th look finds set, counted from 1.
+    #[cfg(test)]
+    pub(crate) fn at_look(n: usize) -> Self {
+        let cancel = Self::new();
+        cancel.0.sets_at.store(n, Ordering::Relaxed);
+        cancel
+    }
+
+    #[cfg(test)]
+    pub(crate) fn looks(&self) -> usize {
+        self.0.looks.load(Ordering::Relaxed)
     }
 }
 
@@ -147,6 +177,12 @@ impl Watch {
     #[inline]
     pub(crate) fn scan_many(&self, rows: usize) -> Result<(), Error> {
         self.scanned.set(self.scanned.get() + rows as u64);
+        self.steps(rows)
+    }
+
+    /// So many short steps of work at once.
+    #[inline]
+    pub(crate) fn steps(&self, rows: usize) -> Result<(), Error> {
         let steps = u32::try_from(rows / 4).unwrap_or(u32::MAX).saturating_add(1);
         match self.left.get().checked_sub(steps) {
             Some(0) | None => self.look(),
@@ -164,7 +200,7 @@ impl Watch {
     #[cold]
     fn look(&self) -> Result<(), Error> {
         self.left.set(STRIDE);
-        if self.limits.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+        if self.limits.cancel.as_ref().is_some_and(Cancel::stops) {
             return Err(Error::new(ErrorKind::Cancelled));
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {

@@ -163,6 +163,7 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
         while !self.left.is_empty() {
             let mut best: Option<(f64, usize)> = None;
             for at in 0..self.left.len() {
+                self.scope.env.watch.tick()?;
                 let Some(cost) = self.cost(at)? else { continue };
                 if best.is_none_or(|(least, _)| cost < least) {
                     best = Some((cost, at));
@@ -195,6 +196,7 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
             self.bound.extend(clause.produces());
             let mut rest = 0.0;
             for other in (0..self.left.len()).filter(|other| *other != at) {
+                self.scope.env.watch.tick()?;
                 rest += self.cost(other)?.unwrap_or(0.0);
             }
             self.bound = before;

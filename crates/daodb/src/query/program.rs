@@ -13,6 +13,7 @@ use super::ast::{Clause, ClauseKind, Names, Rule, Term, walk};
 use super::env::Env;
 use super::error::{Error, ErrorKind, nearest};
 use super::inline::{self, Inlining};
+use super::limits::Watch;
 use super::relation::ARITY_MAX;
 
 /// Most clauses in one query or rule.
@@ -45,7 +46,7 @@ pub(crate) fn check_size(clauses: &[Clause]) -> Result<(), Error> {
 type Uses<'r> = BTreeMap<&'r Symbol, bool>;
 
 impl Program {
-    pub(crate) fn new(rules: Vec<Rule>) -> Result<Self, Error> {
+    pub(crate) fn new(rules: Vec<Rule>, watch: &Watch) -> Result<Self, Error> {
         if rules.len() > RULES_MAX {
             return Err(Error::syntax(format!("more than {RULES_MAX} rules")));
         }
@@ -67,7 +68,7 @@ impl Program {
                 program.check_calls(&rule.body)?;
             }
         }
-        program.stratify()?;
+        program.stratify(watch)?;
         program.inline();
         Ok(program)
     }
@@ -144,10 +145,12 @@ impl Program {
         all
     }
 
-    fn stratify(&mut self) -> Result<(), Error> {
+    fn stratify(&mut self, watch: &Watch) -> Result<(), Error> {
         let uses = self.uses();
-        let reached: BTreeMap<&Symbol, BTreeSet<&Symbol>> =
-            uses.keys().map(|name| (*name, reach(name, &uses))).collect();
+        let mut reached: BTreeMap<&Symbol, BTreeSet<&Symbol>> = BTreeMap::new();
+        for name in uses.keys() {
+            reached.insert(name, reach(name, &uses, watch)?);
+        }
         let reaches =
             |from: &Symbol, to: &Symbol| reached.get(from).is_some_and(|set| set.contains(to));
         for (name, used) in &uses {
@@ -169,6 +172,7 @@ impl Program {
             }
             let number = component.len();
             for other in uses.keys() {
+                watch.tick()?;
                 if other == name || (reaches(name, other) && reaches(other, name)) {
                     component.insert((*other).clone(), number);
                 }
@@ -188,7 +192,7 @@ impl Env<'_> {
     /// Finds which arguments of rules are entities: the least fixpoint over all rules and sources.
     ///
     /// The program must be of this run alone.
-    pub(crate) fn type_rules(&mut self) {
+    pub(crate) fn type_rules(&mut self) -> Result<(), Error> {
         let names: Vec<Symbol> = self.program.rules.keys().cloned().collect();
         let sources: Vec<usize> =
             (0..self.data.len()).filter(|at| self.data[*at].is_some()).collect();
@@ -203,6 +207,7 @@ impl Env<'_> {
                 // What was found stays found, so that this ends.
                 let mut params = known.unwrap_or_else(|| vec![None; self.program.arity(name)]);
                 for rule in self.program.rules(name) {
+                    self.watch.tick()?;
                     let entities = self.entities(&rule.body, at);
                     for (param, term) in params.iter_mut().zip(&rule.head) {
                         if let Term::Var(var) = term
@@ -220,6 +225,7 @@ impl Env<'_> {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -241,17 +247,22 @@ fn collect_uses<'r>(clauses: &'r [Clause], negated: bool, into: &mut Uses<'r>) {
     }
 }
 
-fn reach<'r>(from: &Symbol, uses: &BTreeMap<&'r Symbol, Uses<'r>>) -> BTreeSet<&'r Symbol> {
+fn reach<'r>(
+    from: &Symbol,
+    uses: &BTreeMap<&'r Symbol, Uses<'r>>,
+    watch: &Watch,
+) -> Result<BTreeSet<&'r Symbol>, Error> {
     let mut found = BTreeSet::new();
     let mut waiting = vec![from];
     while let Some(name) = waiting.pop() {
         for other in uses.get(name).into_iter().flat_map(|used| used.keys().copied()) {
+            watch.tick()?;
             if found.insert(other) {
                 waiting.push(other);
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// A shortest way from `name` over `other` back to `name`.

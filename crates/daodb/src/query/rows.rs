@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 use datom::{Tag, Value, Word};
 
 use super::error::Error;
+use super::limits::Watch;
 use super::space::Space;
 use crate::mix::Mix;
 
@@ -47,6 +48,8 @@ pub struct Row<'r> {
 
 /// Values remembered while a column is made.
 const REMEMBERED: usize = 1 << 10;
+/// One in so many must be found among them, or remembering costs more than it saves.
+const AGAIN_SHARE: usize = 8;
 
 impl Rows {
     /// Rows of `stride` words of which the first `width` are shown.
@@ -55,13 +58,15 @@ impl Rows {
         words: Vec<u64>,
         stride: usize,
         width: usize,
+        watch: &Watch,
     ) -> Result<Self, Error> {
         let length = words.len().checked_div(stride).unwrap_or(0);
         let mut values = Vec::with_capacity(width);
         for column in 0..width {
             let column = || words.iter().skip(column).step_by(stride.max(1)).copied();
             let plain = column().all(says_itself);
-            values.push(if plain { None } else { Some(remembering(space, column())?) });
+            watch.steps(length)?;
+            values.push(if plain { None } else { Some(remembering(space, column(), watch)?) });
         }
         Ok(Self { width, length, words, stride, values })
     }
@@ -117,12 +122,29 @@ impl Rows {
     }
 
     #[inline]
-    fn value(&self, at: usize, column: usize) -> Option<Value> {
-        match self.values.get(column)? {
-            Some(values) => values.get(at).cloned(),
-            None => Value::from_inline(Word::from_raw(*self.words.get(at * self.stride + column)?)),
+    fn value(&self, at: usize, column: usize) -> Value {
+        match self.values.get(column) {
+            Some(Some(values)) => values.get(at).cloned().unwrap_or(Value::Nil),
+            Some(None) => {
+                self.words.get(at * self.stride + column).map_or(Value::Nil, |w| inline(*w))
+            }
+            None => Value::Nil,
         }
     }
+}
+
+/// The value of a word that says it. The commonest kinds are made where they are wanted: an optional value
+/// that is unwrapped is read back in other pieces than it was written in, which a processor waits for.
+#[inline]
+fn inline(word: u64) -> Value {
+    let word = Word::from_raw(word);
+    if let Some(entity) = word.as_entity() {
+        return Value::Ref(entity);
+    }
+    if let Some(number) = word.as_int() {
+        return Value::Int(number);
+    }
+    Value::from_inline(word).unwrap_or(Value::Nil)
 }
 
 /// Whether a word means the same without its store.
@@ -131,16 +153,28 @@ fn says_itself(word: u64) -> bool {
     !(tag.is_heap() || tag.is_name() || tag == Tag::Private)
 }
 
-/// The values of words, of which many come again.
-fn remembering(space: &Space<'_>, words: impl Iterator<Item = u64>) -> Result<Vec<Value>, Error> {
+/// The values of words. Where many come again they are remembered.
+fn remembering(
+    space: &Space<'_>,
+    words: impl Iterator<Item = u64>,
+    watch: &Watch,
+) -> Result<Vec<Value>, Error> {
     let mix = Mix::default();
     let mut known: Vec<Option<(u64, Value)>> = vec![None; REMEMBERED];
     let mut values = Vec::with_capacity(words.size_hint().0);
+    let mut made = 0;
     for word in words {
+        watch.tick()?;
+        if made > REMEMBERED && made > values.len() - values.len() / AGAIN_SHARE {
+            values.push(space.value(word)?);
+            made += 1;
+            continue;
+        }
         let at = (mix.hash_one(word) >> 32) as usize % REMEMBERED;
         let value = match known.get(at) {
             Some(Some((same, value))) if *same == word => value.clone(),
             _ => {
+                made += 1;
                 let value = space.value(word)?;
                 if let Some(place) = known.get_mut(at) {
                     *place = Some((word, value.clone()));
@@ -158,7 +192,7 @@ impl<'r> Row<'r> {
     #[inline]
     #[must_use]
     pub fn get(&self, column: usize) -> Value {
-        self.rows.value(self.at, column).unwrap_or(Value::Nil)
+        self.rows.value(self.at, column)
     }
 
     /// The values, column by column.

@@ -188,24 +188,8 @@ impl<'s> Flow<'_, '_, 's> {
     #[inline]
     fn fill(&mut self, row: &[u64], slot: usize, words: &[u64]) -> Result<(), Error> {
         for words in words.chunks(BATCH) {
-            // Rows of a known width are copied in registers.
-            macro_rules! widths {
-                ($($n:literal)*) => {
-                    match self.width {
-                        $($n => filled::<$n>(&mut self.out, row, slot, words),)*
-                        _ => {
-                            for word in words {
-                                let base = self.out.len();
-                                self.out.extend_from_slice(row);
-                                if let Some(place) = self.out.get_mut(base + slot) {
-                                    *place = *word;
-                                }
-                            }
-                        }
-                    }
-                };
-            }
-            widths!(1 2 3 4 5 6 7 8);
+            self.env.watch.steps(words.len())?;
+            append(&mut self.out, row, slot, words);
             self.full()?;
         }
         Ok(())
@@ -237,6 +221,28 @@ impl<'s> Flow<'_, '_, 's> {
         }
         Ok(())
     }
+}
+
+/// Appends a row once for each word, in the slot.
+pub(crate) fn append(out: &mut Vec<u64>, row: &[u64], slot: usize, words: &[u64]) {
+    // Rows of a known width are copied in registers.
+    macro_rules! widths {
+        ($($n:literal)*) => {
+            match row.len() {
+                $($n => filled::<$n>(out, row, slot, words),)*
+                _ => {
+                    for word in words {
+                        let base = out.len();
+                        out.extend_from_slice(row);
+                        if let Some(place) = out.get_mut(base + slot) {
+                            *place = *word;
+                        }
+                    }
+                }
+            }
+        };
+    }
+    widths!(1 2 3 4 5 6 7 8);
 }
 
 /// Appends a row of `N` words once for each word, in the slot.

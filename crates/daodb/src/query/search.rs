@@ -173,6 +173,7 @@ impl<'s> Graph<'s> {
             }
             let mut known = self.known.borrow_mut();
             let (first, last) = known.span(node).unwrap_or((0, 0));
+            env.watch.steps((last - first) as usize)?;
             for at in first..last {
                 let Some(&target) = known.targets.get(at as usize) else { break };
                 if known.reach(target) {
@@ -181,7 +182,6 @@ impl<'s> Graph<'s> {
                 }
             }
             head += 1;
-            env.watch.tick()?;
         }
         self.known.borrow_mut().origin = Some(start);
         env.watch.rows(into.len())
@@ -241,6 +241,7 @@ impl<'s> Graph<'s> {
         }
         let mut edges = Vec::with_capacity(found.len());
         for (node, word) in found {
+            env.watch.tick()?;
             edges.push((u32::try_from(node).map_err(|_| too_large())?, known.node(word)?));
         }
         known.add(edges)?;
@@ -262,6 +263,7 @@ impl<'s> Graph<'s> {
         let mut edges = Vec::with_capacity(found.len());
         let mut last = None;
         for (from, to) in found {
+            env.watch.tick()?;
             let node = match last {
                 Some((same, node)) if same == from => node,
                 _ => known.node(from)?,
@@ -332,8 +334,9 @@ impl Walk {
         let mut head = 0;
         while let Some(&at) = queue.get(head) {
             head += 1;
-            env.watch.tick()?;
-            for &next in parts.edges.of(at) {
+            let edges = parts.edges.of(at);
+            env.watch.steps(edges.len())?;
+            for &next in edges {
                 let next = next as usize;
                 if reached[next] != part as u32 {
                     reached[next] = part as u32;
@@ -401,12 +404,12 @@ impl Parts {
             while let Some((node, gone)) = path.pop() {
                 let at = node as usize;
                 if gone == 0 {
-                    env.watch.tick()?;
                     (order[at], low[at]) = (next, next);
                     next += 1;
                     open.push(node);
                 }
                 let edges = known.edges(node);
+                env.watch.tick()?;
                 if let Some(last) = gone.checked_sub(1).and_then(|last| edges.get(last)) {
                     // Back from a child.
                     if part[*last as usize] == NONE {
@@ -433,16 +436,22 @@ impl Parts {
                 }
             }
         }
-        Ok(Self::condensed(known, &parts, &part))
+        Self::condensed(known, &parts, &part, env)
     }
 
-    fn condensed(known: &Known, parts: &[Vec<u32>], part: &[u32]) -> Self {
+    fn condensed(
+        known: &Known,
+        parts: &[Vec<u32>],
+        part: &[u32],
+        env: &Env<'_>,
+    ) -> Result<Self, Error> {
         let (mut members, mut edges) = (Lists::new(), Lists::new());
         let mut cyclic = vec![false; parts.len()];
         let mut targets = Vec::new();
         for (at, nodes) in parts.iter().enumerate() {
             targets.clear();
             for node in nodes {
+                env.watch.steps(known.edges(*node).len())?;
                 members.items.push(known.word(*node));
                 targets.extend(known.edges(*node).iter().map(|target| part[*target as usize]));
             }
@@ -457,7 +466,7 @@ impl Parts {
             members.end();
             edges.end();
         }
-        Self { members, cyclic, edges }
+        Ok(Self { members, cyclic, edges })
     }
 
     pub(crate) fn count(&self) -> usize {

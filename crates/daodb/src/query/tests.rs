@@ -1,6 +1,7 @@
 //! The engine against the naive evaluator, and the cases that other engines get wrong.
 
 mod built;
+mod cancel;
 mod errors;
 mod generated;
 mod hostile;

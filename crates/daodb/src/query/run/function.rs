@@ -100,6 +100,7 @@ pub(crate) fn take_apart(
     value: &Value,
     rows: &mut Vec<Vec<u64>>,
 ) -> Result<(), Error> {
+    env.watch.tick()?;
     match binding {
         Binding::Ignore => rows.push(Vec::new()),
         Binding::Scalar(_) => rows.push(vec![env.space.word(value)?]),

@@ -65,28 +65,30 @@ impl Kept<'_, '_> {
         mut take: impl FnMut(&Key) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let watch = &self.env.watch;
-        let mut each = |first: u64, last: u64| {
+        let mut each = |first: u64, last: u64, all: bool| {
             reader.between(attribute, first, last, |run| {
                 watch.scan_many(run.len())?;
                 for key in run {
-                    if self.holds(key[1])? {
+                    if all || self.holds(key[1])? {
                         take(key)?;
                     }
                 }
                 Ok(())
             })
         };
-        let Some((first, last, tag)) = self.interval() else { return each(0, u64::MAX) };
+        let Some((first, last, tag)) = self.interval() else { return each(0, u64::MAX, false) };
         let (least, most) =
             (Word::new(tag, 0).raw(), Word::new(tag, Word::PAYLOAD_LIMIT - 1).raw());
         if let Some(below) = least.checked_sub(1) {
-            each(0, below)?;
+            each(0, below, false)?;
         }
         if first <= last {
-            each(first, last)?;
+            // Between the ends whatever is not excluded one by one passes.
+            let unequal = |keep: &Keep| matches!(keep.comparison, Comparison::NotEqual);
+            each(first, last, !self.keep.iter().any(unequal))?;
         }
         match most.checked_add(1) {
-            Some(above) => each(above, u64::MAX),
+            Some(above) => each(above, u64::MAX, false),
             None => Ok(()),
         }
     }
