@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datom::{Keyword, Value, Word};
 
+#[cfg(test)]
+pub(crate) use self::pattern::OPTIONS;
 pub(crate) use self::pattern::Pattern;
 use self::pattern::{Inside, Spec};
 use crate::attribute::Attribute;

@@ -33,6 +33,7 @@ mod explain;
 mod function;
 mod group;
 mod inline;
+mod kinds;
 mod lift;
 mod limits;
 #[cfg(test)]
@@ -78,6 +79,7 @@ pub(crate) use self::ast::Term;
 pub(crate) use self::callee::Callable;
 pub(crate) use self::columns::{BYTES_MAX as COLUMN_BYTES_MAX, Budget, Columns};
 pub(crate) use self::delta::{Changed, Deltas};
+pub(crate) use self::error::nearest;
 pub(crate) use self::limits::Watch;
 #[cfg(test)]
 pub(crate) use self::memory::Memory;
@@ -112,10 +114,17 @@ impl Query {
     /// # Errors
     /// Where the text is no EDN or no query; errors name the clause, line and column.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let forms = edn::read_forms(text)
-            .map_err(|error| QueryError::new(ErrorKind::Edn(error.to_string())))?;
+        let forms = edn::read_forms(text).map_err(|error| no_edn(&error, text))?;
         let [form] = forms.as_slice() else {
-            return Err(QueryError::syntax(format!("one query is wanted, not {}", forms.len())));
+            let error = QueryError::syntax(format!("one query is wanted, not {}", forms.len()));
+            let second = forms.get(1).map(|form| Place {
+                clause: form.to_value().to_string(),
+                position: Some(form.span.line_and_column(text)),
+            });
+            return Err(match second {
+                Some(place) => error.placed(|_| place),
+                None => error,
+            });
         };
         Self::check(parse::parse(&Syntax::from_form(form)?, Some(text))?)
     }
@@ -145,9 +154,15 @@ impl Query {
     }
 }
 
+/// Text that could not be read, and where it broke off.
+fn no_edn(error: &edn::Error, text: &str) -> QueryError {
+    let clause = error.span.of(text).unwrap_or_default().to_owned();
+    let position = Some((error.line(), error.column()));
+    QueryError::new(ErrorKind::Edn(error.message.clone())).placed(|_| Place { clause, position })
+}
+
 fn rules_text(text: &str) -> Result<Syntax, QueryError> {
-    let forms = edn::read_forms(text)
-        .map_err(|error| QueryError::new(ErrorKind::Edn(error.to_string())))?;
+    let forms = edn::read_forms(text).map_err(|error| no_edn(&error, text))?;
     match forms.as_slice() {
         [form] => Syntax::from_form(form),
         _ => Err(QueryError::syntax("rules are one vector of rules")),

@@ -29,13 +29,21 @@ use datom::{Value, edn};
 use compare::same;
 use fixture::{Fixture, Schema};
 
-/// Cases on which ours is right and the recording is not: `docs/query.md` says why.
-const DIFFER: &[(&str, &str)] = &[
-    ("not-016", "a not needs no clause in front of it: the order of clauses means nothing here"),
-    ("query-022", "a variable that stands twice in a pattern is one variable"),
-    ("tx-057", "an attribute of any type holds nil as well"),
-    ("tx-066", "a transaction that states and retracts the same fact is refused"),
-    ("rules-023", "a rule called with too many arguments is refused, not answered with nothing"),
+/// Cases on which ours is right and the recording is not, with what ours is: `docs/query.md` says why.
+const DIFFER: &[(&str, &str, &str)] = &[
+    (
+        "not-016",
+        "a not needs no clause in front of it: the order of clauses means nothing here",
+        "gives #{[2] [3] [4] [5] [6]}",
+    ),
+    ("query-022", "a variable that stands twice in a pattern is one variable", "not #{}"),
+    ("tx-057", "an attribute of any type holds nil as well", "must be refused"),
+    ("tx-066", "a transaction that states and retracts the same fact is refused", "and retracted"),
+    (
+        "rules-023",
+        "a rule called with too many arguments is refused, not answered with nothing",
+        "takes 1 argument(s), not 2",
+    ),
 ];
 
 enum Outcome {
@@ -114,9 +122,12 @@ fn run(case: &Value, id: &str, kind: &str, fixtures: &Value) -> Verdict {
 
 /// A verdict, where ours may be known to differ.
 fn judged(id: &str, verdict: Verdict) -> Verdict {
-    match (verdict, DIFFER.iter().find(|(known, _)| *known == id)) {
+    match (verdict, DIFFER.iter().find(|(known, ..)| *known == id)) {
         (Ok(Outcome::Passed), Some(_)) => Err("is listed as different, but agrees".into()),
-        (Err(_), Some((_, why))) => Ok(Outcome::Skipped((*why).to_owned())),
+        (Err(ours), Some((_, why, known))) if ours.contains(known) => {
+            Ok(Outcome::Skipped((*why).to_owned()))
+        }
+        (Err(ours), Some((_, _, known))) => Err(format!("ours was {known}, and is: {ours}")),
         (verdict, _) => verdict,
     }
 }

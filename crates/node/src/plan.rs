@@ -17,17 +17,17 @@ pub(crate) fn of_plan(plan: &Explanation, timed: bool) -> Output {
     let mut rows = Vec::new();
     for (at, step) in plan.steps.iter().enumerate() {
         let expected = if step.depth == 0 {
-            let total = shown(step.estimate * came);
+            let total = step.estimate * came;
             came = step.rows as f64;
             total
         } else {
-            format!("{} a row", shown(step.estimate))
+            step.estimate
         };
         let mut row = vec![
             Value::text(&format!("{}{}", branch(&plan.steps, at), step.action)),
             Value::text(&step.clauses.join("\n")),
             Value::text(&step.indexes.join(" ")),
-            Value::text(&expected),
+            rounded(expected),
             number(step.rows),
         ];
         if timed {
@@ -80,8 +80,12 @@ fn milliseconds(seconds: f64) -> Value {
 }
 
 /// As many digits as an estimate is worth.
-fn shown(estimate: f64) -> String {
-    if estimate >= 10.0 { format!("{estimate:.0}") } else { format!("{estimate:.1}") }
+fn rounded(estimate: f64) -> Value {
+    if estimate >= 10.0 {
+        Value::Int(estimate.round() as i64)
+    } else {
+        Value::Float((estimate * 10.0).round() / 10.0)
+    }
 }
 
 #[cfg(test)]
@@ -109,5 +113,8 @@ mod tests {
         assert!(steps.iter().any(|step| step.starts_with("└─ ")), "{steps:?}");
         assert_eq!(steps.last().map(String::as_str), Some("answer"));
         assert_eq!(rows.last().unwrap()[4], Value::Int(1));
+        let expected: Vec<&Value> = rows.iter().map(|row| &row[3]).collect();
+        assert_eq!(expected.first(), Some(&&Value::Float(3.0)), "a number, not text of one");
+        assert!(expected.iter().all(|value| value.as_text().is_none()), "{expected:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use datom::Value;
 
-use crate::query::{Callable, QueryError, Source, unknown_attribute};
+use crate::query::{Callable, QueryError, Source, nearest, unknown_attribute};
 
 use super::LIMIT;
 
@@ -59,10 +59,14 @@ impl Pattern {
 
     fn parse_at(pattern: &Value, source: &dyn Source, depth: usize) -> Result<Self, QueryError> {
         if depth > DEPTH_MAX {
-            return Err(QueryError::pull(format!("nests deeper than {DEPTH_MAX} levels")));
+            return Err(
+                QueryError::pull(format!("nests deeper than {DEPTH_MAX} levels")).about(pattern)
+            );
         }
         let Some(items) = pattern.as_slice().filter(|items| !items.is_empty()) else {
-            return Err(QueryError::pull(format!("{pattern} is no vector with elements")));
+            return Err(
+                QueryError::pull(format!("{pattern} is no vector with elements")).about(pattern)
+            );
         };
         let mut parsed = Self::default();
         for item in items {
@@ -78,16 +82,21 @@ impl Pattern {
                 }
                 Value::Map(map) => {
                     for (key, inner) in map {
-                        let mut spec = attribute_spec(key, source)?;
-                        spec.inside = inside(inner, source, depth)?;
+                        let mut spec =
+                            attribute_spec(key, source).map_err(|error| error.about(key))?;
                         if !spec.is_ref && !spec.reverse {
                             let message = format!("{key} is no reference, so {inner} has no place");
-                            return Err(QueryError::pull(message));
+                            return Err(QueryError::pull(message).about(key));
                         }
+                        spec.inside =
+                            inside(inner, source, depth).map_err(|error| error.about(inner))?;
                         parsed.add(spec);
                     }
                 }
-                item => parsed.add(attribute_spec(item, source)?),
+                item => {
+                    let spec = attribute_spec(item, source).map_err(|error| error.about(item))?;
+                    parsed.add(spec);
+                }
             }
         }
         Ok(parsed)
@@ -148,6 +157,9 @@ fn attribute_spec(item: &Value, source: &dyn Source) -> Result<Spec, QueryError>
     }
 }
 
+/// What can be said of an attribute besides its name.
+pub(crate) const OPTIONS: [&str; 4] = ["as", "limit", "default", "xform"];
+
 fn set_option(
     spec: &mut Spec,
     option: &str,
@@ -162,14 +174,16 @@ fn set_option(
             spec.limit = Some(usize::try_from(*n).unwrap_or(usize::MAX));
         }
         ("limit", other) => {
-            return Err(QueryError::pull(format!(
-                "a limit is a number above 0 or nil, not {other}"
-            )));
+            let message = format!("a limit is a number above 0 or nil, not {other}");
+            return Err(QueryError::pull(message));
         }
         ("xform", name) => spec.xform = Some(Callable::of_name(name, source)?),
         (other, _) => {
-            let message =
-                format!("there is no option {other}; there are :as, :limit, :default and :xform");
+            let near = nearest(other, OPTIONS).map(|name| format!("did you mean {name}? "));
+            let near = near.unwrap_or_default();
+            let message = format!(
+                "there is no option {other}; {near}there are :as, :limit, :default and :xform"
+            );
             return Err(QueryError::pull(message));
         }
     }

@@ -34,7 +34,8 @@ pub(crate) enum Aggregate {
     Stored(Box<(Value, Vec<Value>)>),
 }
 
-const NAMES: [&str; 12] = [
+/// The aggregates of the language.
+pub(crate) const NAMES: [&str; 12] = [
     "count",
     "count-distinct",
     "sum",
@@ -56,6 +57,11 @@ impl Aggregate {
     pub(crate) fn named(name: &str, args: &[Value]) -> Result<Self, Error> {
         if is_stored(name) {
             return Ok(Self::Stored(Box::new((Value::symbol(name), args.to_vec()))));
+        }
+        if !NAMES.contains(&name) {
+            let nearest = nearest(name, NAMES.into_iter().chain(["pull"])).map(str::to_owned);
+            let name = name.to_owned();
+            return Err(Error::new(ErrorKind::UnknownFunction { name, nearest }));
         }
         let many = match args {
             [] => None,
@@ -82,18 +88,13 @@ impl Aggregate {
             ("sample", None) => Self::SampleOne,
             ("rand", Some(n)) => Self::Rand(n),
             ("rand", None) => Self::RandOne,
-            (known, Some(_)) if NAMES.contains(&known) => {
+            _ => {
                 let kind = ErrorKind::Arity {
                     name: name.to_owned(),
                     expected: "one variable".to_owned(),
                     given: 2,
                 };
                 return Err(Error::new(kind));
-            }
-            _ => {
-                let nearest = nearest(name, NAMES).map(str::to_owned);
-                let name = name.to_owned();
-                return Err(Error::new(ErrorKind::UnknownFunction { name, nearest }));
             }
         })
     }

@@ -228,11 +228,13 @@ fn values(
     for (at, find) in parsed.find.iter().enumerate() {
         let word = row.get(at).copied().unwrap_or(0);
         values.push(match (find, patterns.get(at)) {
-            (Find::Pull { .. }, Some(Some((source, pattern)))) => {
+            (Find::Pull { written, .. }, Some(Some((source, pattern)))) => {
                 let entity = datom::Word::from_raw(env.entity(*source, word)?).as_entity();
                 let facts = env.facts(*source);
                 match (entity, facts) {
-                    (Some(entity), Some(facts)) => pattern.pull(facts, entity, &env.watch)?,
+                    (Some(entity), Some(facts)) => pattern
+                        .pull(facts, entity, &env.watch)
+                        .map_err(|error| written.locate(error))?,
                     _ => Value::Nil,
                 }
             }

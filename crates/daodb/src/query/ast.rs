@@ -10,6 +10,7 @@ use datom::{Symbol, Value};
 
 use super::callee::Callee;
 use super::error::Place;
+use super::syntax::Written;
 
 /// A variable: an index into its scope's [`Names`].
 pub(crate) type Var = usize;
@@ -205,7 +206,7 @@ pub(crate) struct Rule {
 pub(crate) enum Find {
     Var(Var),
     Aggregate { aggregate: super::aggregate::Aggregate, var: Var },
-    Pull { source: SourceRef, var: Var, pattern: PatternRef },
+    Pull { source: SourceRef, var: Var, pattern: PatternRef, written: Arc<Written> },
 }
 
 impl Find {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use datom::Value;
+
 /// Where in a query something stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -57,10 +59,24 @@ pub enum ErrorKind {
         nearest: Option<String>,
     },
     /// A variable is needed that nothing binds.
-    #[error("{} {} not bound: no pattern, input or function outside binds {}", .variables.join(", "), if .variables.len() == 1 { "is" } else { "are" }, if .variables.len() == 1 { "it" } else { "them" })]
+    #[error("{} {} not bound: no pattern, input or function outside binds {}{}", .variables.join(", "), if .variables.len() == 1 { "is" } else { "are" }, if .variables.len() == 1 { "it" } else { "them" }, suggest(.nearest))]
     Unbound {
         /// The variables.
         variables: Vec<String>,
+        /// The nearest name of a variable that is bound.
+        nearest: Option<String>,
+    },
+    /// A constant in the place of a value is of a type that the attribute never holds.
+    #[error("{attribute} holds values of {holds}, and {given} is none{}", suggest(.nearest))]
+    WrongType {
+        /// The attribute.
+        attribute: String,
+        /// The type of its values.
+        holds: String,
+        /// The constant as written.
+        given: String,
+        /// The same as a value of that type, where it has one.
+        nearest: Option<String>,
     },
     /// A function, rule or clause has too many or too few arguments.
     #[error("{name} takes {expected}, not {given}")]
@@ -151,6 +167,19 @@ impl QueryError {
     /// The same error at a place, unless it has one already: the innermost place counts.
     pub(crate) fn at(mut self, place: &Arc<Place>) -> Self {
         self.0.1.get_or_insert_with(|| Place::clone(place));
+        self
+    }
+
+    /// The same error about a form that stands somewhere in what was given, unless it has a place already.
+    pub(crate) fn about(mut self, form: &Value) -> Self {
+        self.0.1.get_or_insert_with(|| Place { clause: form.to_string(), position: None });
+        self
+    }
+
+    /// The same error with its place made more exact.
+    pub(crate) fn placed(mut self, exact: impl FnOnce(Option<Place>) -> Place) -> Self {
+        let place = self.0.1.take();
+        self.0.1 = Some(exact(place));
         self
     }
 

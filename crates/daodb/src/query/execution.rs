@@ -18,6 +18,7 @@ use super::distinct::Distinct;
 use super::env::{Data, Env};
 use super::error::{ErrorKind, QueryError};
 use super::explain::Explanation;
+use super::kinds;
 use super::lift::Lift;
 use super::limits::{Limits, Watch};
 use super::parse::{self, Parsed};
@@ -226,7 +227,7 @@ impl<'q, 's> Run<'q, 's> {
         let wanted: BTreeSet<Var> = self.vars().collect();
         let clauses: Vec<&Clause> = checked.clauses.iter().chain(&self.inputs).collect();
         let mut planner = Planner::new(&scope, &clauses, &bound, &wanted);
-        planner.run().map_err(|error| error.at(&self.parsed.place))?;
+        planner.run().map_err(|error| self.in_find(error).at(&self.parsed.place))?;
         let plan = planner.finish();
         let vars: Vec<Var> = self.vars().collect();
         let planned = Arc::new(Planned {
@@ -241,6 +242,17 @@ impl<'q, 's> Run<'q, 's> {
             checked.keep(&planned);
         }
         Ok(planned)
+    }
+
+    /// A variable that nothing binds, at the place of `:find` that shows it.
+    fn in_find(&self, error: QueryError) -> QueryError {
+        let ErrorKind::Unbound { variables, .. } = error.kind() else { return error };
+        let (find, names) = (&self.parsed.find, &self.parsed.names);
+        let shown = |find: &Find| variables.iter().any(|name| name == names.get(find.var()));
+        match find.iter().position(shown).and_then(|at| self.parsed.find_places.get(at)) {
+            Some(place) => error.at(place),
+            None => error,
+        }
     }
 
     /// The distinct rows.
@@ -275,16 +287,21 @@ impl<'q, 's> Run<'q, 's> {
     /// The pull pattern of each column that has one, with the source it reads.
     pub(super) fn patterns(&self) -> Result<Vec<Option<(usize, Pattern)>>, QueryError> {
         let pattern = |find: &Find| {
-            let Find::Pull { source, pattern, .. } = find else { return Ok(None) };
+            let Find::Pull { source, pattern, written, .. } = find else { return Ok(None) };
             let value = match pattern {
                 PatternRef::Const(value) => value.clone(),
                 PatternRef::Input(var) => match self.row.get(*var) {
                     Some(word) if self.constants.contains(var) => self.env.space.value(*word)?,
-                    _ => return Err(QueryError::syntax("the pull pattern is no single input")),
+                    _ => {
+                        let error = QueryError::syntax("the pull pattern is no single input");
+                        return Err(written.locate(error));
+                    }
                 },
             };
-            let facts = self.env.source(*source, self.default)?;
-            Ok(Some((source.resolve(self.default), Pattern::parse(&value, facts)?)))
+            let located = |error| written.locate(error);
+            let facts = self.env.source(*source, self.default).map_err(located)?;
+            let pattern = Pattern::parse(&value, facts).map_err(located)?;
+            Ok(Some((source.resolve(self.default), pattern)))
         };
         self.parsed.find.iter().map(pattern).collect()
     }
@@ -373,13 +390,19 @@ fn check(
         };
         all.extend(parse::rules(&syntax, value.as_text(), &named)?);
     }
+    let default = parsed.default_source();
+    kinds::check(env, &parsed.clauses, default)?;
+    // Which database a rule reads is known where there is only one.
+    if (0..env.data.len()).filter(|at| env.data.get(*at).is_some_and(Option::is_some)).count() == 1
+    {
+        all.iter().try_for_each(|rule| kinds::check(env, &rule.body, default))?;
+    }
     let program = Program::new(all, &env.watch)?;
     program.check_calls(&parsed.clauses)?;
     env.program = Arc::new(program);
     env.type_rules()?;
     let mut names = parsed.names.clone();
     let mut clauses = env.program.expand(&parsed.clauses, &mut names);
-    let default = parsed.default_source();
     let mut entities = env.entities(&clauses, default);
     for find in &parsed.find {
         if let Find::Pull { source, var, .. } = find {

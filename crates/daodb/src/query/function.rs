@@ -272,6 +272,12 @@ impl Builtin {
     }
 }
 
+/// The names of all of them.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|entry| entry.name)
+}
+
 /// A name without the namespaces that mean this language.
 fn bare(name: &str) -> &str {
     let prefixes = ["clojure.core/", "clojure.string/", "str/"];

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use datom::Value;
 
+pub(crate) use self::clause::FORMS;
 use self::clause::Scope;
 use super::ast::{Binding, Clause, Find, Input, Names, OrderBy, Rule, Shape, SourceRef, Var};
-use super::error::{Error, Place};
+use super::error::{Error, Place, nearest};
 use super::syntax::{Node, Syntax};
 
 /// A query as parsed.
@@ -22,6 +23,8 @@ use super::syntax::{Node, Syntax};
 pub(crate) struct Parsed {
     pub(crate) shape: Shape,
     pub(crate) find: Vec<Find>,
+    /// Where each of them stands.
+    pub(crate) find_places: Vec<Arc<Place>>,
     /// Keys of the maps that rows are returned as.
     pub(crate) keys: Option<Vec<Value>>,
     pub(crate) with: Vec<Var>,
@@ -44,9 +47,10 @@ impl Parsed {
     }
 }
 
-const SECTIONS: [&str; 13] = [
+/// The parts of a query.
+pub(crate) const SECTIONS: [&str; 12] = [
     "find", "with", "in", "where", "keys", "strs", "syms", "order-by", "limit", "offset",
-    "timeout", "max-rows", "rules",
+    "timeout", "max-rows",
 ];
 
 /// The parts of a query by their keyword. A part of a map form that is no vector is one item.
@@ -60,9 +64,11 @@ impl<'s> Sections<'s> {
         let mut section = |key: &Syntax| -> Result<&'static str, Error> {
             let name = key.keyword().and_then(|k| SECTIONS.iter().find(|s| **s == k));
             let Some(name) = name else {
+                let near = key.keyword().and_then(|name| nearest(name, SECTIONS));
                 let message = format!(
-                    "{} is no part of a query; the parts are {}",
+                    "{} is no part of a query; {}the parts are {}",
                     key.to_value(),
+                    near.map(|name| format!("did you mean :{name}? ")).unwrap_or_default(),
                     SECTIONS.map(|s| format!(":{s}")).join(" ")
                 );
                 return Err(Error::syntax(message).at(&key.place(text)));
@@ -110,6 +116,11 @@ impl<'s> Sections<'s> {
         self.parts.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// Where a part stands: what is first in it, or the query where there is nothing in it.
+    fn place(&self, name: &str, query: &Syntax, text: Option<&str>) -> Arc<Place> {
+        self.get(name).first().map_or_else(|| query.place(text), |first| first.place(text))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.parts.contains_key(name)
     }
@@ -140,9 +151,11 @@ pub(crate) fn parse(query: &Syntax, text: Option<&str>) -> Result<Parsed, Error>
     let mut parser =
         clause::Parser { names, sources: &sources, implicit, text, used_default: false };
     let clauses = parser.clauses(sections.get("where"), &mut scope)?;
-    let mut find = Vec::new();
+    let (mut find, mut find_places) = (Vec::new(), Vec::new());
     for item in found {
-        find.push(find::element(item, &mut parser, &mut scope)?);
+        let (element, place) = find::element(item, &mut parser, &mut scope)?;
+        find.push(element);
+        find_places.push(place);
     }
     let mut with = Vec::new();
     for item in sections.get("with") {
@@ -154,9 +167,11 @@ pub(crate) fn parse(query: &Syntax, text: Option<&str>) -> Result<Parsed, Error>
     if implicit && parser.used_default {
         inputs.push(Input::Source("$".into()));
     }
-    let keys = keys(&sections, find.len(), shape, text)?;
-    let order = find::order(sections.get("order-by"), &find, &scope, text)?;
-    let number = |name| number(&sections, name, text);
+    let keys = keys(&sections, find.len(), shape, text, &|name| sections.place(name, query, text))?;
+    let order = find::order(sections.get("order-by"), &find, (&scope, &parser.names), text)?;
+    let number = |name| {
+        number(&sections, name, text).map_err(|error| error.at(&sections.place(name, query, text)))
+    };
     Ok(Parsed {
         shape,
         keys,
@@ -169,6 +184,7 @@ pub(crate) fn parse(query: &Syntax, text: Option<&str>) -> Result<Parsed, Error>
         timeout: number("timeout")?.map(Duration::from_millis),
         max_rows: number("max-rows")?,
         find,
+        find_places,
         names: parser.names,
         place,
     })
@@ -192,21 +208,26 @@ fn keys(
     columns: usize,
     shape: Shape,
     text: Option<&str>,
+    place: &dyn Fn(&str) -> Arc<Place>,
 ) -> Result<Option<Vec<Value>>, Error> {
     let given: Vec<_> = ["keys", "strs", "syms"].into_iter().filter(|s| sections.has(s)).collect();
     let &[kind] = given.as_slice() else {
         return match given.as_slice() {
             [] => Ok(None),
-            _ => Err(Error::syntax("only one of :keys, :strs and :syms can be given")),
+            [.., last] => {
+                let error = Error::syntax("only one of :keys, :strs and :syms can be given");
+                Err(error.at(&place(last)))
+            }
         };
     };
     if !matches!(shape, Shape::Relation | Shape::Tuple) {
-        return Err(Error::syntax(format!(":{kind} needs a :find of rows or of one row")));
+        let error = Error::syntax(format!(":{kind} needs a :find of rows or of one row"));
+        return Err(error.at(&place(kind)));
     }
     let items = sections.get(kind);
     if items.len() != columns {
         let message = format!(":{kind} has {} names for {columns} columns", items.len());
-        return Err(Error::syntax(message));
+        return Err(Error::syntax(message).at(&place(kind)));
     }
     let key = |item: &&Syntax| {
         let name = item

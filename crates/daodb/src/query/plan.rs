@@ -26,7 +26,7 @@ pub(crate) use self::condition::waits;
 pub(crate) use self::pattern::unknown_attribute;
 use super::ast::{Arg, Clause, ClauseKind, Names, Term, Var};
 use super::env::Env;
-use super::error::{Error, ErrorKind, Place};
+use super::error::{Error, ErrorKind, Place, nearest};
 use super::plans::Guard;
 use super::relation::Relation;
 use super::step::{Action, At, Cell, Find, Plan, Probe, Step, Take};
@@ -212,8 +212,12 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
     }
 
     fn unbound(&self, vars: &[Var]) -> Error {
-        let variables = vars.iter().map(|var| self.scope.names.get(*var).to_owned()).collect();
-        Error::new(ErrorKind::Unbound { variables })
+        let name = |var: &Var| self.scope.names.get(*var);
+        let variables = vars.iter().map(|var| name(var).to_owned()).collect();
+        // One letter is never near to another.
+        let long = vars.first().map(name).filter(|name| name.chars().count() > 3);
+        let nearest = long.and_then(|long| nearest(long, self.bound.iter().map(name)));
+        Error::new(ErrorKind::Unbound { variables, nearest: nearest.map(str::to_owned) })
     }
 
     /// Nothing can be done next: says which clause waits for which variables.

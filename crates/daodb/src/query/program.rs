@@ -12,8 +12,10 @@ use datom::Symbol;
 use super::ast::{Clause, ClauseKind, Names, Rule, Term, walk};
 use super::env::Env;
 use super::error::{Error, ErrorKind, nearest};
+use super::function::Builtin;
 use super::inline::{self, Inlining};
 use super::limits::Watch;
+use super::parse::FORMS;
 use super::relation::ARITY_MAX;
 
 /// Most clauses in one query or rule.
@@ -120,7 +122,11 @@ impl Program {
             let error = match self.rules.get(rule) {
                 None => {
                     let names = self.rules.keys().map(Symbol::as_str);
-                    let nearest = nearest(rule.as_str(), names).map(str::to_owned);
+                    // What is meant as a condition stands in a vector.
+                    let nearest = match Builtin::named(rule.as_str()) {
+                        Ok(_) => Some(format!("[({rule} …)]")),
+                        Err(_) => nearest(rule.as_str(), names.chain(FORMS)).map(str::to_owned),
+                    };
                     let name = rule.to_string();
                     Error::new(ErrorKind::UnknownRule { name, nearest })
                 }

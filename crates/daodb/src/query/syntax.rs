@@ -116,6 +116,22 @@ impl Syntax {
         }
     }
 
+    /// The first part of this one that spells a value which prints so.
+    fn find(&self, printed: &str) -> Option<&Syntax> {
+        if self.to_value().to_string() == printed {
+            return Some(self);
+        }
+        match &self.node {
+            Node::Leaf(_) => None,
+            Node::Vector(items) | Node::List(items) => {
+                items.iter().find_map(|item| item.find(printed))
+            }
+            Node::Map(pairs) => pairs
+                .iter()
+                .find_map(|(key, value)| key.find(printed).or_else(|| value.find(printed))),
+        }
+    }
+
     /// Where this part stands in `text`, the text it was read from.
     pub(crate) fn place(&self, text: Option<&str>) -> Arc<Place> {
         if let (Some(text), Some(span)) = (text, self.span)
@@ -125,6 +141,36 @@ impl Syntax {
             return Arc::new(Place { clause, position: Some(span.line_and_column(text)) });
         }
         Arc::new(Place { clause: self.to_value().to_string(), position: None })
+    }
+}
+
+/// A part of a query as it was written, kept to say where in it something is wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    part: Syntax,
+    text: Option<Arc<str>>,
+}
+
+impl Written {
+    pub(crate) fn new(part: &Syntax, text: Option<&str>) -> Self {
+        Self { part: part.clone(), text: text.map(Into::into) }
+    }
+
+    /// An error about a form in the part, with where that form stands; about the part where it names none.
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        error.placed(|about| {
+            let text = self.text.as_deref();
+            let found = match &about {
+                Some(Place { clause, position: None }) => self.part.find(clause),
+                Some(Place { position: Some(_), .. }) => None,
+                None => Some(&self.part),
+            };
+            match (found, about) {
+                (Some(found), _) => Place::clone(&found.place(text)),
+                (None, Some(about)) => about,
+                (None, None) => Place::clone(&self.part.place(text)),
+            }
+        })
     }
 }
 

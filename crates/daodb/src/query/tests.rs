@@ -9,6 +9,7 @@ mod interleaved;
 mod language;
 mod orders;
 mod recursion;
+mod reference;
 mod streams;
 mod threads;
 mod views;

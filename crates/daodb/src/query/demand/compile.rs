@@ -155,7 +155,9 @@ impl<'s> Component<'s> {
                 if mask.get(*place) == Some(&false) {
                     let var = rule.head.get(*place).and_then(Term::var).unwrap_or(0);
                     let variables = vec![rule.names.get(var).to_owned()];
-                    return Err(Error::new(ErrorKind::Unbound { variables }).at(&rule.place));
+                    return Err(
+                        Error::new(ErrorKind::Unbound { variables, nearest: None }).at(&rule.place)
+                    );
                 }
             }
             if rule.head.contains(&Term::Blank) {

@@ -7,7 +7,7 @@ use datom::{Keyword, Symbol, Value};
 
 use super::super::ast::{Arg, Binding, Clause, ClauseKind, Names, SourceRef, Term, Var};
 use super::super::callee::Callee;
-use super::super::error::{Error, ErrorKind, Place};
+use super::super::error::{Error, ErrorKind, Place, nearest};
 use super::super::syntax::{Node, Syntax};
 
 /// The variables that names mean at one point.
@@ -45,7 +45,8 @@ pub(super) struct Parser<'p> {
     pub(super) used_default: bool,
 }
 
-const FORMS: [&str; 5] = ["not", "not-join", "or", "or-join", "and"];
+/// What stands first in a list that is no call of a rule.
+pub(crate) const FORMS: [&str; 5] = ["not", "not-join", "or", "or-join", "and"];
 
 /// Whether a symbol can name a rule.
 pub(super) fn is_rule_name(name: &str) -> bool {
@@ -89,7 +90,9 @@ impl Parser<'_> {
         let parsed = match &item.node {
             Node::Vector(items) => self.vector(items, source, scope, &place),
             Node::List(items) => return self.list(items, source, scope, &place, into),
-            _ => Err(Error::syntax("a clause is a vector or a list")),
+            _ => Err(Error::syntax(
+                "a clause is a vector, such as [?e :a ?v] or [(< ?v 3)], or a list, such as (not …)",
+            )),
         };
         let kind = parsed.map_err(|error| error.at(&place))?;
         into.push(Clause { kind, place });
@@ -144,7 +147,11 @@ impl Parser<'_> {
             Some((known, _)) if &**known == "$" => Ok(SourceRef::Default),
             Some((_, at)) => Ok(SourceRef::Named(*at)),
             None if name == "$" && self.implicit => Ok(SourceRef::Default),
-            None => Err(Error::syntax(format!("{name} is not in :in"))),
+            None => {
+                let near = nearest(name, self.sources.iter().map(|(known, _)| &**known));
+                let near = near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+                Err(Error::syntax(format!("{name} is not in :in{near}")))
+            }
         }
     }
 

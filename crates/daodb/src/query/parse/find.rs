@@ -1,11 +1,13 @@
 //! `:find` and `:order-by`.
 
+use std::sync::Arc;
+
 use datom::Value;
 
 use super::super::aggregate::Aggregate;
-use super::super::ast::{Find, OrderBy, PatternRef, Shape};
-use super::super::error::Error;
-use super::super::syntax::{Node, Syntax};
+use super::super::ast::{Find, Names, OrderBy, PatternRef, Shape};
+use super::super::error::{Error, Place, nearest};
+use super::super::syntax::{Node, Syntax, Written};
 use super::clause::{Parser, Scope};
 
 /// Which of the four forms `:find` has, and its elements.
@@ -32,11 +34,12 @@ pub(super) fn shape<'s>(
     Ok((Shape::Relation, items.to_vec()))
 }
 
+/// One element, and where it stands.
 pub(super) fn element(
     item: &Syntax,
     parser: &mut Parser<'_>,
     scope: &mut Scope,
-) -> Result<Find, Error> {
+) -> Result<(Find, Arc<Place>), Error> {
     let place = item.place(parser.text);
     let parsed = match (item.symbol(), item.list()) {
         (Some(name), _) if name.starts_with('?') => {
@@ -51,7 +54,10 @@ pub(super) fn element(
             ":find takes variables, aggregates such as (count ?x), and (pull ?e pattern)",
         )),
     };
-    parsed.map_err(|error| error.at(&place))
+    match parsed {
+        Ok(find) => Ok((find, place)),
+        Err(error) => Err(error.at(&place)),
+    }
 }
 
 fn pull(rest: &[Syntax], parser: &mut Parser<'_>, scope: &mut Scope) -> Result<Find, Error> {
@@ -62,17 +68,27 @@ fn pull(rest: &[Syntax], parser: &mut Parser<'_>, scope: &mut Scope) -> Result<F
     };
     let var = match var.symbol().filter(|name| name.starts_with('?')) {
         Some(name) => scope.var(name, &mut parser.names),
-        None => return Err(Error::syntax("pull takes an entity variable")),
+        None => {
+            let error = Error::syntax("pull takes an entity variable, such as ?e");
+            return Err(error.at(&var.place(parser.text)));
+        }
     };
+    let written = Arc::new(Written::new(pattern, parser.text));
     let pattern = match (Parser::constant(pattern), pattern.symbol()) {
         (Some(pattern), _) => PatternRef::Const(pattern),
         (None, Some(name)) => match scope.get(name) {
             Some(var) => PatternRef::Input(var),
-            None => return Err(Error::syntax(format!("the pattern {name} is not in :in"))),
+            None => {
+                let error = Error::syntax(format!("the pattern {name} is not in :in"));
+                return Err(written.locate(error));
+            }
         },
-        _ => return Err(Error::syntax("a pull pattern is a vector")),
+        _ => {
+            let error = Error::syntax("a pull pattern is a vector, such as [:a {:b [:c]}]");
+            return Err(written.locate(error));
+        }
     };
-    Ok(Find::Pull { source, var, pattern })
+    Ok(Find::Pull { source, var, pattern, written })
 }
 
 fn aggregate(
@@ -89,7 +105,10 @@ fn aggregate(
     parser.used_default |= aggregate.is_stored();
     match var.symbol().filter(|name| name.starts_with('?')) {
         Some(name) => Ok(Find::Aggregate { aggregate, var: scope.var(name, &mut parser.names) }),
-        None => Err(Error::syntax(format!("({name} …) takes a variable last"))),
+        None => {
+            let error = Error::syntax(format!("({name} …) takes a variable last"));
+            Err(error.at(&var.place(parser.text)))
+        }
     }
 }
 
@@ -97,7 +116,7 @@ fn aggregate(
 pub(super) fn order(
     items: &[&Syntax],
     find: &[Find],
-    scope: &Scope,
+    (scope, names): (&Scope, &Names),
     text: Option<&str>,
 ) -> Result<Vec<OrderBy>, Error> {
     let mut keys: Vec<OrderBy> = Vec::new();
@@ -132,7 +151,15 @@ pub(super) fn order(
             _ => None,
         };
         let Some(column) = column else {
-            let message = ":order-by takes variables of :find or positions in it, from 0";
+            let shown = find.iter().filter_map(|find| match find {
+                Find::Var(var) => Some(names.get(*var)),
+                _ => None,
+            });
+            let near = item.symbol().and_then(|name| nearest(name, shown));
+            let message = format!(
+                ":order-by takes variables of :find or positions in it, from 0{}",
+                near.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+            );
             return Err(Error::syntax(message).at(&place));
         };
         keys.push(OrderBy { column, descending: false });

@@ -23,12 +23,12 @@ fn says(query: &str, inputs: &[&str], message: &str, position: Option<(usize, us
 #[test]
 fn an_unknown_attribute_is_named_with_the_nearest() {
     says("[:find ?e\n :where [?e :lable \"x\"]]", &[], "did you mean :label?", Some((2, 9)));
-    says("[:find (pull ?e [:labl]) :where [?e :edge]]", &[], "did you mean :label?", None);
+    says("[:find (pull ?e [:labl]) :where [?e :edge]]", &[], "did you mean :label?", Some((1, 18)));
 }
 
 #[test]
 fn an_unbound_variable_is_named_with_its_clause() {
-    says("[:find ?x :where [?e :edge]]", &[], "?x is not bound", Some((1, 1)));
+    says("[:find ?x :where [?e :edge]]", &[], "?x is not bound", Some((1, 8)));
     says("[:find ?e :where [?e :edge] [(< ?z 1)]]", &[], "?z is not bound", Some((1, 29)));
     says(
         "[:find ?e :where [?e :edge] (not [?y :edge ?z])]",
@@ -82,7 +82,7 @@ fn rules_that_negate_themselves_are_refused_with_the_cycle() {
 
 #[test]
 fn malformed_queries_are_refused_where_they_are_wrong() {
-    says("[:find ?e :where [?e :edge]", &[], "no EDN", None);
+    says("[:find ?e :where [?e :edge]", &[], "no EDN", Some((1, 1)));
     says("[:where [?e :edge]]", &[], ":find", Some((1, 1)));
     says("[:find ?e :wher [?e :edge]]", &[], ":wher is no part of a query", Some((1, 11)));
     says("[:find ?e :where [?e :edge 1 2 3 4 5]]", &[], "one to five positions", Some((1, 18)));
@@ -92,11 +92,143 @@ fn malformed_queries_are_refused_where_they_are_wrong() {
     says("[:find ?e :in $ ?x :where [?e :edge]]", &[], "takes 2 input(s), but 1 were given", None);
     says("[:find ?e :in $ [?x ?y] :where [?e :edge ?x]]", &["[1]"], "no tuple of 2", None);
     says("[:find ?e :where [$x ?e :edge]]", &[], "$x is not in :in", Some((1, 18)));
-    says("[:find ?e :keys a b :where [?e :edge]]", &[], "2 names for 1 column", None);
+    says("[:find ?e :keys a b :where [?e :edge]]", &[], "2 names for 1 column", Some((1, 17)));
     let deep = format!("[:find ?e :where {}[?e :edge]{}]", "(and ".repeat(80), ")".repeat(80));
     says(&deep, &[], "nests deeper", None);
     let long = format!("[:find ?e :where {}]", "[?e :edge] ".repeat(600));
     says(&long, &[], "at most 512", Some((1, 1)));
+}
+
+/// A mistake of each kind: the query, what is said, and the line and column it is said of.
+const MISTAKES: &[(&str, &str, (usize, usize))] = &[
+    // Text that is no query.
+    ("[:find ?e\n :where [?e :edge]", "no EDN", (1, 1)),
+    ("[:find ?e :where [?e :edge]]\n [:find ?x]", "one query is wanted, not 2", (2, 2)),
+    ("\"find\"", "a query is a vector or a map", (1, 1)),
+    ("[?e :where [?e :edge]]", "begins with :find", (1, 2)),
+    ("[:find :where [?e :edge]]", "needs :find", (1, 1)),
+    ("[:find ?e :whre [?e :edge]]", "did you mean :where?", (1, 11)),
+    ("[:find ?e :where [?e :edge] :where [?e :label]]", ":where comes twice", (1, 29)),
+    // :find.
+    ("[:find 7 :where [?e :edge]]", ":find takes variables", (1, 8)),
+    ("[:find [] :where [?e :edge]]", "no element", (1, 8)),
+    ("[:find (7 ?e) :where [?e :edge]]", "begins with a symbol", (1, 8)),
+    ("[:find (cuont ?e) :where [?e :edge]]", "did you mean count?", (1, 8)),
+    ("[:find (pul ?e [*]) :where [?e :edge]]", "did you mean pull?", (1, 8)),
+    ("[:find (count) :where [?e :edge]]", "takes a variable", (1, 8)),
+    ("[:find (count 7) :where [?e :edge]]", "takes a variable last", (1, 15)),
+    ("[:find (min 0 ?e) :where [?e :edge]]", "a count from 1", (1, 8)),
+    ("[:find (sum 2 ?e) :where [?e :edge]]", "takes one variable, not 2", (1, 8)),
+    ("[:find ?labl :where [?e :label ?label]]", "did you mean ?label?", (1, 8)),
+    ("[:find ?e :with 3 :where [?e :edge]]", ":with takes variables", (1, 17)),
+    // Pull.
+    ("[:find (pull ?e) :where [?e :edge]]", "an entity variable and a pattern", (1, 8)),
+    ("[:find (pull 7 [*]) :where [?e :edge]]", "an entity variable", (1, 14)),
+    ("[:find (pull ?e :label) :where [?e :edge]]", "a pull pattern is a vector", (1, 17)),
+    ("[:find (pull ?e pat) :where [?e :edge]]", "pat is not in :in", (1, 17)),
+    ("[:find (pull ?e []) :where [?e :edge]]", "no vector with elements", (1, 17)),
+    ("[:find (pull ?e [* 7]) :where [?e :edge]]", "7 is no attribute", (1, 20)),
+    ("[:find (pull ?e\n  [{:edge [:labell]}]) :where [?e :edge]]", "did you mean :label?", (2, 12)),
+    ("[:find (pull ?e [(:label :limt 3)]) :where [?e :edge]]", "did you mean limit?", (1, 18)),
+    ("[:find (pull ?e [(:label :limit 0)]) :where [?e :edge]]", "above 0", (1, 18)),
+    ("[:find (pull ?e [(:label :as)]) :where [?e :edge]]", "without a value", (1, 18)),
+    ("[:find (pull ?e [(:label :xform upcase)]) :where [?e :edge]]", "unknown function", (1, 18)),
+    ("[:find (pull ?e [{:label [*]}]) :where [?e :edge]]", "no reference", (1, 19)),
+    ("[:find (pull ?e [:_label]) :where [?e :edge]]", "no reference", (1, 18)),
+    ("[:find (pull ?e [{:edge 0}]) :where [?e :edge]]", "1 or more levels", (1, 25)),
+    // :in.
+    ("[:find ?e :in $ [] :where [?e :edge]]", "a binding is", (1, 17)),
+    ("[:find ?e :in $ 7 :where [?e :edge]]", "a binding is", (1, 17)),
+    ("[:find ?e :in $ $ :where [?e :edge]]", "$ comes twice", (1, 17)),
+    // Patterns.
+    ("[:find ?e :where [?e :labl]]", "did you mean :label?", (1, 18)),
+    ("[:find ?e :where []]", "at least one position", (1, 18)),
+    ("[:find ?e :where [?e :edge 1 2 3 4 5]]", "one to five positions", (1, 18)),
+    ("[:find ?e :where [?e :label 7]]", "did you mean \"7\"?", (1, 18)),
+    ("[:find ?e :where [?e :label :seven]]", "holds values of :db.type/string", (1, 18)),
+    ("[:find ?e :where [?e :edge \"x\"]]", "holds values of :db.type/ref", (1, 18)),
+    ("[:find ?e :where [[:label \"nobody\"] :edge ?e]]", "nothing found for", (1, 18)),
+    ("[:find ?e :where [$old ?e :edge]]", "$old is not in :in", (1, 18)),
+    ("[:find ?e :in $graph :where [$grap ?e :edge]]", "did you mean $graph?", (1, 29)),
+    ("[:find ?e :in $g :where [?e :edge]]", "reads $, which is not in :in", (1, 25)),
+    ("[:find ?e :where ?e]", "a clause is a vector", (1, 18)),
+    // Functions and predicates.
+    ("[:find ?e :where [?e :edge] [(evn? ?e)]]", "did you mean even?", (1, 29)),
+    ("[:find ?e :where [?e :edge] [(my/odd ?e)]]", "a name with a namespace", (1, 29)),
+    ("[:find ?e :where [?e :edge] [(inc ?e 1) ?f]]", "takes 1 argument(s), not 2", (1, 29)),
+    ("[:find ?e :where [?e :edge] [(subs \"a\") ?f]]", "takes 2 to 3 arguments, not 1", (1, 29)),
+    ("[:find ?e :where [?e :edge] [()]]", "a call needs a function", (1, 29)),
+    ("[:find ?e :where [?e :edge] [(\"f\" ?e)]]", "named by a symbol", (1, 29)),
+    ("[:find ?e :where [?e :edge] [(inc ?e) ?f ?g]]", "one binding at most", (1, 29)),
+    ("[:find ?e :where [?e :edge] [(inc ?e) 7]]", "a binding is", (1, 39)),
+    ("[:find ?e :where [?e :edge] [(< ?edge 3)]]", "?edge is not bound", (1, 29)),
+    ("[:find ?e :where [?e :edge ?target] [(< ?tagret 3)]]", "did you mean ?target?", (1, 37)),
+    ("[:find ?e :where [?e :edge] [(missing? ?e :label)]]", "3 argument(s), not 2", (1, 29)),
+    ("[:find ?e :where [?e :edge] [(missing? $ ?e :labl)]]", "did you mean :label?", (1, 29)),
+    // not, or, rules.
+    ("[:find ?e :where [?e :edge] (not)]", "holds no clauses", (1, 29)),
+    ("[:find ?e :where [?e :edge] (not [?x :edge ?y])]", "?x, ?y are not bound", (1, 29)),
+    ("[:find ?e :where [?e :edge] (not-join [7] [?e :edge])]", "holds variables", (1, 29)),
+    ("[:find ?e :where [?e :edge] (or)]", "at least one branch", (1, 29)),
+    ("[:find ?e :where (or [?e :edge] [?x :edge])]", "use or-join", (1, 18)),
+    ("[:find ?e :where (or-join [?e])]", "then branches", (1, 18)),
+    ("[:find ?e :where [?e :edge] (> ?e 3)]", "did you mean [(> …)]?", (1, 29)),
+    ("[:find ?e :where [?e :edge] (nto [?e :label])]", "did you mean not?", (1, 29)),
+    ("[:find ?e :where ()]", "an empty list", (1, 18)),
+    ("[:find ?e :where (path)]", "at least one argument", (1, 18)),
+    ("[:find ?e :where (path ?e ?x)]", "unknown rule path", (1, 18)),
+    ("[:find ?e :where ([?e :edge])]", "begins with a symbol", (1, 18)),
+    // The rest.
+    ("[:find ?e :where [?e :edge] :limit some]", "takes a whole number", (1, 36)),
+    ("[:find ?e :where [?e :edge] :offset 1 2]", "takes one whole number", (1, 37)),
+    ("[:find ?e :where [?e :edge] :order-by ?x]", ":order-by takes variables", (1, 39)),
+    ("[:find ?label :where [_ :label ?label] :order-by ?lable]", "did you mean ?label?", (1, 50)),
+    ("[:find ?e :where [?e :edge] :order-by :asc ?e]", ":asc", (1, 39)),
+    ("[:find ?e . :keys a :where [?e :edge]]", "needs a :find of rows", (1, 19)),
+    ("[:find ?e :keys a :strs b :where [?e :edge]]", "only one of", (1, 25)),
+    ("[:find ?e :keys 7 :where [?e :edge]]", "takes symbols", (1, 17)),
+];
+
+#[test]
+fn every_mistake_is_one_error_with_its_place_and_what_to_do() {
+    let mut wrong = Vec::new();
+    for (query, message, place) in MISTAKES {
+        let error = refused(query, &[]);
+        let position = error.place().and_then(|place| place.position);
+        if !error.to_string().contains(message) || position != Some(*place) {
+            wrong.push(format!("{query}\n    {error}\n    wanted: {message} at {place:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Mistakes in rules that are text: places are those in that text.
+#[test]
+fn every_mistake_in_a_rule_is_one_error_with_its_place() {
+    let mut wrong = Vec::new();
+    for (rules, message, place) in [
+        ("[[(path ?x ?y)\n  [?x :edg ?y]]]", "did you mean :edge?", (2, 3)),
+        ("7", "rules are a vector of rules", (1, 1)),
+        ("[7]", "a rule is a vector", (1, 2)),
+        ("[[path ?x ?y]]", "begins with its head", (1, 2)),
+        ("[[(not ?x ?y) [?x :edge ?y]]]", "has no other meaning", (1, 2)),
+        ("[[(path) [?x :edge ?y]]]", "at least one argument", (1, 2)),
+        ("[[(path ?x _) [?x :edge _]]]", "head has no _", (1, 2)),
+        ("[[(path ?x ?y) [?x :edge ?y]] [(path ?x) [?x :edge]]]", "path takes 2", (1, 31)),
+        ("[[(path ?x ?y) (paht ?x ?y)]]", "did you mean path?", (1, 16)),
+        ("[[(path ?x ?y) [?x :edge ?y] (path ?x)]]", "takes 2 argument(s), not 1", (1, 30)),
+        ("[[(path ?x ?y) [?x :edge ?y] (not (path ?y ?x))]]", "path -> path", (1, 2)),
+        ("[[(path ?x ?y) [?x :edge ?y] [?x :label 7]]]", "did you mean \"7\"?", (1, 30)),
+        ("[[(path ?x ?y) [?x :edge ?y]", "no EDN", (1, 2)),
+    ] {
+        let text = Value::text(rules).to_string();
+        let error = refused("[:find ?x ?y :in $ % :where (path ?x ?y)]", &[&text]);
+        let position = error.place().and_then(|place| place.position);
+        if !error.to_string().contains(message) || position != Some(place) {
+            wrong.push(format!("{rules}\n    {error}\n    wanted: {message} at {place:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
