@@ -115,13 +115,16 @@ fn loom(filter: &[String]) -> Result<(), String> {
     // A model explores every interleaving, so it runs optimised, in its own folder: other flags
     // would rebuild everything else each time.
     let target = target().join("loom");
-    run(
-        "loom models",
-        cargo(&["test", "--package", "eve", "--release", "--lib", "--", "loom"])
-            .args(filter)
-            .env("RUSTFLAGS", "--cfg loom")
-            .env("CARGO_TARGET_DIR", target),
-    )
+    for (package, flag) in [("eve", "--cfg loom"), ("yin", "--cfg loom_yin")] {
+        run(
+            &format!("loom models of {package}"),
+            cargo(&["test", "--package", package, "--release", "--lib", "--", "loom"])
+                .args(filter)
+                .env("RUSTFLAGS", flag)
+                .env("CARGO_TARGET_DIR", &target),
+        )?;
+    }
+    Ok(())
 }
 
 fn bench(arguments: &[String]) -> Result<(), String> {

@@ -9,7 +9,7 @@
 //! 2. Whoever is handed a number by another thread [refreshes](Original::refresh) its copy first. The
 //!    hand-over orders the change before the look at the version, so the copy then has that number.
 
-use crate::sync::{AtomicU64, Mutex, Ordering, at, lock};
+use crate::sync::{AtomicU64, Mutex, Ordering, lock};
 
 /// What grows, and can be brought up to date.
 pub(crate) trait Grow {
@@ -39,8 +39,8 @@ impl<T: Grow> Original<T> {
     /// Brings a copy of some version up to date. Gives the version it then has.
     #[inline]
     pub(crate) fn refresh(&self, copy: &mut T, version: u64) -> u64 {
-        // Pairs with the store in `change`: see invariant 2.
-        if self.version.load(at("replica: look", Ordering::Acquire)) == version {
+        // The hand-over has ordered what this copy must know before this: see invariant 2.
+        if self.version.load(Ordering::Relaxed) == version {
             return version;
         }
         let whole = lock(&self.whole);
@@ -63,8 +63,7 @@ impl<T: Grow> Original<T> {
         let result = change(copy);
         whole.catch_up(copy);
         *version = now + 1;
-        // Pairs with the load in `refresh`; the lock keeps changes apart.
-        self.version.store(*version, at("replica: change", Ordering::Release));
+        self.version.store(*version, Ordering::Relaxed);
         result
     }
 }

@@ -1,15 +1,16 @@
-//! Std's atomics and locks, or loom's: the only file that knows which.
+//! Std's atomics and locks, or loom's: the only file that knows which. The flag is this crate's own, for
+//! what lies below it does without loom here.
 //!
 //! 1. An operation whose ordering carries a proof names it with [`at`] or [`fence_at`]. A loom model can
 //!    then weaken that one place and must find the fault: the twin that must fail.
 
-#[cfg(not(loom))]
+#[cfg(not(loom_yin))]
 pub(crate) use std::sync::{
     Condvar, Mutex, MutexGuard,
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-#[cfg(loom)]
+#[cfg(loom_yin)]
 pub(crate) use loom::sync::{
     Condvar, Mutex, MutexGuard,
     atomic::{AtomicU32, AtomicU64, Ordering},
@@ -22,23 +23,23 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The ordering of one named place: as written, unless a model weakens that place.
-#[cfg(not(loom))]
+#[cfg(not(loom_yin))]
 #[inline(always)]
 pub(crate) const fn at(_place: &'static str, order: Ordering) -> Ordering {
     order
 }
 
 /// A fence at one named place, there unless a model weakens that place.
-#[cfg(not(loom))]
+#[cfg(not(loom_yin))]
 #[inline(always)]
 pub(crate) fn fence_at(_place: &'static str, order: Ordering) {
     std::sync::atomic::fence(order);
 }
 
-#[cfg(loom)]
+#[cfg(loom_yin)]
 pub(crate) use model::{at, fence_at, holds_without};
 
-#[cfg(loom)]
+#[cfg(loom_yin)]
 mod model {
     use std::cell::Cell;
     use std::panic::{AssertUnwindSafe, catch_unwind};
