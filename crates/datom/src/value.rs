@@ -55,6 +55,13 @@ macro_rules! name {
             }
         }
 
+        /// Shares the text.
+        impl From<Arc<str>> for $name {
+            fn from(name: Arc<str>) -> Self {
+                Self(name)
+            }
+        }
+
         /// Maps keyed by names are asked with plain text.
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {

@@ -2,7 +2,7 @@
 //! changes of agents and waiting agents cost.
 //!
 //!     cargo run --release --package yin --example agents            the ring
-//!     cargo run --release --package yin --example agents measure    the figures as well
+//!     cargo run --release --package yin --example agents measure    the figures
 //!
 //! With `measure` it fails where a figure misses the bound that stands beside it here.
 
@@ -45,7 +45,7 @@ fn finish(scheduler: &mut Scheduler) -> BTreeMap<AgentId, Value> {
     }
 }
 
-/// Tokens go round until one has made 20 rounds. Then the ring is looked at, some agents are killed, and
+/// Tokens go round until one has made two rounds. Then the ring is looked at, some agents are killed, and
 /// the ends of their streams run round the ring.
 fn ring() {
     let node = program(
@@ -58,7 +58,7 @@ fn ring() {
     let mut scheduler = scheduler(2);
     let started = Instant::now();
     let streams: Vec<Value> = (0..RING).map(|_| scheduler.stream(TOKENS)).collect();
-    let limit = Value::Int(20 * RING as i64);
+    let limit = Value::Int(2 * RING as i64);
     let agents: Vec<AgentId> = (0..RING)
         .map(|at| {
             let from = scheduler.cursor(&streams[at]).expect("the stream is open");
@@ -74,7 +74,7 @@ fn ring() {
     assert!(matches!(ended, Event::Ended { result: Ok(_), .. }), "{ended:?}");
     let Event::Perform { agent, .. } = scheduler.run() else { panic!("a token goes round") };
     println!(
-        "{RING} agents on 2 threads: agent {} saw a token 20 times round the ring after {:.2} s",
+        "{RING} agents on 2 threads: agent {} saw a token twice round the ring after {:.2} s",
         agent.number(),
         started.elapsed().as_secs_f64()
     );
@@ -137,7 +137,7 @@ fn messages(threads: usize, capacity: usize) -> f64 {
 /// woken, put on the machine, and served.
 fn switch() -> f64 {
     let node = program(
-        "(loop [n 0] (let [x (stream/next from)] (if (nil? x) n (do (stream/put to x) (recur (+ n 1))))))",
+        "(loop [n 0] (let [x (stream/next from)] (if (nil? x) (do (stream/close to) n) (do (stream/put to x) (recur (+ n 1))))))",
     );
     let first = program(
         "(loop [n 0] (if (= n turns) (stream/close to) (do (stream/put to n) (stream/next from) (recur (+ n 1)))))",
@@ -208,15 +208,20 @@ fn measure() {
             messages(2, capacity) / 1e6,
         );
     }
-    let nanoseconds = switch();
-    println!("from agent to agent: {nanoseconds:.0} ns, with the value that is handed on");
+    // A step of that ring is a message, for which somebody parks and somebody is put on the machine; where
+    // nobody has to, a message is two requests.
+    let (step, message) = (switch(), 1e9 / messages(0, 64));
+    let nanoseconds = step - message;
+    println!(
+        "from agent to agent: {step:.0} ns with a value that is handed on, {nanoseconds:.0} ns without",
+    );
     parked();
     assert!(nanoseconds <= SWITCH_NS_MAX, "a change of agents takes more than {SWITCH_NS_MAX} ns");
 }
 
 fn main() {
-    ring();
-    if std::env::args().any(|argument| argument == "measure") {
-        measure();
+    match std::env::args().any(|argument| argument == "measure") {
+        true => measure(),
+        false => ring(),
     }
 }

@@ -511,6 +511,11 @@ impl Heap {
         word.tag().is_name().then(|| self.names.name(word.payload()))
     }
 
+    /// The same, shared.
+    pub(crate) fn shared_name(&self, word: Word) -> Option<Arc<str>> {
+        word.tag().is_name().then(|| self.names.shared(word.payload())).flatten()
+    }
+
     /// Copies what the roots reach into a new array and forgets the rest (Cheney, 1970): a
     /// breadth-first walk whose queue is the new array itself, so its depth costs nothing.
     pub(crate) fn collect<'r>(&mut self, roots: impl Iterator<Item = &'r mut Word>) {

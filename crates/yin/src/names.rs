@@ -106,4 +106,9 @@ impl Names {
     pub(crate) fn name(&self, id: u64) -> &str {
         self.names.get(id as usize).map_or("", |name| name)
     }
+
+    /// The name of an id, shared.
+    pub(crate) fn shared(&self, id: u64) -> Option<Arc<str>> {
+        self.names.get(id as usize).cloned()
+    }
 }

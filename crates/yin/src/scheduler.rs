@@ -18,6 +18,7 @@ mod desk;
 mod gate;
 #[cfg(all(test, loom_yin))]
 mod models;
+mod number;
 mod outside;
 mod ports;
 mod serve;

@@ -117,8 +117,8 @@ impl Heap {
                 Number::Float(float) => Value::Float(float),
             }),
             Sort::Ref => word.as_entity().map(Value::Ref),
-            Sort::Keyword => self.name(word).map(Value::keyword),
-            Sort::Symbol => self.name(word).map(Value::symbol),
+            Sort::Keyword => self.shared_name(word).map(|name| Value::Keyword(name.into())),
+            Sort::Symbol => self.shared_name(word).map(|name| Value::Symbol(name.into())),
             Sort::Instant => self.as_instant(word).map(Value::Instant),
             Sort::Text => self.as_text(word).map(|text| Value::text(text.as_str())),
             Sort::Bytes => self.as_bytes(word).map(|bytes| Value::Bytes(bytes.into())),
@@ -316,7 +316,8 @@ impl Leaving<'_> {
             Sort::Tagged => {
                 let (tag, value) = self.heap.untagged(word).unwrap_or((Word::NIL, Word::NIL));
                 let value = self.value(value, depth + 1)?;
-                Value::Tagged(self.heap.name(tag).unwrap_or("").into(), Box::new(value))
+                let tag = self.heap.shared_name(tag).unwrap_or_default();
+                Value::Tagged(tag.into(), Box::new(value))
             }
             Sort::Function => {
                 let tag = match self.heap.form(word) {

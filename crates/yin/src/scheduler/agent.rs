@@ -57,10 +57,14 @@ pub(crate) enum Waits {
     Nothing,
     /// For a moment.
     Time,
-    /// At a stream; the reply if it has waited for too long.
-    Port {
+    /// At a stream, to read; what it goes on with if it has waited for too long.
+    Value {
         port: Arc<Port>,
-        late: Box<Reply>,
+        otherwise: Value,
+    },
+    /// At a stream, to put a value into it.
+    Room {
+        port: Arc<Port>,
     },
     /// For another agent to resume it.
     Park,

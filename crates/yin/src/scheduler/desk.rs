@@ -7,9 +7,9 @@
 //!    agent between desks moves an owner.
 //! 2. A space lives as long as an agent has it: what a program's agents made up goes with the last one.
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
+use super::number::ByNumber;
 use crate::Facts;
 use crate::facts::NoFacts;
 use crate::machine::{Limits, Machine};
@@ -51,7 +51,7 @@ pub(super) struct Desk {
     pub(super) machine: Machine,
     /// The space that the machine has.
     present: Option<(u64, Weak<Space>)>,
-    others: HashMap<u64, Copy>,
+    others: ByNumber<Copy>,
     /// When to look for copies that nobody needs.
     full: usize,
 }
@@ -59,7 +59,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(facts: impl Facts + Send + 'static, limits: Limits) -> Self {
         let machine = Machine::new(facts, limits);
-        Self { machine, present: None, others: HashMap::new(), full: COPIES_MIN }
+        Self { machine, present: None, others: ByNumber::default(), full: COPIES_MIN }
     }
 
     /// Gives the machine, which is idle, the code and names of a space, as new as they are.

@@ -4,10 +4,10 @@
 //!    for the moment of looking one up.
 //! 2. Under the lock of a stream no lock of another stream is taken.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::agent::Waiter;
+use super::number::ByNumber;
 use crate::stream::Channel;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
 
@@ -32,19 +32,19 @@ impl Port {
 
 /// All streams, by their own numbers and by those of their cursors.
 pub(crate) struct Ports {
-    shards: [Mutex<HashMap<u64, Arc<Port>>>; SHARDS],
+    shards: [Mutex<ByNumber<Arc<Port>>>; SHARDS],
     last: AtomicU64,
 }
 
 impl Ports {
     pub(super) fn new() -> Self {
         Self {
-            shards: std::array::from_fn(|_| Mutex::new(HashMap::new())),
+            shards: std::array::from_fn(|_| Mutex::new(ByNumber::default())),
             last: AtomicU64::new(0),
         }
     }
 
-    fn shard(&self, id: u64) -> Option<MutexGuard<'_, HashMap<u64, Arc<Port>>>> {
+    fn shard(&self, id: u64) -> Option<MutexGuard<'_, ByNumber<Arc<Port>>>> {
         self.shards.get(id as usize % SHARDS).map(lock)
     }
 

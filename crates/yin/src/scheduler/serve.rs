@@ -8,12 +8,10 @@ use datom::{Keyword, Value};
 
 use super::agent::{Agent, AgentId, Event, Home, Waiter, Waits};
 use super::outside::Request;
-use super::ports::Port;
 use super::worker::Worker;
 use crate::error::{Error, Kind};
 use crate::stream::{
-    Answers, Ask, End, Reply, closed, cursor_value, full, milliseconds, no_such, refused,
-    stream_value,
+    Answers, Ask, End, Reply, closed, cursor_value, milliseconds, no_such, refused, stream_value,
 };
 
 /// What became of a request.
@@ -108,10 +106,11 @@ impl Worker {
             }
             Ask::Put { stream: id, value, within } => match stream(id) {
                 Some(port) => {
-                    let late = Box::new(Err(full()));
                     let mut answers = Vec::new();
-                    let waits = Waits::Port { port: port.clone(), late };
-                    let by = || self.wait_there(agent, request, op, waits, within);
+                    let by = || {
+                        let waits = Waits::Room { port: port.clone() };
+                        self.wait_there(agent, request, op, waits, within)
+                    };
                     let reply = port.channel().put(by, value, &mut answers);
                     self.deliver(answers);
                     reply.map_or(Served::Later(None), Served::Now)
@@ -132,12 +131,19 @@ impl Worker {
             },
             Ask::Next { cursor, within, otherwise } => match ports.get(cursor) {
                 Some(port) => {
-                    self.own_cursor(agent, &port, cursor);
-                    let late = Box::new(Ok(otherwise));
                     let mut answers = Vec::new();
-                    let waits = Waits::Port { port: port.clone(), late };
-                    let by = || self.wait_there(agent, request, op, waits, within);
-                    let reply = port.channel().next(by, cursor, &mut answers);
+                    let by = || {
+                        let waits = Waits::Value { port: port.clone(), otherwise };
+                        self.wait_there(agent, request, op, waits, within)
+                    };
+                    let (reply, is_new) = {
+                        let mut channel = port.channel();
+                        let is_new = channel.hand_over(cursor, agent.id.0);
+                        (channel.next(by, cursor, &mut answers), is_new)
+                    };
+                    if is_new {
+                        agent.body().owned.push(cursor);
+                    }
                     self.deliver(answers);
                     if reply == Some(Ok(Value::Nil)) {
                         ports.tidy(&port);
@@ -177,19 +183,6 @@ impl Worker {
     fn deliver(&self, answers: Answers<Waiter>) {
         if !answers.is_empty() {
             self.shared.answer_all(answers, &mut |agent| self.queue.push(agent));
-        }
-    }
-
-    /// A cursor belongs to whoever read from it last: it ends with that agent, and holds nobody back then.
-    fn own_cursor(&self, agent: &Arc<Agent>, port: &Port, cursor: u64) {
-        let is_new = {
-            let mut channel = port.channel();
-            let owner = channel.reader(cursor);
-            channel.hand_over(cursor, agent.id.0);
-            owner.is_some_and(|owner| owner != agent.id.0)
-        };
-        if is_new {
-            agent.body().owned.push(cursor);
         }
     }
 

@@ -17,13 +17,14 @@ use super::agent::{Agent, AgentId, Event, Home, Waiter, Waits};
 use super::bell::Bell;
 use super::clock::Clock;
 use super::desk::Space;
+use super::number::ByNumber;
 use super::outside::Outside;
 use super::ports::{Port, Ports};
 use super::timers::Timers;
 use crate::error::{Error, Kind};
 use crate::machine::Machine;
 use crate::program::Program;
-use crate::stream::{Answers, End, Reply, refused};
+use crate::stream::{Answers, End, Reply, full, refused};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 const SHARDS: usize = 16;
@@ -39,7 +40,7 @@ pub(super) struct News {
 }
 
 pub(crate) struct Shared {
-    agents: [Mutex<HashMap<u64, Arc<Agent>>>; SHARDS],
+    agents: [Mutex<ByNumber<Arc<Agent>>>; SHARDS],
     next_agent: AtomicU64,
     next_space: AtomicU64,
     spaces: Mutex<HashMap<[u8; 32], Weak<Space>>>,
@@ -68,7 +69,7 @@ impl Shared {
         stealers: Vec<Stealer<Arc<Agent>>>,
     ) -> Self {
         Self {
-            agents: std::array::from_fn(|_| Mutex::new(HashMap::new())),
+            agents: std::array::from_fn(|_| Mutex::new(ByNumber::default())),
             next_agent: AtomicU64::new(0),
             next_space: AtomicU64::new(0),
             spaces: Mutex::new(HashMap::new()),
@@ -114,7 +115,7 @@ impl Shared {
         lock(&self.programs).get(hash).map(|program| Program::clone(program))
     }
 
-    fn shard(&self, id: AgentId) -> Option<MutexGuard<'_, HashMap<u64, Arc<Agent>>>> {
+    fn shard(&self, id: AgentId) -> Option<MutexGuard<'_, ByNumber<Arc<Agent>>>> {
         self.agents.get(id.0 as usize % SHARDS).map(lock)
     }
 
@@ -304,8 +305,11 @@ impl Shared {
                 body.waits.clone()
             };
             match waits {
-                Waits::Port { port, late } => {
-                    self.give_up_waiting(&agent, request, &port, *late, queue)
+                Waits::Value { port, otherwise } => {
+                    self.give_up_waiting(&agent, request, &port, Ok(otherwise), queue);
+                }
+                Waits::Room { port } => {
+                    self.give_up_waiting(&agent, request, &port, Err(full()), queue);
                 }
                 _ => {
                     if let Some(agent) = self.answer(&agent, request, Ok(Value::Nil)) {
@@ -369,7 +373,8 @@ impl Shared {
         }
         self.forget(&waits);
         let mut answers = Vec::new();
-        if let (Waits::Port { port, .. }, Some(request)) = (waits, request) {
+        if let (Waits::Value { port, .. } | Waits::Room { port }, Some(request)) = (waits, request)
+        {
             let waiter = Waiter { agent: agent.clone(), request };
             port.channel().withdraw(&waiter, &mut answers);
         }
@@ -398,7 +403,7 @@ impl Shared {
                 let body = agent.body();
                 body.request.map(|request| (request, body.waits.clone()))
             };
-            if let Some((request, Waits::Port { port, .. })) = waits {
+            if let Some((request, Waits::Value { port, .. } | Waits::Room { port })) = waits {
                 let why = refused(
                     "agent/deadlock",
                     "all agents wait for each other, and nothing else is to come",

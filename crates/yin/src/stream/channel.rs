@@ -70,18 +70,20 @@ impl<A: PartialEq> Channel<A> {
         self.cursors.get(&cursor).map(|cursor| cursor.owner)
     }
 
-    /// Gives a cursor to another owner.
-    pub(crate) fn hand_over(&mut self, cursor: u64, owner: u64) {
-        if let Some(cursor) = self.cursors.get_mut(&cursor) {
-            cursor.owner = owner;
-        }
+    /// Gives a cursor to another owner: a cursor belongs to whoever read from it last, ends with that one,
+    /// and holds nobody back then. False if it was that one's already.
+    pub(crate) fn hand_over(&mut self, cursor: u64, owner: u64) -> bool {
+        let cursor = self.cursors.get_mut(&cursor);
+        cursor.is_some_and(|cursor| std::mem::replace(&mut cursor.owner, owner) != owner)
     }
 
     /// Gives the stream itself, or a cursor, to another owner.
     pub(crate) fn change_owner(&mut self, id: u64, is_stream: bool, owner: u64) {
         match is_stream {
             true => self.owner = owner,
-            false => self.hand_over(id, owner),
+            false => {
+                self.hand_over(id, owner);
+            }
         }
     }
 
