@@ -1,6 +1,8 @@
 //! Writing facts beside its peers, everybody in one interleaved run over the same facts: SQLite on one
 //! table of facts with covering indexes in the orders EAV, AEV and AVE; LMDB (by `heed`) and `redb`
-//! with a table for each of the orders that `daodb` keeps of these attributes, EAV and AEV.
+//! with a table for each of the orders that `daodb` keeps of these attributes, EAV and AEV; and Corium
+//! in process, which keeps no file, and retracts an entity by copying the whole database: it has no part
+//! in retractions, bytes and what waits for the disk.
 //!
 //! `cargo xtask bench database [part]` prints a table of the medians and of `ours / best peer`; parts
 //! are people (bulk load, transactions, retractions, look-ups; nobody waits for the disk), disk
@@ -16,7 +18,7 @@ use std::time::Instant;
 use benches::datalog::{Set, debian, people};
 
 use crate::ours::Ours;
-use crate::peers::{Lmdb, Redb, Sqlite};
+use crate::peers::{Corium, Lmdb, Redb, Sqlite};
 use crate::table::Table;
 
 /// Rounds in which everybody has a turn.
@@ -66,6 +68,7 @@ fn main() {
             turn::<Sqlite>(&set, &mut table);
             turn::<Lmdb>(&set, &mut table);
             turn::<Redb>(&set, &mut table);
+            written::<Corium>(&set, &mut table);
         }
     }
     if wanted("disk") {
@@ -85,6 +88,7 @@ fn main() {
                     sized::<Sqlite>("debian", &set, &mut table);
                     sized::<Lmdb>("debian", &set, &mut table);
                     sized::<Redb>("debian", &set, &mut table);
+                    loaded::<Corium>("debian", &set, &mut table);
                 }
             }
             Err(why) => println!("debian is left out: {why}"),

@@ -1,5 +1,6 @@
 //! The others.
 
+mod corium;
 mod lmdb;
 mod ordered;
 mod redb;
@@ -7,6 +8,7 @@ mod sqlite;
 
 use tempfile::TempDir;
 
+pub(crate) use self::corium::Corium;
 pub(crate) use self::ordered::Facts;
 pub(crate) use self::sqlite::Sqlite;
 
