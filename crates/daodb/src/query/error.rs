@@ -166,7 +166,10 @@ impl QueryError {
 
     /// The same error at a place, unless it has one already: the innermost place counts.
     pub(crate) fn at(mut self, place: &Arc<Place>) -> Self {
-        self.0.1.get_or_insert_with(|| Place::clone(place));
+        // Who stops a query knows why: no clause is at fault.
+        if !matches!(self.0.0, ErrorKind::Cancelled) {
+            self.0.1.get_or_insert_with(|| Place::clone(place));
+        }
         self
     }
 
