@@ -154,7 +154,9 @@ impl Page {
     /// Atoms fill lines, anything else stands below each other.
     fn sequence(&mut self, items: &[Item], behind: usize) -> Option<usize> {
         let indent = self.column;
-        if items.iter().any(|item| item.kind != Kind::Atom || item.is_apart) {
+        let is_broken =
+            |(at, item): (usize, &Item)| item.kind != Kind::Atom || at > 0 && item.is_apart;
+        if items.iter().enumerate().any(is_broken) {
             return self.column_of(items, indent, behind);
         }
         for (at, item) in items.iter().enumerate() {
@@ -271,7 +273,8 @@ fn write_flat(item: &Item, width: usize, out: &mut String) -> bool {
         Kind::Group(close) => {
             out.push_str(&item.text);
             for (at, inner) in item.items.iter().enumerate() {
-                if inner.is_apart {
+                // What stands before the first item does not stay.
+                if at > 0 && inner.is_apart {
                     return false;
                 }
                 if at > 0 {

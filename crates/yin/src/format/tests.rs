@@ -69,6 +69,13 @@ fn the_projects_own_sources_mean_the_same_when_formatted() {
     }
 }
 
+#[test]
+fn a_blank_line_before_the_first_item_breaks_nothing() {
+    assert_eq!(format("t", "(\n\n\nf a b)").unwrap(), "(f a b)\n");
+    assert_eq!(format("t", "[\n\n\n1 2 3]").unwrap(), "[1 2 3]\n");
+    assert_eq!(format("t", "(f\n\n\na b)").unwrap(), "(f\n\n a\n b)\n");
+}
+
 fn text() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         "[a-z]{1,12}",

@@ -65,6 +65,25 @@ struct Shape {
     held: Vec<Option<NodeId>>,
 }
 
+/// What the code says of calls that stand at one node: of the many calls of a recursion, found out once.
+struct Spot {
+    program: u32,
+    node: NodeId,
+    stance: Stance,
+    code: Code,
+    function: u32,
+    shape: Shape,
+}
+
+/// Spots that are remembered while a stack is put back.
+const SPOTS_MAX: usize = 8;
+
+impl Spot {
+    fn is_of(&self, told: &Told) -> bool {
+        (self.program, self.node, self.stance) == (told.program, told.node, told.stance)
+    }
+}
+
 type Result1<T> = Result<T, Trouble>;
 
 fn damaged(what: &str) -> Trouble {
@@ -291,10 +310,21 @@ impl Machine {
     pub(crate) fn put_stack(&mut self, stack: &Stack, base: u32) -> Result1<()> {
         let mut base = base;
         let mut from = 0;
+        let mut spots: Vec<Spot> = Vec::new();
         for (at, told) in stack.frames.iter().enumerate() {
-            let code = self.code(told.program).ok_or_else(|| damaged("a program is missing"))?;
-            let id = self.function_of(&code, told.node)?;
-            let shape = self.shape(&code, told)?;
+            let known = spots.iter().rposition(|spot| spot.is_of(told));
+            let place = match known {
+                Some(place) => place,
+                None => {
+                    if spots.len() == SPOTS_MAX {
+                        spots.clear();
+                    }
+                    spots.push(self.spot(told)?);
+                    spots.len() - 1
+                }
+            };
+            let Some(Spot { code, function: id, shape, .. }) = spots.get(place) else { continue };
+            let id = *id;
             let words = stack.words.get(from..from + told.count as usize);
             let words = words.ok_or_else(|| damaged("it lacks values"))?;
             from += told.count as usize;
@@ -313,22 +343,23 @@ impl Machine {
             let is_top = at + 1 == stack.frames.len();
             match self.engine {
                 Engine::Register => {
-                    base = self.put_registers(
-                        &code,
-                        (function, id),
-                        &shape,
-                        told,
-                        words,
-                        base,
-                        is_top,
-                    )?;
+                    base =
+                        self.put_registers(code, (function, id), shape, told, words, base, is_top)?;
                 }
                 Engine::Stepper => {
-                    self.put_walk(&code, (function, id), &shape, told, words, is_top)?;
+                    self.put_walk(code, (function, id), shape, told, words, is_top)?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn spot(&mut self, told: &Told) -> Result1<Spot> {
+        let code = self.code(told.program).ok_or_else(|| damaged("a program is missing"))?;
+        let function = self.function_of(&code, told.node)?;
+        let shape = self.shape(&code, told)?;
+        let Told { program, node, stance, .. } = *told;
+        Ok(Spot { program, node, stance, code, function, shape })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one call")]

@@ -328,7 +328,10 @@ impl Unpacker<'_, '_> {
     }
 
     fn stack(&mut self) -> Result1<Stack> {
-        let mut stack = Stack::default();
+        let mut stack = Stack {
+            frames: Vec::with_capacity(self.state.frames.len()),
+            words: Vec::with_capacity(self.state.words.len()),
+        };
         for (at, &frame) in self.state.frames.iter().enumerate() {
             let stance = match self.state.standing {
                 _ if at + 1 < self.state.frames.len() => Stance::Wait,
