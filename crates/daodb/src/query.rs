@@ -142,6 +142,21 @@ impl Query {
         Ok(Self { parsed: Arc::new(parsed) })
     }
 
+    /// The words of the language: its functions, aggregates and clauses, and the parts of a query with their
+    /// colon. For editors that complete them.
+    ///
+    /// ```
+    /// let words: Vec<String> = daodb::Query::words().collect();
+    /// assert!([":where", "or-join", "starts-with?", "median", "pull"].iter().all(|w| words.contains(&(*w).into())));
+    /// ```
+    pub fn words() -> impl Iterator<Item = String> {
+        let parts = parse::SECTIONS.into_iter().map(|part| format!(":{part}"));
+        let named = function::names().chain(aggregate::NAMES).chain(parse::FORMS).chain(["pull"]);
+        let words: std::collections::BTreeSet<String> =
+            parts.chain(named.map(str::to_owned)).collect();
+        words.into_iter()
+    }
+
     /// How many inputs the query takes, `$` included where it reads it.
     #[must_use]
     pub fn inputs(&self) -> usize {

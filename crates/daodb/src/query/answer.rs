@@ -127,28 +127,49 @@ pub(crate) fn rows(
     patterns: &[Option<(usize, Pattern)>],
     words: Vec<u64>,
 ) -> Result<Rows, Error> {
-    let columns = parsed.find.len();
-    let width = (columns + parsed.with.len()).max(1);
+    let width = (parsed.find.len() + parsed.with.len()).max(1);
     let (aggregated, limited) = (aggregates(parsed), limits(parsed));
-    Ok(if aggregated || pulls(parsed) {
-        let mut rows = if aggregated {
-            grouped(env, parsed, patterns, &words, width)?
-        } else {
-            let rows = words.chunks_exact(width);
-            let shown = |row| env.watch.tick().and_then(|()| values(env, parsed, patterns, row));
-            rows.map(shown).collect::<Result<_, _>>()?
+    if aggregated || pulls(parsed) {
+        let mut rows = match aggregated {
+            true => grouped(env, parsed, patterns, &words, width)?,
+            false => pulled(env, parsed, patterns, &words, width)?,
         };
         order_values(parsed, &mut rows, limited);
         let rows = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
-        Rows::from_values(columns, rows.collect())
-    } else {
-        let words = if limited || !parsed.order.is_empty() {
-            ordered(env, parsed, &words, width)?
-        } else {
-            words
-        };
-        Rows::new(&env.space, words, width, columns, &env.watch)?
-    })
+        return Ok(Rows::from_values(parsed.find.len(), rows.collect()));
+    }
+    let words = match limited || !parsed.order.is_empty() {
+        true => ordered(env, parsed, &words, width)?,
+        false => words,
+    };
+    shown(env, parsed, patterns, words)
+}
+
+/// Some rows of the answer as they are, of a query that aggregates nothing.
+pub(crate) fn shown(
+    env: &Env<'_>,
+    parsed: &Parsed,
+    patterns: &[Option<(usize, Pattern)>],
+    words: Vec<u64>,
+) -> Result<Rows, Error> {
+    let columns = parsed.find.len();
+    let width = (columns + parsed.with.len()).max(1);
+    if pulls(parsed) {
+        let rows = pulled(env, parsed, patterns, &words, width)?;
+        return Ok(Rows::from_values(columns, rows));
+    }
+    Rows::new(&env.space, words, width, columns, &env.watch)
+}
+
+fn pulled(
+    env: &Env<'_>,
+    parsed: &Parsed,
+    patterns: &[Option<(usize, Pattern)>],
+    words: &[u64],
+    width: usize,
+) -> Result<Vec<Vec<Value>>, Error> {
+    let shown = |row| env.watch.tick().and_then(|()| values(env, parsed, patterns, row));
+    words.chunks_exact(width).map(shown).collect()
 }
 
 /// Whether the rows of the answer come in an order that must not depend on the plan, though the

@@ -273,7 +273,6 @@ impl Builtin {
 }
 
 /// The names of all of them.
-#[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     TABLE.iter().map(|entry| entry.name)
 }

@@ -246,7 +246,14 @@ impl<'c, 'p, 's> Planner<'c, 'p, 's> {
             ClauseKind::Not { .. } | ClauseKind::Call { .. } => clause.vars(),
             ClauseKind::Or { required, join, branches } => {
                 if required.is_empty() {
-                    branches.iter().flatten().flat_map(|c| self.missing(c)).collect()
+                    // What a branch neither binds itself, nor has from outside.
+                    let binds = |branch: &Vec<Clause>, var| {
+                        branch.iter().any(|clause| clause.produces().contains(var))
+                    };
+                    let unbound =
+                        join.iter().filter(|var| branches.iter().any(|branch| !binds(branch, var)));
+                    let inside = branches.iter().flatten().flat_map(|c| self.missing(c));
+                    inside.chain(unbound.copied()).collect()
                 } else {
                     required.iter().chain(join).copied().collect()
                 }

@@ -2,7 +2,8 @@
 //!
 //! 1. Rows that the plan shows to be distinct go straight from its last step to whoever asked: what is held is
 //!    a batch for each step. Others are remembered, and handed on the first time.
-//! 2. What needs all rows (aggregates, orders, limits, one row of many) is worked out first, then handed on.
+//! 2. What needs all rows (aggregates, orders, one row of many) is worked out first, then handed on.
+//! 3. A limit without an order ends the search when so many rows were found.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -31,7 +32,9 @@ type Take<'t> = dyn FnMut(Rows) -> ControlFlow<()> + 't;
 
 impl Db {
     /// Runs a query and hands on its rows in batches, as they are found: the distinct rows of the columns of
-    /// `:find`, in no promised order, unless the query orders or aggregates them. The search ends as soon as no more are wanted.
+    /// `:find`, in no promised order, unless the query orders or aggregates them. The search ends as soon as no more are wanted,
+    /// or when it found as many as a `:limit` allows: any of the answer's, where [`Db::query`] finds all and shows those
+    /// that come first in order.
     ///
     /// It holds no more than a batch for each step of the plan, where that shows rows to be distinct, as it
     /// does when `:find` has all variables that the steps need; otherwise also the rows there were.
@@ -158,8 +161,6 @@ impl Drop for RowStream {
 fn streams(parsed: &Parsed) -> bool {
     matches!(parsed.shape, Shape::Relation | Shape::Collection)
         && parsed.order.is_empty()
-        && parsed.limit.is_none()
-        && parsed.offset == 0
         && !parsed.find.iter().any(|find| matches!(find, Find::Aggregate { .. }))
 }
 
@@ -182,7 +183,8 @@ pub(crate) fn each_rows(
         return Ok(());
     }
     run.env.watch.tick()?;
-    if run.empty {
+    let mut window = Window::of(run.parsed);
+    if run.empty || window.left == 0 {
         return Ok(());
     }
     let (plan, vars) = (&planned.plan, run.vars().collect::<Vec<Var>>());
@@ -191,21 +193,44 @@ pub(crate) fn each_rows(
     let mut fresh = Fresh::new(run.width(), planned.distinct);
     let (mut ended, mut held, mut shown) = (false, 0, 0);
     let done = run::run(&run.env, plan, &tools, plan.width, &row, &mut |rows| {
-        let words = fresh.of(rows, plan.width, &vars);
+        let mut words = fresh.of(rows, plan.width, &vars);
         run.env.watch.grow(&mut held, fresh.bytes())?;
         shown += words.len() / run.width();
         run.env.watch.rows(shown)?;
+        window.cut(&mut words, run.width());
         if words.is_empty() {
             return Ok(());
         }
-        let rows = answer::rows(&run.env, run.parsed, &patterns, words)?;
-        if take(rows).is_break() {
+        let rows = answer::shown(&run.env, run.parsed, &patterns, words)?;
+        if take(rows).is_break() || window.left == 0 {
             ended = true;
             return Err(Error::new(ErrorKind::Cancelled));
         }
         Ok(())
     });
     if ended { Ok(()) } else { Ok(done?) }
+}
+
+/// Rows that are left out, and rows that may be shown, of those that are still to come.
+struct Window {
+    skipped: usize,
+    left: usize,
+}
+
+impl Window {
+    fn of(parsed: &Parsed) -> Window {
+        Window { skipped: parsed.offset, left: parsed.limit.unwrap_or(usize::MAX) }
+    }
+
+    /// Takes away those of the words' rows that are not shown.
+    fn cut(&mut self, words: &mut Vec<u64>, width: usize) {
+        let skipped = self.skipped.min(words.len() / width);
+        self.skipped -= skipped;
+        words.drain(..skipped * width);
+        let shown = self.left.min(words.len() / width);
+        self.left -= shown;
+        words.truncate(shown * width);
+    }
 }
 
 /// Which rows were not there before.

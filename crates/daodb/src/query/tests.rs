@@ -10,6 +10,7 @@ mod language;
 mod orders;
 mod recursion;
 mod reference;
+mod schemas;
 mod streams;
 mod threads;
 mod views;

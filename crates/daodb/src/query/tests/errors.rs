@@ -171,6 +171,7 @@ const MISTAKES: &[(&str, &str, (usize, usize))] = &[
     ("[:find ?e :where [?e :edge] (not-join [7] [?e :edge])]", "holds variables", (1, 29)),
     ("[:find ?e :where [?e :edge] (or)]", "at least one branch", (1, 29)),
     ("[:find ?e :where (or [?e :edge] [?x :edge])]", "use or-join", (1, 18)),
+    ("[:find ?x :where (or-join [?x] [?x :edge] [_ :label])]", "?x is not bound", (1, 18)),
     ("[:find ?e :where (or-join [?e])]", "then branches", (1, 18)),
     ("[:find ?e :where [?e :edge] (> ?e 3)]", "did you mean [(> …)]?", (1, 29)),
     ("[:find ?e :where [?e :edge] (nto [?e :label])]", "did you mean not?", (1, 29)),

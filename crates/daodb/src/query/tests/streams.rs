@@ -88,6 +88,20 @@ fn nothing_is_searched_for_beyond_what_is_wanted() {
     assert!((10..100).contains(&found.len()), "{}", found.len());
 }
 
+#[test]
+fn a_limit_without_an_order_ends_the_search() {
+    let product = "[:find ?a ?b ?c ?d ?e ?f ?g ?h ?i ?j ?k ?l :where [?a :edge ?b] [?c :edge ?d]
+                    [?e :edge ?f] [?g :edge ?h] [?i :edge ?j] [?k :edge ?l]";
+    let found = streamed(&dense(), &format!("{product} :limit 10 :offset 7]"), usize::MAX);
+    assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), 10);
+    assert!(streamed(&dense(), &format!("{product} :limit 0]"), usize::MAX).is_empty());
+    // A row that comes again counts once.
+    let few = "[:find ?x :where [?x :edge ?y] :limit 5 :offset 3]";
+    assert_eq!(streamed(&dense(), few, usize::MAX).into_iter().collect::<BTreeSet<_>>().len(), 5);
+    let rest = "[:find ?x :where [?x :edge ?y] :offset 10]";
+    assert_eq!(streamed(&dense(), rest, usize::MAX).len(), 2);
+}
+
 fn people() -> Database {
     let database = Database::memory().unwrap();
     let schema = "{:db/ident :age :db/valueType :db.type/long}";
