@@ -1,34 +1,13 @@
 //! Completion in the REPL: attributes and other idents behind a colon, variables of the entry, and
 //! the forms of queries.
 
-use daodb::{Database, Db};
+use daodb::{Database, Db, Query};
 use reedline::{Completer, CompletionResult, Span, Suggestion};
 
-/// Words that stand in queries, whatever the database.
-const WORDS: [&str; 22] = [
-    ":find",
-    ":where",
-    ":in",
-    ":with",
-    ":keys",
-    ":strs",
-    ":syms",
-    ":order-by",
-    ":limit",
-    ":offset",
-    ":timeout",
-    ":max-rows",
-    ":asc",
-    ":desc",
-    "not-join",
-    "or-join",
-    "pull",
-    "get-else",
-    "missing?",
-    "count-distinct",
-    "explain",
-    "starts-with?",
-];
+/// Words that are no words of queries: of the REPL, and of an order.
+const WORDS: [&str; 6] = [":asc", ":desc", "explain", ":explain", ":help", ":quit"];
+/// What an entry may begin with.
+const BEGINNINGS: [&str; 4] = ["[:find ", ":explain ", ":help", ":quit"];
 /// Suggestions that are shown at once.
 const SHOWN_MAX: usize = 200;
 
@@ -45,8 +24,8 @@ impl Completer for Words {
     fn complete(&mut self, line: &str, position: usize) -> CompletionResult {
         let (start, word) = word_at(line, position);
         let found = match self.0.db() {
-            Ok(db) if !word.is_empty() => completions(&db, line, word),
-            _ => Vec::new(),
+            Ok(db) => completions(&db, line, word),
+            Err(_) => Vec::new(),
         };
         let suggestion = |(value, description): (String, Option<String>)| Suggestion {
             value,
@@ -75,7 +54,18 @@ fn word_at(line: &str, position: usize) -> (usize, &str) {
 
 /// What a word may become, each with what it is for. A part of a name is enough.
 fn completions(db: &Db, line: &str, word: &str) -> Vec<(String, Option<String>)> {
+    if line.trim().is_empty() {
+        return BEGINNINGS.iter().map(|text| ((*text).to_owned(), None)).collect();
+    }
     let mut found: Vec<(String, Option<String>)> = Vec::new();
+    if word.is_empty() && line.ends_with('(') {
+        let called = Query::words().filter(|word| !word.starts_with(':'));
+        return called.map(|word| (word, None)).take(SHOWN_MAX).collect();
+    }
+    if word.is_empty() {
+        // In the second place of a pattern stands an attribute, and so it does inside of a pull.
+        return completions(db, line, ":");
+    }
     if let Some(part) = word.strip_prefix(':') {
         // `:a/_b` is `:a/b` backwards.
         let backwards = part.contains("/_");
@@ -92,7 +82,8 @@ fn completions(db: &Db, line: &str, word: &str) -> Vec<(String, Option<String>)>
             found.push((name, Some(format!("{}{doc}", attribute.value_type.name()))));
         }
     }
-    found.extend(WORDS.iter().filter(|w| w.starts_with(word)).map(|w| ((*w).to_owned(), None)));
+    let words = Query::words().chain(WORDS.iter().map(|word| (*word).to_owned()));
+    found.extend(words.filter(|w| word != ":" && w.starts_with(word)).map(|word| (word, None)));
     if word.starts_with('?') {
         let ends = |c: char| c.is_whitespace() || "[](){}".contains(c);
         let variables = line.split(ends).filter(|w| w.starts_with(word) && *w != word);
@@ -133,6 +124,16 @@ mod tests {
     fn parts_of_queries_and_variables_are_completed() {
         assert_eq!(words("[:find ?person-name :whe"), [":where"]);
         assert_eq!(words("[:find ?person-name :where [?e :person/name ?pe"), ["?person-name"]);
-        assert!(words("").is_empty());
+        assert_eq!(words("[:find (count-"), ["count-distinct"]);
+        assert_eq!(words("[:find ?n :where [(upp"), ["upper-case"]);
+        assert_eq!(words(":he"), [":help"]);
+    }
+
+    #[test]
+    fn where_nothing_is_typed_yet_it_is_shown_what_may_be() {
+        assert_eq!(words(""), ["[:find ", ":explain ", ":help", ":quit"]);
+        assert_eq!(words("[:find ?n :where [?e ")[0], ":db/doc");
+        assert!(words("[:find ?n :where [?e ").contains(&":person/name".to_owned()));
+        assert!(words("[:find ?n :where (").contains(&"not-join".to_owned()));
     }
 }

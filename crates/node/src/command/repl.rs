@@ -40,8 +40,8 @@ An expression of the language, or a query:
   (def double (fn [x] (* 2 x)))
   (perform :time/now)
   [:find ?n :where [_ :package/name ?n]]
-  (explain [:find ?n :where [_ :package/name ?n]])
-Tab completes attributes, variables and parts of queries.
+  :explain [:find ?n :where [_ :package/name ?n]]
+Tab completes attributes, variables, functions and parts of queries.
 An entry goes on over several lines until its brackets are closed.
 Ctrl-C cancels the entry or stops what runs; Ctrl-D or :quit ends the session.";
 
@@ -92,6 +92,9 @@ impl<'w> Session<'w> {
             .with_history(Box::new(history))
             .with_validator(Box::new(Brackets))
             .with_completer(Box::new(Words::new(self.world.database())))
+            // What all candidates have in common, and the only one there is, need no choice.
+            .with_quick_completions(true)
+            .with_partial_completions(true)
             .with_menu(ReedlineMenu::EngineCompleter(menu))
             .with_edit_mode(Box::new(Emacs::new(keys)));
         eprintln!("datom {}; :help helps", env!("CARGO_PKG_VERSION"));
@@ -106,6 +109,13 @@ impl<'w> Session<'w> {
                     "" => {}
                     ":quit" | ":exit" => return Ok(()),
                     ":help" => println!("{HELP}"),
+                    entry if entry.starts_with(":explain") => {
+                        let query = entry.trim_start_matches(":explain").trim();
+                        match self.explain(query) {
+                            Ok(plan) => plan.print(Format::Auto)?,
+                            Err(fault) => report(*fault),
+                        }
+                    }
                     entry => self.answer(entry, Format::Auto)?,
                 },
                 Signal::CtrlD => return Ok(()),
