@@ -2,11 +2,12 @@
 //!
 //! A hundred agents at a time append to one file and transact; each is a process, and eight run at
 //! once. Processes are killed at random moments, one or all of them, and begun again by the same
-//! command. When the time is over each agent runs to its end. Then every effect must be in the file
+//! command; or an agent is handed to another process, which may be killed as well. When the time is
+//! over each agent runs to its end. Then every effect must be in the file
 //! once, in the order of its agent, and every fact in the world once; and a replay of each agent must
 //! come to its states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,6 +39,8 @@ struct Torture {
     datom: PathBuf,
     folder: PathBuf,
     random: u64,
+    /// Processes that were started so far.
+    spawned: usize,
 }
 
 /// What is under way.
@@ -45,11 +48,23 @@ struct Torture {
 struct Field {
     /// Agents that nobody runs now.
     waiting: Vec<String>,
-    running: Vec<(String, Child)>,
+    running: Vec<Running>,
     begun: usize,
-    ended: usize,
+    ended: BTreeSet<String>,
     kills: usize,
+    moves: usize,
 }
+
+/// A process that runs an agent, or waits for it.
+struct Running {
+    agent: String,
+    child: Child,
+    /// Where it says why it failed.
+    errors: PathBuf,
+}
+
+/// What a process says that has no agent to run any more, or none yet.
+const LEFT: [&str; 2] = ["goes on in another process", "there is no agent"];
 
 impl Torture {
     /// SplitMix64 (Steele, Lea and Flood, 2014).
@@ -74,11 +89,23 @@ impl Torture {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn spawn(&self, agent: &str) -> Child {
-        let run = ["run", "world", "agent.yin", agent, "--durable", agent, "--allow", ":fs/append"];
-        let errors = fs::File::create(self.folder.join(format!("{agent}.err"))).expect("a file");
-        let mut command = self.datom(&run);
-        command.stdout(Stdio::null()).stderr(errors).spawn().expect("datom starts")
+    fn begin(&mut self, agent: &str) -> Running {
+        self.spawn(
+            agent,
+            &["run", "world", "agent.yin", agent, "--durable", agent, "--allow", ":fs/append"],
+        )
+    }
+
+    fn spawn(&mut self, agent: &str, arguments: &[&str]) -> Running {
+        self.spawned += 1;
+        let errors = self.folder.join(format!("{}.err", self.spawned));
+        let mut command = self.datom(arguments);
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&errors).expect("a file"))
+            .spawn()
+            .expect("datom starts");
+        Running { agent: agent.to_owned(), child, errors }
     }
 
     /// Starts, reaps and kills until the time is over and every agent has ended.
@@ -88,7 +115,7 @@ impl Torture {
         let mut field = Field::default();
         loop {
             let is_time = started.elapsed().as_secs() < seconds;
-            if is_time && field.begun - field.ended < AGENTS {
+            if is_time && field.begun - field.ended.len() < AGENTS {
                 field.waiting.push(format!("agent-{}", field.begun));
                 field.begun += 1;
                 continue;
@@ -96,15 +123,17 @@ impl Torture {
             while field.running.len() < PROCESSES && !field.waiting.is_empty() {
                 let at = self.random(field.waiting.len());
                 let agent = field.waiting.swap_remove(at);
-                let child = self.spawn(&agent);
-                field.running.push((agent, child));
+                let process = self.begin(&agent);
+                field.running.push(process);
             }
             if field.running.is_empty() {
                 return field;
             }
             let micros = self.random(PAUSE_MICROS_MAX as usize) as u64;
             let _ = pause.recv_timeout(Duration::from_micros(micros));
-            if is_time {
+            if is_time && self.random(4) == 0 {
+                self.hand_on(&mut field);
+            } else if is_time {
                 self.kill(&mut field);
             }
             self.reap(&mut field);
@@ -114,26 +143,44 @@ impl Torture {
     fn kill(&mut self, field: &mut Field) {
         let all = self.random(20) == 0;
         let one = self.random(field.running.len());
-        for (at, (_, child)) in field.running.iter_mut().enumerate() {
+        for (at, process) in field.running.iter_mut().enumerate() {
             if all || at == one {
-                let _ = child.kill();
+                let _ = process.child.kill();
                 field.kills += 1;
             }
         }
     }
 
+    /// Another process asks for an agent that is run now, most often.
+    fn hand_on(&mut self, field: &mut Field) {
+        let at = self.random(field.running.len());
+        let agent = field.running[at].agent.clone();
+        let process = self.spawn(&agent, &["agent", "migrate", "world", &agent]);
+        field.running.push(process);
+        field.moves += 1;
+    }
+
     fn reap(&self, field: &mut Field) {
-        for (agent, mut child) in std::mem::take(&mut field.running) {
-            match child.try_wait().expect("a child of ours") {
-                None => field.running.push((agent, child)),
-                Some(status) if status.success() => field.ended += 1,
-                // Killed; whatever else it ends with is a fault.
-                Some(status) if status.code().is_none() => field.waiting.push(agent),
+        for mut process in std::mem::take(&mut field.running) {
+            match process.child.try_wait().expect("a child of ours") {
+                None => {
+                    field.running.push(process);
+                    continue;
+                }
+                Some(status) if status.success() => {
+                    field.ended.insert(process.agent);
+                }
+                // Killed; whatever else it ends with is a fault, unless it has left the agent.
+                Some(status) if status.code().is_none() => field.waiting.push(process.agent),
                 Some(status) => {
-                    let said = fs::read_to_string(self.folder.join(format!("{agent}.err")));
-                    panic!("{agent} ended with {status}: {}", said.unwrap_or_default());
+                    let said = fs::read_to_string(&process.errors).unwrap_or_default();
+                    let flat = said.split_whitespace().filter(|word| *word != "│");
+                    let flat = flat.collect::<Vec<_>>().join(" ");
+                    let left = LEFT.iter().any(|left| flat.contains(left));
+                    assert!(left, "{} ended with {status}: {said}", process.agent);
                 }
             }
+            let _ = fs::remove_file(&process.errors);
         }
     }
 
@@ -177,7 +224,8 @@ fn main() {
     let seed = argument("--seed").unwrap_or(now.as_nanos() as u64);
     println!("{seconds} s, seed {seed}");
     let folder = tempfile::tempdir().expect("a folder");
-    let mut torture = Torture { datom: datom(), folder: folder.path().to_path_buf(), random: seed };
+    let mut torture =
+        Torture { datom: datom(), folder: folder.path().to_path_buf(), random: seed, spawned: 0 };
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
     write("agent.yin", &PROGRAM.replace("STEPS", &STEPS.to_string()));
     write("schema.edn", SCHEMA);
@@ -186,10 +234,11 @@ fn main() {
     let started = Instant::now();
     let field = torture.run(seconds);
     println!(
-        "{} agents, {} effects and as many transactions, {} kills, {:.0} s",
+        "{} agents, {} effects and as many transactions, {} kills, {} handed on, {:.0} s",
         field.begun,
         field.begun * STEPS,
         field.kills,
+        field.moves,
         started.elapsed().as_secs_f64()
     );
     torture.check(field.begun);

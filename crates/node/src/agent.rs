@@ -11,10 +11,12 @@
 //!    that fact is known, the transaction is not made again, and answered as it was.
 //! 4. The program sees the world as it was at its last answer or transaction, so from one state on
 //!    it does the same however often it is taken up there, and a replay comes to the same states.
-//! 5. An agent has one owner: every transaction of it, the program's own included, compares the
-//!    agent's epoch, which whoever takes the agent over has raised. A process that lost its agent
-//!    stops before its next effect.
+//! 5. An agent has one owner, which holds its lease; and every transaction of it, the program's own
+//!    included, compares the agent's epoch, which whoever takes the agent over has raised.
+//! 6. An owner that is asked to leave does so before its next effect, and keeps where the program
+//!    stands: nothing is under way then, so whoever takes over does nothing twice.
 
+mod lease;
 mod once;
 mod owner;
 pub(crate) mod replay;
@@ -28,11 +30,14 @@ use yin::{Program, State};
 use crate::fault::Fault;
 use crate::schema;
 
+pub(crate) use lease::Lease;
 pub(crate) use once::Made;
-pub(crate) use owner::Agent;
+pub(crate) use owner::{Agent, Named};
 
 /// What an agent is doing.
 pub(crate) const RUNNING: &str = "agent.status/running";
+/// Asked to go on in another process: its owner leaves, or has left.
+pub(crate) const MOVING: &str = "agent.status/moving";
 pub(crate) const PAUSED: &str = "agent.status/paused";
 pub(crate) const CANCELLED: &str = "agent.status/cancelled";
 pub(crate) const DONE: &str = "agent.status/done";
@@ -52,6 +57,10 @@ pub(crate) const SCHEMA: &str = r#"
   :db/doc "Where an agent stands, as yin's State."}
  {:db/ident :agent/basis :db/valueType :db.type/long :db/cardinality :db.cardinality/one
   :db/doc "The transaction up to which the agent sees the world in that state."}
+ {:db/ident :agent/rights :db/valueType :db.type/string :db/cardinality :db.cardinality/one
+  :db/doc "Where an agent works and what it may do, as EDN: {:folder path, :tokens texts, :deny operations}."}
+ {:db/ident :agent/process :db/valueType :db.type/long :db/cardinality :db.cardinality/one
+  :db/doc "The process that took the agent last, as the system numbers it."}
  {:db/ident :agent/key :db/valueType :db.type/string :db/cardinality :db.cardinality/one
   :db/unique :db.unique/value
   :db/doc "Of a transaction that a program made: agent/number of its request, made once."}
@@ -60,7 +69,7 @@ pub(crate) const SCHEMA: &str = r#"
  {:db/ident :agent.tempid/is :db/valueType :db.type/ref :db/cardinality :db.cardinality/one
   :db/doc "The entity that the name became."}
  {:db/ident :agent/request :db/valueType :db.type/string :db/cardinality :db.cardinality/one
-  :db/doc "What an agent asked for last, as EDN: [number operation arguments]."}
+  :db/doc "What an agent asked for last, as EDN: [number operation arguments], and :left if it was left unasked."}
  {:db/ident :agent/waits-for :db/valueType :db.type/keyword :db/cardinality :db.cardinality/one
   :db/index true :db/doc "The operation an agent asked for last."}
  {:db/ident :agent/answer :db/valueType :db.type/string :db/cardinality :db.cardinality/one
@@ -68,6 +77,29 @@ pub(crate) const SCHEMA: &str = r#"
  {:db/ident :agent/result :db/valueType :db.type/string :db/cardinality :db.cardinality/one
   :db/doc "The value a program ended with, as EDN, or its error."}]
 "#;
+
+/// What a program asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) id: u64,
+    pub(crate) op: Keyword,
+    pub(crate) args: Vec<Value>,
+    /// Whether it may have been performed: false if its owner left before.
+    pub(crate) was_made: bool,
+}
+
+impl Request {
+    /// `[17 :fs/read ["a"]]`
+    fn to_value(&self) -> Value {
+        let id = Value::Int(self.id.cast_signed());
+        let args = Value::Vector(self.args.clone());
+        let mut parts = vec![id, Value::Keyword(self.op.clone()), args];
+        if !self.was_made {
+            parts.push(Value::keyword("left"));
+        }
+        Value::Vector(parts)
+    }
+}
 
 /// What the world knows of an agent.
 #[derive(Clone, Debug)]
@@ -114,15 +146,39 @@ impl Record {
         }
     }
 
-    /// The request it made last: number, operation, arguments.
-    pub(crate) fn request(&self) -> Option<(u64, Keyword, Vec<Value>)> {
+    /// The request it made last, or was about to make when it left.
+    pub(crate) fn request(&self) -> Option<Request> {
         let value = edn::read(self.text("request")?).ok()?;
-        match value.as_slice()? {
-            [Value::Int(id), Value::Keyword(op), args] => {
-                Some((u64::try_from(*id).ok()?, op.clone(), args.as_slice()?.to_vec()))
-            }
-            _ => None,
+        let [Value::Int(id), Value::Keyword(op), args, left @ ..] = value.as_slice()? else {
+            return None;
+        };
+        Some(Request {
+            id: u64::try_from(*id).ok()?,
+            op: op.clone(),
+            args: args.as_slice()?.to_vec(),
+            was_made: left.is_empty(),
+        })
+    }
+
+    /// The process that took it last.
+    pub(crate) fn process(&self) -> i64 {
+        match self.get("process") {
+            Some(Value::Int(process)) => *process,
+            _ => 0,
         }
+    }
+
+    /// The program that it runs.
+    pub(crate) fn program(&self) -> Option<Value> {
+        match self.get("program")? {
+            Value::Map(map) => map.get(&Value::keyword("db/id")).cloned(),
+            reference => Some(reference.clone()),
+        }
+    }
+
+    /// Where it works, and what it may do.
+    pub(crate) fn rights(&self) -> Option<Value> {
+        edn::read(self.text("rights")?).ok()
     }
 
     /// What the request of a number was answered.
@@ -192,6 +248,29 @@ pub(crate) fn ambiguous(op: &Keyword) -> Value {
         (Value::keyword("kind"), Value::keyword("effect/ambiguous")),
         (Value::keyword("message"), Value::text(&message)),
     ])
+}
+
+/// Makes one status another. False if it is another already.
+pub(crate) fn turn(
+    database: &Database,
+    name: &str,
+    (from, to): (&str, &str),
+) -> Result<bool, Box<Fault>> {
+    let data = vec![
+        Value::Vector(vec![
+            Value::keyword("db/cas"),
+            lookup(name),
+            Value::keyword("agent/status"),
+            Value::keyword(from),
+            Value::keyword(to),
+        ]),
+        schema::reason("datom agent", &format!("agent {name}: {to}")),
+    ];
+    match database.transact(&data) {
+        Ok(_) => Ok(true),
+        Err(daodb::Error::Rejected(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Tells an agent what to do from outside: its owner looks at each effect.

@@ -67,7 +67,17 @@ pub(crate) fn newest(db: &Db, name: &str) -> Result<Stored, Box<Fault>> {
             .help("a program is named by the path that it was run with")
             .into());
     };
-    Ok(Stored { program: Program::load(db, &Value::Ref(*entity))?, entity: *entity, is_new: false })
+    stored(db, &Value::Ref(*entity))
+}
+
+/// A program that a database has, by its entity.
+///
+/// # Errors
+/// There is none, or the database fails.
+pub(crate) fn stored(db: &Db, entity: &Value) -> Result<Stored, Box<Fault>> {
+    let program = Program::load(db, entity)?;
+    let entity = db.entity_id(entity)?.unwrap_or_default();
+    Ok(Stored { program, entity, is_new: false })
 }
 
 /// Reads a text: Python if its name says so, else Yin, whose macros may come from the database.

@@ -46,6 +46,8 @@ pub struct Grants {
     pub tokens: Vec<Token>,
     /// Operations that are answered with an error, whatever token there is.
     pub deny: Vec<Keyword>,
+    /// The folder that paths begin in; the current one, if none.
+    pub base: Option<PathBuf>,
 }
 
 /// A machine attached to a world.
@@ -60,6 +62,10 @@ pub struct Runner {
     agent: Arc<OnceLock<Arc<Agent>>>,
     /// Tells worlds apart: the public key of this one.
     world: Vec<u8>,
+    /// The folder of the world.
+    dir: PathBuf,
+    /// Where the program works and what it may do, for whoever runs it elsewhere.
+    rights: Value,
     reporter: Reporter,
     program: Option<u64>,
     live: Option<Live>,
@@ -112,7 +118,7 @@ impl Runner {
         let database = world.database().clone();
         let trail = Trail::new(&database, reporter, by, program);
         let mut bridge = Bridge::new(world.trust(), *world.key().public(), trail.clone());
-        install(world, reporter, by, grants, &mut bridge)?;
+        let rights = install(world, reporter, by, grants, &mut bridge)?;
         if !grants.deny.is_empty() {
             bridge.layer(Deny::new(grants.deny.iter().cloned()));
         }
@@ -122,6 +128,8 @@ impl Runner {
         Ok(Self {
             agent,
             world: world.key().public().to_bytes().to_vec(),
+            dir: world.dir().to_path_buf(),
+            rights,
             machine: Machine::new(facts, Limits::default()),
             bridge,
             port,
@@ -259,16 +267,20 @@ fn refusal(op: &Keyword, failure: &Failure) -> Value {
     Failure { kind: failure.kind.clone(), message }.to_value()
 }
 
-/// Registers the built-in handlers, each with a token for exactly its operation.
+/// Registers the built-in handlers, each with a token for exactly its operation. Tells what makes the
+/// same rights again.
 fn install(
     world: &World,
     reporter: Reporter,
     by: &str,
     grants: &Grants,
     bridge: &mut Bridge,
-) -> Result<(), Box<Fault>> {
-    let base = std::env::current_dir()
-        .map_err(|error| Fault::new(format!("no current folder: {error}")))?;
+) -> Result<Value, Box<Fault>> {
+    let base = match &grants.base {
+        Some(base) => base.clone(),
+        None => std::env::current_dir()
+            .map_err(|error| Fault::new(format!("no current folder: {error}")))?,
+    };
     let tokens = tokens(world, grants)?;
     ledger::record(world, reporter, by, &tokens)?;
     let db = world.database().db()?;
@@ -281,7 +293,28 @@ fn install(
             bridge.install(operation, handler, rights.token(), world.key()).map_err(Fault::new)?;
         }
     }
-    Ok(())
+    let texts = tokens.iter().map(|rights| Value::text(&rights.token().to_text()));
+    let denied = grants.deny.iter().cloned().map(Value::Keyword);
+    Ok(Value::map([
+        (Value::keyword("folder"), Value::text(&base.to_string_lossy())),
+        (Value::keyword("tokens"), Value::Vector(texts.collect())),
+        (Value::keyword("deny"), Value::Vector(denied.collect())),
+    ]))
+}
+
+impl Grants {
+    /// The rights that a program ran with before.
+    pub(crate) fn of_rights(rights: &Value) -> Result<Self, Box<Fault>> {
+        let items = |key| rights.get(key).and_then(Value::as_slice).unwrap_or(&[]);
+        let texts = items("tokens").iter().filter_map(Value::as_text);
+        let tokens: Result<_, _> = texts.map(Token::from_text).collect();
+        Ok(Self {
+            tokens: tokens.map_err(Fault::new)?,
+            deny: items("deny").iter().filter_map(Value::as_keyword).cloned().collect(),
+            base: rights.get("folder").and_then(Value::as_text).map(PathBuf::from),
+            ..Self::default()
+        })
+    }
 }
 
 fn tokens(world: &World, grants: &Grants) -> Result<Vec<Rights>, Box<Fault>> {

@@ -1,14 +1,25 @@
 //! An agent that this process owns: what it keeps in the world as its program goes on.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daodb::{Database, Db};
-use datom::{Keyword, Value};
+use datom::Value;
 use yin::State;
 
-use super::{CANCELLED, DONE, FAILED, PAUSED, RUNNING, Record, lookup};
+use super::{DONE, FAILED, Lease, MOVING, PAUSED, RUNNING, Record, Request, lookup};
 use crate::fault::Fault;
 use crate::ledger::Trail;
+
+/// Which agent is meant, and what its owner brings.
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'a str,
+    /// Tells worlds apart.
+    pub(crate) world: &'a [u8],
+    /// Where it works and what it may do.
+    pub(crate) rights: &'a Value,
+    pub(crate) lease: Arc<Lease>,
+}
 
 /// An agent that this process owns.
 pub(crate) struct Agent {
@@ -20,6 +31,9 @@ pub(crate) struct Agent {
     writer: [u8; 32],
     /// The world as the program sees it.
     view: Mutex<Db>,
+    /// The transaction up to which it was looked what the world wants of the agent.
+    looked: AtomicU64,
+    _lease: Arc<Lease>,
 }
 
 impl Agent {
@@ -27,15 +41,17 @@ impl Agent {
     pub(crate) fn begin(
         database: &Database,
         trail: &Trail,
-        (name, world): (&str, &[u8]),
+        named: Named<'_>,
         program: u64,
         state: &State,
     ) -> Result<Arc<Self>, Box<Fault>> {
-        let agent = Self::new(database, trail, (name, world), 1)?;
+        let name = Value::text(named.name);
+        let owned = owned(&named);
+        let agent = Self::new(database, trail, named, 1)?;
         let id = (Value::keyword("db/id"), Value::text("agent"));
         let facts = [
             id,
-            (Value::keyword("agent/name"), Value::text(name)),
+            (Value::keyword("agent/name"), name),
             (Value::keyword("agent/program"), Value::Ref(program)),
             (Value::keyword("agent/status"), Value::keyword(RUNNING)),
         ];
@@ -47,39 +63,48 @@ impl Agent {
             Value::Nil,
             Value::Int(1),
         ]);
-        let kept = facts.into_iter().chain(agent.kept(state));
+        let kept = facts.into_iter().chain(owned).chain(agent.kept(state));
         agent.commit(vec![first, Value::map(kept)], "begins")?;
         Ok(Arc::new(agent))
     }
 
-    /// Takes an agent over from whoever owns it.
+    /// Takes an agent over from whoever owned it; `None` if it is no longer as it was known.
     pub(crate) fn take(
         database: &Database,
         trail: &Trail,
-        (name, world): (&str, &[u8]),
+        named: Named<'_>,
         known: &Record,
-    ) -> Result<Arc<Self>, Box<Fault>> {
-        let agent = Self::new(database, trail, (name, world), known.epoch() + 1)?;
+    ) -> Result<Option<Arc<Self>>, Box<Fault>> {
+        let owned = owned(&named);
+        let agent = Self::new(database, trail, named, known.epoch() + 1)?;
         let epoch = agent.compared("epoch", Value::Int(known.epoch()), Value::Int(agent.epoch));
-        agent.commit(vec![epoch], "is taken over")?;
-        Ok(Arc::new(agent))
+        let status = Value::keyword(known.status());
+        let status = agent.compared("status", status, Value::keyword(RUNNING));
+        let what = format!("agent {} is taken over", agent.name);
+        match trail.commit(vec![epoch, status, agent.facts(owned)], &what) {
+            Ok(_) => Ok(Some(Arc::new(agent))),
+            Err(daodb::Error::Rejected(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn new(
         database: &Database,
         trail: &Trail,
-        (name, world): (&str, &[u8]),
+        named: Named<'_>,
         epoch: i64,
     ) -> Result<Self, Box<Fault>> {
         // Names are unique in a world, and worlds have keys of their own.
-        let writer = blake3::hash(&[world, name.as_bytes()].concat()).into();
+        let writer = blake3::hash(&[named.world, named.name.as_bytes()].concat()).into();
         Ok(Self {
             database: database.clone(),
             trail: trail.clone(),
-            name: name.to_owned(),
+            name: named.name.to_owned(),
             epoch,
             writer,
             view: Mutex::new(database.db()?),
+            looked: AtomicU64::new(0),
+            _lease: named.lease,
         })
     }
 
@@ -142,23 +167,35 @@ impl Agent {
     /// two numbers differ.
     pub(crate) fn why(&self, error: &daodb::Error) -> Box<Fault> {
         match self.wanted() {
-            Ok(Some(how)) => Fault::new(format!("the agent was {how}"))
-                .help("`datom agent resume` lets a paused agent go on")
-                .into(),
+            Ok(Some(why)) => why,
             _ => Fault::of_database(error).into(),
         }
     }
 
-    /// What the world wants of the agent now: nothing, or that it stops.
-    fn wanted(&self) -> Result<Option<String>, Box<Fault>> {
-        let record = Record::of(&self.database.db()?, &self.name)?;
-        let Some(record) = record else { return Ok(Some("forgotten".to_owned())) };
-        if record.epoch() != self.epoch {
-            return Ok(Some("taken over by another process".to_owned()));
+    /// What the world wants of the agent, if that is new and not that it goes on. Cheap: nothing is
+    /// read unless somebody has committed something.
+    pub(crate) fn must_stop(&self) -> Result<Option<Box<Fault>>, Box<Fault>> {
+        let t = self.database.db()?.basis();
+        if self.looked.swap(t, Ordering::Relaxed) == t {
+            return Ok(None);
         }
-        let how = |status| matches!(status, PAUSED | CANCELLED | DONE | FAILED);
-        let status = record.status();
-        Ok(how(status).then(|| status.trim_start_matches("agent.status/").to_owned()))
+        self.wanted()
+    }
+
+    fn wanted(&self) -> Result<Option<Box<Fault>>, Box<Fault>> {
+        let stops = |how: &str| Fault::new(format!("the agent {} {how}", self.name));
+        let entity = self.database.db()?.entity(&lookup(&self.name))?;
+        let Some(entity) = entity else { return Ok(Some(stops("was forgotten").into())) };
+        let is_ours = entity.get("agent/epoch")? == Some(Value::Int(self.epoch));
+        let status = entity.get("agent/status")?;
+        let status = status.as_ref().and_then(Value::as_keyword).map_or("", |name| name.as_str());
+        Ok(Some(Box::new(match status {
+            _ if !is_ours => stops("was taken over by another process"),
+            RUNNING => return Ok(None),
+            MOVING => stops("goes on in another process"),
+            PAUSED => stops("was paused").help("`datom agent resume` lets a paused agent go on"),
+            status => stops(&format!("was {}", status.trim_start_matches("agent.status/"))),
+        })))
     }
 
     /// Data for a transaction that is made only while the agent may go on.
@@ -173,15 +210,20 @@ impl Agent {
     }
 
     /// What the program asks for, to be kept before it is performed.
-    pub(crate) fn asks(&self, state: &State, id: u64, op: &Keyword, args: &[Value]) -> Vec<Value> {
-        let request =
-            [Value::Int(id as i64), Value::Keyword(op.clone()), Value::Vector(args.to_vec())];
-        let request = Value::text(&Value::Vector(request.to_vec()).to_string());
-        let facts = [
-            (Value::keyword("agent/request"), request),
-            (Value::keyword("agent/waits-for"), Value::Keyword(op.clone())),
-        ];
-        self.step(self.kept(state).into_iter().chain(facts))
+    pub(crate) fn asks(&self, state: &State, request: &Request) -> Vec<Value> {
+        self.step(self.kept(state).into_iter().chain(requested(request)))
+    }
+
+    /// Keeps where the program stands although it may not go on here: what it was about to ask for was
+    /// not asked. An agent that has another owner is left as it is.
+    pub(crate) fn leaves(
+        &self,
+        state: &State,
+        request: Option<&Request>,
+    ) -> Result<(), Box<Fault>> {
+        let request = request.map(|request| Request { was_made: false, ..request.clone() });
+        let facts = self.kept(state).into_iter().chain(request.iter().flat_map(requested));
+        self.commit(vec![self.guard(), self.facts(facts)], "leaves").map(drop)
     }
 
     /// Keeps the answer, after the request was performed: the program sees the world up to here.
@@ -214,4 +256,19 @@ impl Agent {
         ]);
         self.commit(vec![self.guard(), facts], "ends").map(drop)
     }
+}
+
+/// What whoever owns an agent states of himself.
+fn owned(named: &Named<'_>) -> [(Value, Value); 2] {
+    [
+        (Value::keyword("agent/rights"), Value::text(&named.rights.to_string())),
+        (Value::keyword("agent/process"), Value::Int(i64::from(std::process::id()))),
+    ]
+}
+
+fn requested(request: &Request) -> [(Value, Value); 2] {
+    [
+        (Value::keyword("agent/request"), Value::text(&request.to_value().to_string())),
+        (Value::keyword("agent/waits-for"), Value::Keyword(request.op.clone())),
+    ]
 }

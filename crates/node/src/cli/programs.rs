@@ -49,7 +49,8 @@ pub struct Run {
     #[arg(long, value_name = "TOKEN")]
     pub grant: Vec<String>,
     /// Run as the agent of this name: its state and the answers it gets are kept in the world, and
-    /// the same command goes on where it was, whatever ended it.
+    /// the same command goes on where it was, whatever ended it. A process that runs it already is
+    /// asked to leave.
     #[arg(long, value_name = "NAME")]
     pub durable: Option<String>,
     /// Follow the functions of the world: whoever changes what :function/program a :function/name
@@ -96,12 +97,25 @@ pub enum Agent {
         #[arg(value_name = "T")]
         t: u64,
     },
-    /// Let it stop at its next effect; its process ends.
+    /// Let it stop at its next effect, where it is kept; its process ends.
     Pause(WhichAgent),
     /// Let a paused agent go on when `datom run --durable` is called for it again.
     Resume(WhichAgent),
     /// End it for good at its next effect.
     Cancel(WhichAgent),
+    /// Go on with it in this process, with the rights it has: if another process runs it, that leaves
+    /// at its next effect; if it is paused, it goes on.
+    Migrate {
+        /// Which agent.
+        #[command(flatten)]
+        agent: WhichAgent,
+        /// Leave it after this many machine steps.
+        #[arg(long, value_name = "STEPS", default_value_t = 10_000_000_000)]
+        fuel: u64,
+        /// How to print the result.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// Run it again from its beginning on what was kept of it, and compare each of its states.
     Replay(WhichAgent),
 }

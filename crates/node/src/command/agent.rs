@@ -1,5 +1,7 @@
 //! `datom agents`, `datom agent`: programs that outlive their processes.
 
+use std::sync::atomic::Ordering;
+
 use datom::{Value, edn};
 use yin::{Level, Limits, Machine, NoFacts};
 
@@ -7,7 +9,10 @@ use super::Outcome;
 use crate::agent::{self, CANCELLED, PAUSED, RUNNING, Record};
 use crate::cli;
 use crate::fault::Fault;
+use crate::program;
 use crate::render::Output;
+use crate::reporter::Reporter;
+use crate::runner::{Grants, Runner};
 use crate::sight;
 use crate::world::World;
 
@@ -31,6 +36,7 @@ pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
     | cli::Agent::Resume(which)
     | cli::Agent::Cancel(which)
     | cli::Agent::Replay(which)
+    | cli::Agent::Migrate { agent: which, .. }
     | cli::Agent::At { agent: which, .. }) = arguments;
     let world = World::open(&which.dir)?;
     world.state_schema(None)?;
@@ -46,10 +52,32 @@ pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
     match arguments {
         cli::Agent::Show(_) | cli::Agent::At { .. } => show(&db, &record),
         cli::Agent::Replay(_) => replay(world.database(), &which.name),
+        cli::Agent::Migrate { fuel, format, .. } => {
+            Ok(Output::from_value(migrate(&world, &which.name, &record, *fuel)?).print(*format)?)
+        }
         cli::Agent::Pause(_) => agent::tell(world.database(), &which.name, PAUSED),
         cli::Agent::Cancel(_) => agent::tell(world.database(), &which.name, CANCELLED),
         cli::Agent::Resume(_) => agent::tell(world.database(), &which.name, RUNNING),
     }
+}
+
+/// Goes on with an agent here, as it is allowed to do where it is now.
+fn migrate(world: &World, name: &str, record: &Record, fuel: u64) -> Result<Value, Box<Fault>> {
+    let database = world.database();
+    let lacks = |what: &str| Fault::new(format!("the world does not say {what} of {name}"));
+    let program = record.program().ok_or_else(|| lacks("the program"))?;
+    let stored = program::stored(&database.db()?, &program)?;
+    let rights = record.rights().ok_or_else(|| {
+        lacks("the rights").help("`datom run --durable` goes on with it and states them")
+    })?;
+    let by = stored.program.name().to_owned();
+    let grants = Grants::of_rights(&rights)?;
+    let reporter = Reporter::telling();
+    let mut runner = Runner::new(world, reporter, &by, Some(stored.entity), &grants)?;
+    let interrupt = runner.interrupt();
+    ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
+    agent::turn(database, name, (PAUSED, RUNNING))?;
+    runner.run_durable(&stored, name, fuel)
 }
 
 /// Steps that a replay takes at most.

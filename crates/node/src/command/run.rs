@@ -78,7 +78,7 @@ fn grants(arguments: &cli::Run, program: &yin::Program) -> Result<Grants, Box<Fa
         false => named(&arguments.allow)?,
     };
     let deny = named(&arguments.deny)?;
-    Ok(Grants { mint, folders: folders(&arguments.args), tokens, deny })
+    Ok(Grants { mint, folders: folders(&arguments.args), tokens, deny, base: None })
 }
 
 /// The current folder, and the folders of the files that the arguments name.

@@ -1,28 +1,41 @@
 //! Agents on a runner: a program that goes on where its last process was.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use bridge::handlers::{Again, again};
 use datom::{Keyword, Value};
 use yin::{Outcome, State};
 
 use super::{FUEL_SLICE, Runner};
-use crate::agent::{self, Agent, Record};
+use crate::agent::{self, Agent, Lease, Named, Record, Request};
 use crate::fault::Fault;
 use crate::program::Stored;
 
+/// Machine steps between two looks at what the world wants of the agent.
+const LOOK_SLICE: u64 = 1 << 12;
+/// The longest time between two looks at whether the agent's process has ended.
+const LEASE_LOOK: Duration = Duration::from_millis(20);
+
 impl Runner {
-    /// Runs a program as an agent: from where its last process was, or from its beginning.
+    /// Runs a program as an agent: from where its last process was, or from its beginning. If a process
+    /// runs the agent now, it is asked to leave, and waited for.
     ///
     /// # Errors
-    /// Whatever ended it early. An agent that was paused, cancelled or taken over is such an end.
+    /// Whatever ended it early. An agent that was paused, cancelled or asked to leave is such an end.
     pub fn run_durable(
         &mut self,
         stored: &Stored,
         name: &str,
         fuel: u64,
     ) -> Result<Value, Box<Fault>> {
-        match Record::of(&self.database.db()?, name)? {
-            None => self.begin(stored, name)?,
-            Some(record) => match record.status() {
+        let lease = Arc::new(self.lease(name)?);
+        let (agent, is_new) = loop {
+            let Some(record) = Record::of(&self.database.db()?, name)? else {
+                break (self.begin(stored, name, &lease)?, true);
+            };
+            match record.status() {
                 agent::DONE => return Ok(record.result().unwrap_or(Value::Nil)),
                 agent::FAILED | agent::CANCELLED | agent::PAUSED => {
                     let how = record.status().trim_start_matches("agent.status/");
@@ -30,11 +43,16 @@ impl Runner {
                         .help(format!("see `datom agent show`, or choose another name than {name}"))
                         .into());
                 }
-                _ => self.go_on(name, &record)?,
-            },
-        }
-        let Some(agent) = self.agent.get().cloned() else { return Err(Self::nobody()) };
-        let ended = self.drive_durable(&agent, fuel);
+                _ => {}
+            }
+            let named = self.named(name, &lease);
+            if let Some(agent) = Agent::take(&self.database, &self.trail, named, &record)? {
+                break (agent, false);
+            }
+        };
+        self.agent.set(agent.clone()).map_err(|_| Self::nobody())?;
+        let stands = if is_new { Ok(()) } else { self.go_on(&agent, name) };
+        let ended = stands.and_then(|()| self.drive_durable(&agent, fuel));
         let closed = self.trail.close();
         ended.and_then(|value| Ok(closed.map(|()| value)?))
     }
@@ -43,19 +61,50 @@ impl Runner {
         Fault::new("this machine is another agent's already").into()
     }
 
-    fn begin(&mut self, stored: &Stored, name: &str) -> Result<(), Box<Fault>> {
-        self.machine.start(&stored.program)?;
-        let state = self.machine.capture()?;
-        let named = (name, self.world.as_slice());
-        let agent = Agent::begin(&self.database, &self.trail, named, stored.entity, &state)?;
-        self.agent.set(agent).map_err(|_| Self::nobody())
+    /// The right to run an agent. Each owner that is met meanwhile is asked to leave once.
+    fn lease(&self, name: &str) -> Result<Lease, Box<Fault>> {
+        let interrupt = self.machine.interrupt();
+        let mut asked = None;
+        let mut t = 0;
+        loop {
+            if let Some(lease) = Lease::of(&self.dir, name)? {
+                return Ok(lease);
+            }
+            let owner = Record::of(&self.database.db()?, name)?;
+            let owner = owner.filter(|owner| asked != Some(owner.epoch()));
+            if let Some(owner) = owner.filter(|owner| owner.status() == agent::RUNNING) {
+                let process = owner.process();
+                self.reporter
+                    .tell("agent", format_args!("{name} is asked to leave process {process}"));
+                agent::turn(&self.database, name, (agent::RUNNING, agent::MOVING))?;
+                asked = Some(owner.epoch());
+            }
+            if interrupt.load(Ordering::Relaxed) {
+                agent::turn(&self.database, name, (agent::MOVING, agent::RUNNING))?;
+                return Err(Fault::new(format!("{name} was not waited for any longer")).into());
+            }
+            t = self.database.wait(t, Some(LEASE_LOOK))?;
+        }
     }
 
-    /// Takes the agent over, puts the machine where it stood, and gives it the answer it had or must
-    /// get.
-    fn go_on(&mut self, name: &str, known: &Record) -> Result<(), Box<Fault>> {
-        let named = (name, self.world.as_slice());
-        let agent = Agent::take(&self.database, &self.trail, named, known)?;
+    fn named<'a>(&'a self, name: &'a str, lease: &Arc<Lease>) -> Named<'a> {
+        Named { name, world: &self.world, rights: &self.rights, lease: lease.clone() }
+    }
+
+    fn begin(
+        &mut self,
+        stored: &Stored,
+        name: &str,
+        lease: &Arc<Lease>,
+    ) -> Result<Arc<Agent>, Box<Fault>> {
+        self.machine.start(&stored.program)?;
+        let state = self.machine.capture()?;
+        let named = self.named(name, lease);
+        Agent::begin(&self.database, &self.trail, named, stored.entity, &state)
+    }
+
+    /// Puts the machine where the agent stands, and gives it the answer it had or must get.
+    fn go_on(&mut self, agent: &Agent, name: &str) -> Result<(), Box<Fault>> {
         // Its last owner may have got on until now, and does so no more.
         let db = self.database.db()?;
         let lost = |what: &str| Fault::new(format!("the agent {name} has no {what}"));
@@ -63,13 +112,10 @@ impl Runner {
         let state = record.state()?.ok_or_else(|| lost("state"))?;
         self.machine.restore(&state, |hash| agent::program(&db, hash))?;
         agent.sees(db.as_of(record.basis(&db, state.request())?));
-        self.agent.set(agent.clone()).map_err(|_| Self::nobody())?;
         let Some(id) = state.request() else { return Ok(()) };
         let answer = match (record.answer(id), record.request()) {
             (Some(answer), _) => answer,
-            (None, Some((asked, op, args))) if asked == id => {
-                self.once(&agent, &state, (id, &op, args), true)?
-            }
+            (None, Some(request)) if request.id == id => self.once(agent, &state, &request)?,
             _ => {
                 return Err(Fault::new("the agent waits for a request that is not recorded").into());
             }
@@ -79,9 +125,15 @@ impl Runner {
 
     fn drive_durable(&mut self, agent: &Agent, fuel: u64) -> Result<Value, Box<Fault>> {
         let mut left = fuel;
+        // Steps since the state was kept.
+        let mut since = 0;
         loop {
-            let slice = left.min(FUEL_SLICE);
-            match self.machine.run(slice) {
+            let slice = left.min(LOOK_SLICE);
+            let outcome = self.machine.run(slice);
+            let used = slice.saturating_sub(self.machine.fuel());
+            left -= used;
+            since += used;
+            match outcome {
                 Outcome::Done(value) => {
                     agent.ended(&Ok(value.clone()))?;
                     return Ok(value);
@@ -98,13 +150,23 @@ impl Runner {
                         Again::HarmlessWithKey => agent.with_key(id, args),
                         _ => args,
                     };
-                    let answer = self.once(agent, &state, (id, &op, args), false)?;
+                    let request = Request { id, op, args, was_made: false };
+                    if let Some(why) = agent.must_stop()? {
+                        return Err(Self::leave(agent, &state, Some(&request), why));
+                    }
+                    let answer = self.once(agent, &state, &request)?;
+                    since = 0;
                     self.machine.resume(id, answer)?;
                 }
                 Outcome::OutOfFuel => {
-                    let state = self.machine.capture()?;
-                    agent.checkpoint(&state)?;
-                    left -= slice;
+                    if let Some(why) = agent.must_stop()? {
+                        let state = self.machine.capture()?;
+                        return Err(Self::leave(agent, &state, None, why));
+                    }
+                    if left == 0 || since >= FUEL_SLICE {
+                        agent.checkpoint(&self.machine.capture()?)?;
+                        since = 0;
+                    }
                     if left == 0 {
                         return Err(Fault::new(format!("the agent took more than {fuel} steps"))
                             .help("the same command goes on with it")
@@ -116,25 +178,39 @@ impl Runner {
         }
     }
 
+    /// Leaves the agent to others, where its program stands. Why that is so is known already.
+    fn leave(
+        agent: &Agent,
+        state: &State,
+        request: Option<&Request>,
+        why: Box<Fault>,
+    ) -> Box<Fault> {
+        match agent.leaves(state, request) {
+            // Where it cannot be kept, what was kept before still is.
+            Ok(()) | Err(_) => why,
+        }
+    }
+
     /// Asks, performs and keeps the answer. What was asked for before may have been performed.
     fn once(
         &mut self,
         agent: &Agent,
         state: &State,
-        (id, op, args): (u64, &Keyword, Vec<Value>),
-        was_asked: bool,
+        request: &Request,
     ) -> Result<Result<Value, Value>, Box<Fault>> {
-        let answer = if was_asked && !is_harmless_again(op, &args) {
-            Err(agent::ambiguous(op))
+        let answer = if request.was_made && !is_harmless_again(&request.op, &request.args) {
+            Err(agent::ambiguous(&request.op))
         } else {
-            self.trail.keep_before(agent.asks(state, id, op, &args));
-            let answer = self.perform(op, args)?;
+            let asked = Request { was_made: true, ..request.clone() };
+            self.trail.keep_before(agent.asks(state, &asked));
+            let answer = self.perform(&request.op, request.args.clone())?;
             if let Some(error) = self.trail.take_refused() {
-                return Err(agent.why(&error));
+                let why = agent.why(&error);
+                return Err(Self::leave(agent, state, Some(request), why));
             }
             answer
         };
-        agent.answered(id, &answer)?;
+        agent.answered(request.id, &answer)?;
         Ok(answer)
     }
 }

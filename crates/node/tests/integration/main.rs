@@ -7,6 +7,7 @@ mod durable;
 mod function;
 mod live;
 mod main_job;
+mod migrate;
 mod place;
 mod query;
 mod ring;

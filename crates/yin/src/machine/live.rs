@@ -128,4 +128,10 @@ impl Machine {
     pub fn turns(&self) -> u64 {
         self.turns
     }
+
+    /// What the last run left of its fuel.
+    #[must_use]
+    pub fn fuel(&self) -> u64 {
+        self.fuel
+    }
 }
