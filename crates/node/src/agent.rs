@@ -19,7 +19,10 @@
 mod lease;
 mod once;
 mod owner;
+mod past;
 pub(crate) mod replay;
+pub(crate) mod stated;
+pub(crate) mod travel;
 
 use std::collections::BTreeMap;
 
@@ -57,6 +60,8 @@ pub(crate) const SCHEMA: &str = r#"
   :db/doc "Where an agent stands, as yin's State."}
  {:db/ident :agent/basis :db/valueType :db.type/long :db/cardinality :db.cardinality/one
   :db/doc "The transaction up to which the agent sees the world in that state."}
+ {:db/ident :agent/stands :db/valueType :db.type/ref :db/cardinality :db.cardinality/one
+  :db/doc "The state of an agent, told as facts."}
  {:db/ident :agent/rights :db/valueType :db.type/string :db/cardinality :db.cardinality/one
   :db/doc "Where an agent works and what it may do, as EDN: {:folder path, :tokens texts, :deny operations}."}
  {:db/ident :agent/process :db/valueType :db.type/long :db/cardinality :db.cardinality/one

@@ -21,6 +21,7 @@ mod ring;
 mod run;
 mod slab;
 mod stats;
+mod step;
 pub(crate) mod token;
 mod transact;
 mod verify;

@@ -177,6 +177,11 @@ impl Runner {
     pub fn run(&mut self, program: &Program, fuel: u64) -> Result<Value, Box<Fault>> {
         self.machine.start(program)?;
         let ended = self.drive(fuel);
+        self.close(ended)
+    }
+
+    /// States what was sampled, and what became of the last effect.
+    fn close(&mut self, ended: Result<Value, Box<Fault>>) -> Result<Value, Box<Fault>> {
         if let Some(trace) = self.trace.take() {
             trace.state(&self.database, self.reporter, self.program)?;
         }
@@ -193,6 +198,7 @@ impl Runner {
             }
             let slice = left.min(self.slice());
             let outcome = self.machine.run(slice);
+            left -= slice.saturating_sub(self.machine.fuel());
             if let Some(trace) = &mut self.trace {
                 trace.look(&self.machine);
             }
@@ -204,7 +210,6 @@ impl Runner {
                     self.machine.resume(id, answer)?;
                 }
                 Outcome::OutOfFuel => {
-                    left -= slice;
                     if left == 0 {
                         self.machine.abandon();
                         return Err(Fault::new(format!("the program took more than {fuel} steps"))

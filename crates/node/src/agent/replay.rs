@@ -5,16 +5,12 @@
 //! 2. At each request, and at the end, the program must stand exactly where it stood: the hashes of
 //!    the states are compared.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use daodb::Database;
+use datom::{Value, edn};
+use yin::{Limits, Machine, Outcome, State};
 
-use daodb::{Database, Db, Index};
-use datom::{Datom, Value, Word, edn};
-use yin::{Facts, Limits, Machine, Outcome, Refusal, State};
-
-use super::once::{Made, key};
-use super::{DONE, FAILED, Record, lookup, program};
-use crate::facts::{self, refusal};
+use super::past::{Journal, Past};
+use super::{DONE, FAILED, Record, program};
 use crate::fault::Fault;
 
 /// What a replay came to.
@@ -27,109 +23,14 @@ pub(crate) struct Replayed {
     pub(crate) ended: bool,
 }
 
-/// What the world has kept of an agent, by request.
-struct Journal {
-    states: BTreeMap<u64, State>,
-    answers: BTreeMap<u64, (u64, Result<Value, Value>)>,
-    first: State,
-    last: State,
-    /// The transaction up to which the program saw the world when it began.
-    basis: u64,
-}
-
-/// The database as the program saw it.
-struct Past {
-    database: Database,
-    agent: String,
-    view: Arc<Mutex<Db>>,
-}
-
-impl Past {
-    fn db(&self) -> Db {
-        self.view.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Facts for Past {
-    fn transact(&mut self, _: &[Value]) -> Result<Value, Refusal> {
-        Err(Refusal::new("agent/replay", "a replay commits nothing"))
-    }
-
-    fn transact_once(&mut self, request: u64, data: &[Value]) -> Result<Value, Refusal> {
-        let now = self.database.db().map_err(|error| refusal(&error))?;
-        let key = key(&self.agent, request);
-        match Made::known(&self.database, &now, &key).map_err(|error| refusal(&error))? {
-            Some(made) => {
-                *self.view.lock().unwrap_or_else(PoisonError::into_inner) = now.as_of(made.t);
-                Ok(made.to_value())
-            }
-            // What was refused then left no trace, and is refused again.
-            None => self.transact(data),
-        }
-    }
-
-    fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
-        facts::q(&self.db(), query, inputs)
-    }
-
-    fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {
-        self.db().pull(pattern, entity).map_err(|error| refusal(&error))
-    }
-
-    fn entity(&mut self, name: &Value) -> Result<Value, Refusal> {
-        facts::entity(&self.db(), name)
-    }
-}
-
-impl Journal {
-    fn of(db: &Db, name: &str) -> Result<Option<Self>, Box<Fault>> {
-        let Some(entity) = db.entity_id(&lookup(name))? else { return Ok(None) };
-        let history = db.history();
-        let stated = |attribute: &str| -> Result<Vec<Datom>, Box<Fault>> {
-            let attribute = db.ident(&attribute.into())?.unwrap_or_default();
-            let prefix = [Word::entity(entity), Word::entity(attribute)];
-            let mut facts: Vec<Datom> =
-                history.datoms(Index::Eavt, &prefix)?.collect::<Result<_, _>>()?;
-            facts.retain(Datom::added);
-            facts.sort_by_key(|fact| fact.t);
-            Ok(facts)
-        };
-        let mut states = Vec::new();
-        for fact in stated("agent/state")? {
-            if let Value::Bytes(bytes) = db.value(fact.v)? {
-                states.push(State::from_bytes(&bytes)?);
-            }
-        }
-        let mut answers = BTreeMap::new();
-        for fact in stated("agent/answer")? {
-            let value = db.value(fact.v)?;
-            let answer = value.as_text().and_then(super::answer_of);
-            if let Some((request, answer)) = answer {
-                answers.insert(request, (fact.t, answer));
-            }
-        }
-        let (Some(first), Some(last)) = (states.first().cloned(), states.last().cloned()) else {
-            return Ok(None);
-        };
-        let parked = states.into_iter();
-        let states = parked.filter_map(|state| Some((state.request()?, state))).collect();
-        let basis = match stated("agent/basis")?.first() {
-            Some(fact) => db.value(fact.v)?,
-            None => return Ok(None),
-        };
-        let Value::Int(basis) = basis else { return Ok(None) };
-        Ok(Some(Self { states, answers, first, last, basis: basis.cast_unsigned() }))
-    }
-}
-
 /// Runs an agent's program again, for at most so much fuel.
 pub(crate) fn replay(database: &Database, name: &str, fuel: u64) -> Result<Replayed, Box<Fault>> {
     let db = database.db()?;
     let nothing = || Fault::new(format!("the world has kept no state of an agent {name}"));
     let record = Record::of(&db, name)?.ok_or_else(nothing)?;
     let journal = Journal::of(&db, name)?.ok_or_else(nothing)?;
-    let view = Arc::new(Mutex::new(db.as_of(journal.basis)));
-    let past = Past { database: database.clone(), agent: name.to_owned(), view: view.clone() };
+    let past = Past::new(database, name, db.as_of(journal.basis));
+    let view = past.view();
     let mut machine = Machine::new(past, Limits::default());
     machine.restore(&journal.first, |hash| program(&db, hash))?;
     let elsewhere = |what: &str| -> Box<Fault> {
@@ -170,7 +71,7 @@ pub(crate) fn replay(database: &Database, name: &str, fuel: u64) -> Result<Repla
                 let Some((t, answer)) = journal.answers.get(&id) else {
                     return Ok(Replayed { requests, hash, ended: false });
                 };
-                *view.lock().unwrap_or_else(PoisonError::into_inner) = db.as_of(*t);
+                view.is(db.as_of(*t));
                 machine.resume(id, answer.clone())?;
             }
             Outcome::OutOfFuel => {

@@ -54,17 +54,18 @@ pub struct Run {
     #[arg(long, value_name = "NAME")]
     pub durable: Option<String>,
     /// Follow the functions of the world: whoever changes what :function/program a :function/name
-    /// refers to changes this program while it runs.
-    #[arg(long, conflicts_with = "durable")]
+    /// refers to changes this program while it runs. An agent goes on with the code it began with.
+    #[arg(long)]
     pub live: bool,
     /// Sample which functions run, each time after so many machine steps, and state it as facts.
-    #[arg(long, value_name = "STEPS", conflicts_with = "durable")]
+    #[arg(long, value_name = "STEPS")]
     pub trace: Option<u64>,
     /// Run the code of then on the facts of then: after transaction T, or at a time. FILE.yin is the
     /// name that the program was run with; nothing can be transacted.
     #[arg(long, value_name = "T", conflicts_with_all = ["durable", "live", "trace"])]
     pub as_of: Option<Moment>,
-    /// Stop the program after this many machine steps.
+    /// Stop the program after this many machine steps, effects included; an agent's next process has
+    /// as many again.
     #[arg(long, value_name = "STEPS", default_value_t = 10_000_000_000)]
     pub fuel: u64,
     /// How to print the result.
@@ -88,14 +89,30 @@ pub struct WhichAgent {
 pub enum Agent {
     /// Show where it stands: its calls with their names and values, what it asked for last.
     Show(WhichAgent),
-    /// Show where it stood after transaction T.
+    /// Show where it stood after transaction T, or at a step of its program.
     At {
         /// Which agent.
         #[command(flatten)]
         agent: WhichAgent,
         /// The transaction.
-        #[arg(value_name = "T")]
-        t: u64,
+        #[arg(value_name = "T", required_unless_present = "step")]
+        t: Option<u64>,
+        /// The step, counted from the beginning: one to each call, turn of a loop and request. The
+        /// program is run again up to there on what was kept of it.
+        #[arg(long, value_name = "N", conflicts_with = "t")]
+        step: Option<u64>,
+    },
+    /// Go through its program step by step, forwards and back, by commands on standard input such as
+    /// :step, :back, :where, :frames; :help lists them.
+    Step(WhichAgent),
+    /// State where agents stand as facts, for queries: of those named, or of all.
+    Facts {
+        /// Folder of the world.
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Their names.
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
     },
     /// Let it stop at its next effect, where it is kept; its process ends.
     Pause(WhichAgent),

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use datom::{Value, edn};
 use yin::{Level, Limits, Machine, NoFacts};
 
-use super::Outcome;
-use crate::agent::{self, CANCELLED, PAUSED, RUNNING, Record};
+use super::{Outcome, step};
+use crate::agent::travel::{Standing, Travel};
+use crate::agent::{self, CANCELLED, DONE, FAILED, PAUSED, RUNNING, Record};
 use crate::cli;
 use crate::fault::Fault;
 use crate::program;
@@ -31,18 +32,52 @@ pub(super) fn agents(arguments: &cli::World) -> Outcome {
 }
 
 pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
+    if let cli::Agent::Facts { dir, names } = arguments {
+        return facts(&World::open(dir)?, names);
+    }
+    one(arguments)
+}
+
+/// States where agents stand as facts.
+fn facts(world: &World, names: &[String]) -> Outcome {
+    const NAMES: &str = "[:find [?name ...] :where [_ :agent/name ?name]]";
+    world.state_schema(None)?;
+    let database = world.database();
+    let mut names = names.to_vec();
+    if names.is_empty() {
+        let query =
+            daodb::Query::parse(NAMES).map_err(|error| Fault::in_query(&error.into(), NAMES))?;
+        let all = database.db()?.query(&query, &[])?.to_value();
+        let all = all.as_slice().unwrap_or(&[]);
+        names = all.iter().filter_map(Value::as_text).map(str::to_owned).collect();
+    }
+    let reporter = Reporter::telling();
+    for name in &names {
+        match agent::stated::state(database, name)? {
+            Some(t) => reporter.committed("facts", format_args!("where {name} stands"), t),
+            None => reporter.tell("facts", format_args!("of {name}: nothing new")),
+        }
+    }
+    Ok(())
+}
+
+fn one(arguments: &cli::Agent) -> Outcome {
     let (cli::Agent::Show(which)
     | cli::Agent::Pause(which)
     | cli::Agent::Resume(which)
     | cli::Agent::Cancel(which)
     | cli::Agent::Replay(which)
     | cli::Agent::Migrate { agent: which, .. }
-    | cli::Agent::At { agent: which, .. }) = arguments;
+    | cli::Agent::Step(which)
+    | cli::Agent::At { agent: which, .. }) = arguments
+    else {
+        return Ok(());
+    };
     let world = World::open(&which.dir)?;
     world.state_schema(None)?;
     let db = world.database().db()?;
     let db = match arguments {
-        cli::Agent::At { t, .. } => db.as_of(*t),
+        cli::Agent::At { t: Some(t), .. } => db.as_of(*t),
         _ => db,
     };
     let record = Record::of(&db, &which.name)?.ok_or_else(|| {
@@ -50,15 +85,51 @@ pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
             .help("`datom agents` lists those there are")
     })?;
     match arguments {
+        cli::Agent::At { step: Some(step), .. } => at(world.database(), &which.name, *step),
+        cli::Agent::Step(_) => step::converse(Travel::begin(world.database(), &which.name)?),
+        cli::Agent::Facts { .. } => Ok(()),
         cli::Agent::Show(_) | cli::Agent::At { .. } => show(&db, &record),
         cli::Agent::Replay(_) => replay(world.database(), &which.name),
         cli::Agent::Migrate { fuel, format, .. } => {
             Ok(Output::from_value(migrate(&world, &which.name, &record, *fuel)?).print(*format)?)
         }
-        cli::Agent::Pause(_) => agent::tell(world.database(), &which.name, PAUSED),
-        cli::Agent::Cancel(_) => agent::tell(world.database(), &which.name, CANCELLED),
-        cli::Agent::Resume(_) => agent::tell(world.database(), &which.name, RUNNING),
+        cli::Agent::Pause(_) => tell(&world, &which.name, &record, PAUSED),
+        cli::Agent::Cancel(_) => tell(&world, &which.name, &record, CANCELLED),
+        cli::Agent::Resume(_) => tell(&world, &which.name, &record, RUNNING),
     }
+}
+
+/// Says what an agent is to do, unless it has ended.
+fn tell(world: &World, name: &str, record: &Record, status: &str) -> Outcome {
+    if matches!(record.status(), DONE | FAILED | CANCELLED) {
+        let how = record.status().trim_start_matches("agent.status/");
+        return Err(Fault::new(format!("the agent {name} has ended: it is {how}")).into());
+    }
+    agent::tell(world.database(), name, status)
+}
+
+/// Where the program of an agent stood at a step.
+fn at(database: &daodb::Database, name: &str, step: u64) -> Outcome {
+    let mut travel = Travel::begin(database, name)?;
+    travel.go_to(step)?;
+    let (kind, what) = match travel.standing() {
+        Standing::Runs => ("runs", None),
+        Standing::Asks { op, args, .. } => {
+            let asked = [Value::Keyword(op.clone()), Value::Vector(args.clone())];
+            ("asks", Some(Value::Vector(asked.to_vec())))
+        }
+        Standing::Ended(Ok(value)) => ("done", Some(value.clone())),
+        Standing::Ended(Err(error)) => ("failed", Some(Value::text(&error.to_string()))),
+    };
+    let calls = travel.levels().iter().map(call).collect();
+    let mut shown = vec![
+        (Value::keyword("step"), Value::Int(travel.step().cast_signed())),
+        (Value::keyword("standing"), Value::keyword(kind)),
+        (Value::keyword("calls"), Value::Vector(calls)),
+    ];
+    shown.extend(what.map(|what| (Value::keyword("what"), what)));
+    shown.extend(travel.hash().map(|hash| (Value::keyword("state-hash"), Value::Hash(hash))));
+    Ok(Output::Value(Value::map(shown)).print(cli::Format::Auto)?)
 }
 
 /// Goes on with an agent here, as it is allowed to do where it is now.

@@ -53,8 +53,7 @@ impl Runner {
         self.agent.set(agent.clone()).map_err(|_| Self::nobody())?;
         let stands = if is_new { Ok(()) } else { self.go_on(&agent, name) };
         let ended = stands.and_then(|()| self.drive_durable(&agent, fuel));
-        let closed = self.trail.close();
-        ended.and_then(|value| Ok(closed.map(|()| value)?))
+        self.close(ended)
     }
 
     fn nobody() -> Box<Fault> {
@@ -128,8 +127,11 @@ impl Runner {
         // Steps since the state was kept.
         let mut since = 0;
         loop {
-            let slice = left.min(LOOK_SLICE);
+            let slice = left.min(LOOK_SLICE).min(self.slice());
             let outcome = self.machine.run(slice);
+            if let Some(trace) = &mut self.trace {
+                trace.look(&self.machine);
+            }
             let used = slice.saturating_sub(self.machine.fuel());
             left -= used;
             since += used;

@@ -12,4 +12,5 @@ mod place;
 mod query;
 mod ring;
 mod slab;
+mod travel;
 mod upkeep;

@@ -106,6 +106,18 @@ fn a_database_of_its_time_gives_the_program_of_its_time() {
     assert_eq!(Program::load(&then, &new.entity()).unwrap_err().kind, Kind::Code);
 }
 
+#[test]
+fn a_program_of_thousands_of_forms_and_a_literal_of_thousands_of_parts_come_back_whole() {
+    let parts: String = (0..3_000).map(|n| format!(" {n}")).collect();
+    for source in [parts.clone(), format!("(def all '[{parts}])")] {
+        let world = world();
+        let program = stored(&world, &source);
+        let loaded = load(&world, &program.entity()).unwrap();
+        assert_eq!(loaded.hash(), program.hash());
+        assert_eq!(loaded.tree().len(), program.tree().len());
+    }
+}
+
 /// Damages a stored program and expects loading to refuse it.
 #[track_caller]
 fn refused(damage: impl Fn(&Database, &Program), message: &str) {
