@@ -52,10 +52,12 @@ pub(super) fn converse(mut travel: Travel) -> Outcome {
 
 /// What a command shows.
 fn obey(travel: &mut Travel, command: &str, count: Option<&str>) -> Result<String, Box<Fault>> {
-    let number = |or: Option<u64>| {
-        let given = count.map(|text| text.parse().map_err(|_| text)).transpose();
-        let wanted = given.map_err(|text| Fault::new(format!("{text} is no number of steps")))?;
-        wanted.or(or).ok_or_else(|| Fault::new(format!("{command} wants the number of a step")))
+    let number = |or: Option<u64>| -> Result<u64, Box<Fault>> {
+        let Some(text) = count else {
+            let message = format!("{command} wants the number of a step");
+            return or.ok_or_else(|| Fault::new(message).into());
+        };
+        text.parse().map_err(|_| Fault::new(format!("{text} is no number of steps")).into())
     };
     let now = travel.step();
     match command {
