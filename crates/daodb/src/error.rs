@@ -280,6 +280,19 @@ pub enum WorldError {
         /// What was being done, as a verb phrase.
         doing: &'static str,
     },
+    /// A file of the cold folder is not where the log's segment was moved to.
+    #[error(
+        "{path}: the log's segment from transaction {first_t} on was moved to this file, and it is not there. \
+         Nothing was changed: mount the disk that the folder is on, or copy the file back; where it is lost, \
+         restore the world from a backup, which holds every segment",
+        path = path.display()
+    )]
+    ColdGone {
+        /// The file.
+        path: PathBuf,
+        /// The first transaction of the segment.
+        first_t: u64,
+    },
     /// The region must be rebuilt, which needs the world alone.
     #[error("{path}: the region must be rebuilt ({why}), but other processes have it open; end them and open the world again", path = path.display())]
     Busy {

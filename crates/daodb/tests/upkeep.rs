@@ -198,6 +198,7 @@ fn a_cold_segment_that_is_damaged_or_gone_is_named() {
         }
         let error = Database::open(folder.path(), options()).unwrap_err().to_string();
         assert!(error.contains(victim.to_str().unwrap()), "{error}");
+        assert!(damage || error.contains("copy the file back"), "{error}");
         if damage {
             let db = Database::open(folder.path(), options().accept_loss(true)).unwrap();
             transact(&db, "{:db/ident :goes/on}");

@@ -64,6 +64,9 @@ impl Source {
             Err(error) if error.kind() == io::ErrorKind::NotFound && kept != Kept::Cold => {
                 return Self::open(folder, first_t);
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(WorldError::ColdGone { path, first_t });
+            }
             file => file.map_err(failed)?,
         };
         let bytes = file.metadata().map_err(failed)?.len();
