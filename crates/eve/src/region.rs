@@ -385,4 +385,6 @@ fn rounded(limit_bytes: u64) -> u64 {
 #[cfg(all(test, not(loom)))]
 pub(crate) mod disk;
 #[cfg(all(test, not(loom)))]
+pub(crate) mod power;
+#[cfg(all(test, not(loom)))]
 pub(crate) mod tests;

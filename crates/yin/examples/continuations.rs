@@ -1,4 +1,4 @@
-//! What programs and continuations cost: `cargo run --release -p yin --example continuations`.
+//! What continuations cost: `cargo run --release -p yin --example continuations`.
 //!
 //! Each figure is the best of several rounds.
 
@@ -14,75 +14,21 @@ const TURNS: usize = 10_000_000;
 const PARKED: usize = 100_000;
 const PARKED_BYTES_MAX: f64 = 1024.0;
 
-/// One program.
-struct Case {
-    name: &'static str,
-    yin: &'static str,
-}
-
-const CASES: &[Case] = &[
-    Case {
-        name: "fib 30",
-        yin: "(defn fib [n] (if (< n 2) n (+ (fib (- n 1)) (fib (- n 2))))) (fib 30)",
-    },
-    Case {
-        name: "tak x10",
-        yin: "(defn tak [x y z] (if (< y x) (tak (tak (- x 1) y z) (tak (- y 1) z x) (tak (- z 1) x y)) z))
-              (loop [n 10 s 0] (if (= n 0) s (recur (- n 1) (+ s (tak 18 12 6)))))",
-    },
-    Case {
-        name: "countdown 10M",
-        yin: "(defn down [n] (if (= n 0) 0 (down (- n 1)))) (down 10000000)",
-    },
-    Case {
-        name: "ack 3 7",
-        yin: "(defn ack [m n] (cond (= m 0) (+ n 1) (= n 0) (ack (- m 1) 1) :else (ack (- m 1) (ack m (- n 1))))) (ack 3 7)",
-    },
-    Case {
-        name: "church 2^16 x10",
-        yin: "(defn two [f] (fn [x] (f (f x)))) (defn four [f] ((two two) f)) (defn add1 [n] (+ n 1))
-              (loop [n 10 s 0] (if (= n 0) s (recur (- n 1) (+ s (((((two two) two) two) add1) 0)))))",
-    },
-    Case {
-        name: "map update 1M",
-        yin: "(loop [n 0 m {}] (if (= n 1000000) (count m) (recur (+ n 1) (assoc m (rem n 1000) n))))",
-    },
-    Case {
-        name: "vector update 1M",
-        yin: "(loop [n 0 v (vec (range 1000))] (if (= n 1000000) (count v) (recur (+ n 1) (assoc v (rem n 1000) n))))",
-    },
-    Case {
-        name: "text append 20k",
-        yin: "(loop [n 0 s \"\"] (if (= n 20000) (count s) (recur (+ n 1) (str s \"x\"))))",
-    },
-];
-
 fn machine(engine: Engine) -> Machine {
     Machine::new(NoFacts, Limits::default()).with_engine(engine)
 }
 
-fn yin(program: &Program, engine: Engine) -> Duration {
-    let mut machine = machine(engine);
+/// A program on a machine that knows nothing yet.
+fn first_run(program: &Program) -> Duration {
+    let mut machine = machine(Engine::Register);
     machine.start(program).unwrap();
     let started = Instant::now();
-    match machine.run(u64::MAX) {
-        Outcome::Done(_) => started.elapsed(),
-        other => panic!("{other:?}"),
-    }
+    assert!(matches!(machine.run(u64::MAX), Outcome::Done(_)));
+    started.elapsed()
 }
 
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-fn programs() {
-    println!("{:<18} {:>12} {:>12}", "program", "register ms", "stepper ms");
-    for case in CASES {
-        let program = Program::read(case.name, case.yin).unwrap();
-        let best = (0..ROUNDS).map(|_| yin(&program, Engine::Register)).min().unwrap_or_default();
-        let stepped = yin(&program, Engine::Stepper);
-        println!("{:<18} {:>12.2} {:>12.2}", case.name, ms(best), ms(stepped));
-    }
 }
 
 /// The mean time of one call, over the best of some rounds.
@@ -170,7 +116,7 @@ fn single() {
     let calls: String = (0..200).map(|n| format!("(f{n} 1 2 3) ")).collect();
     let program = Program::read("cold", &format!("{parts} {calls}")).unwrap();
     let nodes = program.tree().len();
-    let cold = (0..ROUNDS).map(|_| yin(&program, Engine::Register)).min().unwrap_or_default();
+    let cold = (0..ROUNDS).map(|_| first_run(&program)).min().unwrap_or_default();
     println!("first calls of {nodes} nodes: {} ns a node", cold.as_nanos() / nodes as u128);
 }
 
@@ -262,7 +208,6 @@ fn parked_agents() {
 }
 
 fn main() {
-    programs();
     continuations();
     single();
     collections();

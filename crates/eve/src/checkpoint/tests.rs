@@ -4,20 +4,17 @@ use std::path::Path;
 
 use super::*;
 use crate::region::disk;
+use crate::region::power::{self, stopped};
 use crate::region::tests::quick_folder;
 use crate::structure::WordMap;
-use crate::{Marks, Options, Recovery, Snapshot};
+use crate::{Durability, Marks, Recovery, Snapshot};
 
 fn create(path: &Path) -> Slab {
-    Slab::create(Region::create(path, &Options::default()).unwrap()).unwrap()
+    power::create(path, Durability::None)
 }
 
 fn set(slab: &Slab, key: u64, value: u64) {
-    let made = slab.swap(|txn| {
-        let map = WordMap::from_root(txn.base()).insert(txn, &key, value)?.0;
-        Ok::<_, Error>((map.root(), ()))
-    });
-    made.unwrap();
+    power::put(slab, key, value).unwrap();
 }
 
 fn content(snapshot: &Snapshot) -> BTreeMap<u64, u64> {
@@ -26,14 +23,6 @@ fn content(snapshot: &Snapshot) -> BTreeMap<u64, u64> {
 
 fn trace(snapshot: &Snapshot, root: Addr, marks: &mut Marks<'_>) -> Result<(), Error> {
     WordMap::from_root(root).trace(snapshot, &mut |at| marks.mark(at).unwrap())
-}
-
-/// The image of a disk whose machine has stopped: it was booted otherwise.
-fn stopped(mut image: Vec<u8>) -> Vec<u8> {
-    let (boot, clean) = (page::BOOT as usize, page::CLEAN as usize);
-    image[boot..boot + 8].fill(0x5a);
-    image[clean..clean + 8].fill(0);
-    image
 }
 
 #[test]
@@ -74,13 +63,7 @@ fn any_subset_of_later_pages_leaves_the_checkpoint_whole() {
     let folder = quick_folder();
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = create(&path);
-    let mut random = 1_u64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random
-    };
+    let mut next = power::random();
     for round in 0..500 {
         set(&slab, round % 200, round);
     }

@@ -1,38 +1,13 @@
-use std::fs;
-use std::path::Path;
-
 use super::*;
-use crate::layout::page;
 use crate::region::disk;
+use crate::region::power::{after_power_loss, create, put};
 use crate::region::tests::quick_folder;
 use crate::structure::WordMap;
-use crate::{Error, Options, Recovery, Region};
-
-fn create(path: &Path, durability: Durability) -> Slab {
-    let region = Region::create(path, &Options::default()).unwrap();
-    Slab::create(region).unwrap().with_durability(durability)
-}
-
-fn set(slab: &Slab, key: u64, value: u64) -> Result<u64, Error> {
-    let commit = slab.swap(|txn| {
-        let map = WordMap::from_root(txn.base()).insert(txn, &key, value)?.0;
-        Ok::<_, Error>((map.root(), ()))
-    });
-    commit.map(|(commit, ())| commit.epoch)
-}
+use crate::{Error, Recovery, Region};
 
 fn get(slab: &Slab, key: u64) -> Option<u64> {
     let snapshot = slab.snapshot().unwrap();
     WordMap::from_root(snapshot.root()).get(&snapshot, &key).unwrap()
-}
-
-/// What a machine finds that stopped when the disk held `image`.
-fn after_power_loss(image: &[u8], copy: &Path) -> Slab {
-    let mut image = image.to_vec();
-    image[page::BOOT as usize..page::BOOT as usize + 8].fill(0x5a);
-    image[page::CLEAN as usize] = 0;
-    fs::write(copy, image).unwrap();
-    Slab::open(Region::open(copy).unwrap()).unwrap()
 }
 
 #[test]
@@ -42,7 +17,7 @@ fn a_commit_that_waits_for_its_checkpoint_survives_the_machine() {
     let slab = create(&path, Durability::Checkpoint);
     disk::watch();
     for value in 1..40 {
-        let epoch = set(&slab, 1, value).unwrap();
+        let epoch = put(&slab, 1, value).unwrap();
         let found = after_power_loss(&disk::image(), &copy);
         assert_eq!((get(&found, 1), found.commits()), (Some(value), epoch));
     }
@@ -54,10 +29,10 @@ fn a_commit_that_waits_for_nothing_is_lost_with_the_machine_until_a_checkpoint()
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = create(&path, Durability::None);
     disk::watch();
-    set(&slab, 1, 1).unwrap();
+    put(&slab, 1, 1).unwrap();
     assert_eq!(disk::image(), [], "nothing was asked of the disk");
     slab.sync().unwrap();
-    set(&slab, 1, 2).unwrap();
+    put(&slab, 1, 2).unwrap();
     let found = after_power_loss(&disk::image(), &copy);
     assert_eq!(found.recovery(), Recovery::Machine { epoch: 1 });
     assert_eq!(get(&found, 1), Some(1));
@@ -75,9 +50,9 @@ fn handles_of_both_kinds_work_side_by_side() {
         (Durability::None, Durability::Checkpoint)
     );
     for value in 0..20 {
-        set(&quick, 1, value).unwrap();
+        put(&quick, 1, value).unwrap();
         assert_eq!(quick.status().checkpoint_epoch, value * 2);
-        set(&careful, 2, value).unwrap();
+        put(&careful, 2, value).unwrap();
         assert_eq!(quick.status().checkpoint_epoch, value * 2 + 2);
     }
 }
@@ -96,9 +71,9 @@ fn commit_refused_at(n: u64) -> bool {
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = create(&path, Durability::Checkpoint);
     disk::watch();
-    set(&slab, 1, 1).unwrap();
+    put(&slab, 1, 1).unwrap();
     disk::refuse(n);
-    let outcome = set(&slab, 1, 2);
+    let outcome = put(&slab, 1, 2);
     let refused = disk::relent();
     assert_eq!(get(&slab, 1), Some(2), "everybody sees it");
     let saved = get(&after_power_loss(&disk::image(), &copy), 1);
@@ -125,9 +100,9 @@ fn a_record_that_was_never_flushed_is_flushed_before_it_counts() {
     let slab = create(&path, Durability::None);
     let other = Slab::open(Region::open(&path).unwrap()).unwrap();
     disk::watch();
-    set(&slab, 1, 1).unwrap();
+    put(&slab, 1, 1).unwrap();
     slab.sync().unwrap();
-    set(&slab, 1, 2).unwrap();
+    put(&slab, 1, 2).unwrap();
     disk::refuse(2);
     assert!(slab.sync().is_err());
     assert!(disk::relent());
@@ -147,7 +122,7 @@ fn commits_of_many_threads_are_each_safe_when_they_return() {
             let slab = &slab;
             scope.spawn(move || {
                 for value in 0..50 {
-                    let epoch = set(slab, thread, value).unwrap();
+                    let epoch = put(slab, thread, value).unwrap();
                     assert!(slab.status().checkpoint_epoch >= epoch);
                 }
             });
@@ -160,5 +135,5 @@ fn commits_of_many_threads_are_each_safe_when_they_return() {
 fn memory_has_no_machine_to_survive() {
     let slab = Slab::create(Region::anonymous(1 << 24).unwrap()).unwrap();
     let careful = slab.with_durability(Durability::Checkpoint);
-    assert_eq!(set(&careful, 1, 1).unwrap(), 1);
+    assert_eq!(put(&careful, 1, 1).unwrap(), 1);
 }

@@ -4,23 +4,15 @@ use std::path::Path;
 
 use super::*;
 use crate::region::disk;
+use crate::region::power::{after_power_loss, create, put, random, stopped};
 use crate::region::tests::quick_folder;
 use crate::structure::WordMap;
-use crate::{Durability, Error, Options, Read, Recovery, Slab, View};
+use crate::{Durability, Error, Read, Recovery, Slab, View};
 
 const PAGE: usize = 4096;
 
-fn create(path: &Path) -> Slab {
-    let region = Region::create(path, &Options::default()).unwrap();
-    Slab::create(region).unwrap().with_durability(Durability::Checkpoint)
-}
-
 fn set(slab: &Slab, key: u64, value: u64) {
-    let made = slab.swap(|txn| {
-        let map = WordMap::from_root(txn.base()).insert(txn, &key, value)?.0;
-        Ok::<_, Error>((map.root(), ()))
-    });
-    made.unwrap();
+    put(slab, key, value).unwrap();
 }
 
 fn content<R: Read>(reader: &R, root: Addr) -> BTreeMap<u64, u64> {
@@ -32,18 +24,9 @@ fn newest(slab: &Slab) -> BTreeMap<u64, u64> {
     content(&snapshot, snapshot.root())
 }
 
-/// What a machine finds that stopped when the disk held `image`.
-fn after_power_loss(image: &[u8], copy: &Path) -> Slab {
-    let mut image = image.to_vec();
-    image[page::BOOT as usize..page::BOOT as usize + 8].fill(0x5a);
-    image[page::CLEAN as usize] = 0;
-    fs::write(copy, image).unwrap();
-    Slab::open(Region::open(copy).unwrap()).unwrap()
-}
-
 /// A slab with content whose next small commit goes to the disk in one flush.
 fn settled(path: &Path) -> Slab {
-    let slab = create(path);
+    let slab = create(path, Durability::Checkpoint);
     (0..200).for_each(|key| set(&slab, key, key));
     slab
 }
@@ -97,13 +80,7 @@ fn any_subset_of_the_pages_of_one_flush_is_the_version_before_or_after_it() {
     let folder = quick_folder();
     let (path, copy) = (folder.path().join("a.eve"), folder.path().join("b.eve"));
     let slab = settled(&path);
-    let mut random = 1_u64;
-    let mut next = move || {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random
-    };
+    let mut next = random();
     let mut seen = [0, 0];
     for round in 0..24 {
         let (before, saved) = (fs::read(&path).unwrap(), newest(&slab));
@@ -115,7 +92,8 @@ fn any_subset_of_the_pages_of_one_flush_is_the_version_before_or_after_it() {
             (0..).zip(pages).filter(|(_, (old, new))| old != new).map(|(page, _)| page).collect();
         // Each page alone is missing, none is, and any are.
         let missing = changed.iter().map(|page| vec![*page]).chain([Vec::new()]);
-        let any = (0..4).map(|_| changed.iter().copied().filter(|_| next() % 2 == 0).collect());
+        let any =
+            (0..4).map(|_| changed.iter().copied().filter(|_| next().is_multiple_of(2)).collect());
         for missing in missing.chain(any.collect::<Vec<Vec<usize>>>()) {
             let mut image = after.clone();
             for page in &missing {
@@ -147,8 +125,7 @@ fn who_only_looks_at_a_stopped_machine_sees_the_record_whose_blocks_are_there() 
     // Of the flush only the first page got to the disk.
     let mut image = before;
     image[..PAGE].copy_from_slice(&fs::read(&path).unwrap()[..PAGE]);
-    image[page::BOOT as usize..page::BOOT as usize + 8].fill(0x5a);
-    fs::write(&copy, image).unwrap();
+    fs::write(&copy, stopped(image)).unwrap();
     let view = View::open(&copy).unwrap();
     assert_eq!(content(&view, view.root()), saved);
     drop(view);
