@@ -27,11 +27,15 @@ pub(crate) trait Keys {
     fn of(&self, prefix: &[u8]) -> Vec<Vec<u8>>;
 }
 
-/// The first key that does not begin with a prefix: prefixes end in no byte of ones.
+/// The first key behind all that begin with a prefix, which is not of ones alone.
 pub(super) fn behind(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
-    if let Some(last) = end.last_mut() {
-        *last += 1;
+    while let Some(last) = end.last_mut() {
+        if *last < u8::MAX {
+            *last += 1;
+            break;
+        }
+        end.pop();
     }
     end
 }
