@@ -63,13 +63,14 @@ pub enum Again {
     Twice,
 }
 
-/// What doing an operation of [`builtin`] again means; any other happens twice.
+/// What doing an operation of [`builtin`] again means, or one of those that only wait; any other happens
+/// twice.
 #[must_use]
 pub fn again(operation: &Keyword) -> Again {
     match operation.as_str() {
         "fs/append" => Again::HarmlessWithKey,
         "fs/read" | "fs/write" | "fs/list" | "crypto/blake3" | "crypto/sha256" | "toml/parse"
-        | "json/parse" | "time/now" => Again::Harmless,
+        | "json/parse" | "time/now" | "time/sleep" | "db/await" => Again::Harmless,
         _ => Again::Twice,
     }
 }

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod awaits;
 pub mod cli;
 mod clock;
 pub mod command;
@@ -37,6 +38,7 @@ mod trace;
 mod transfer;
 mod world;
 
+pub use awaits::QueryWaits;
 pub use fault::Fault;
 pub use program::{Stored, store};
 pub use render::Output;

@@ -4,6 +4,7 @@
 //! 2. Whatever the machine commits says which program made it and under which tokens it had acted.
 
 mod durable;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -70,6 +71,10 @@ pub struct Runner {
     program: Option<u64>,
     live: Option<Live>,
     trace: Option<Trace>,
+    /// Operations that are answered with an error.
+    denied: Vec<Keyword>,
+    /// Whether it sees a state of the past, in which nothing happens.
+    is_past: bool,
 }
 
 impl Runner {
@@ -140,6 +145,8 @@ impl Runner {
             program,
             live: None,
             trace: None,
+            denied: grants.deny.clone(),
+            is_past: as_of.is_some(),
         })
     }
 
@@ -235,6 +242,11 @@ impl Runner {
         op: &Keyword,
         args: Vec<Value>,
     ) -> Result<Result<Value, Value>, Box<Fault>> {
+        if !self.denied.contains(op)
+            && let Some(served) = self.wait_for(op, &args)
+        {
+            return served;
+        }
         // An operation nobody knows has no entity; the bridge refuses 0 and records that.
         let db = self.database.db()?;
         self.port.note(db.basis(), 0);

@@ -14,3 +14,4 @@ mod ring;
 mod slab;
 mod travel;
 mod upkeep;
+mod waiting;
