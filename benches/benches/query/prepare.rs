@@ -30,6 +30,9 @@ pub(crate) fn prepare(report: &mut Report) {
     let values = [Value::Int(77)];
     let look = || drop(db.q(LOOK_UP, &values).expect("an answer"));
     report.note(format!("unique look-up, by text: {:.2} us", each(look)));
+    let name = edn::read("[:id 77]").expect("EDN");
+    let look = || drop(db.entity(&name).expect("an entity").expect("is there"));
+    report.note(format!("… as an entity: {:.2} us", each(look)));
     let people = ours::load(&people::people(20_000)).expect("the set is transacted");
     let db = people.db().expect("the newest state");
     let nobody = r#"[:find ?e ?l ?a :where [?e :name "Nobody"] [?e :last-name ?l] [?e :age ?a]
