@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use datom::{Datom, Frame, Tag, Word, id};
 use eve::Write;
+use eve::structure::Cursor;
 
 use crate::builtin;
 use crate::dictionary;
@@ -48,6 +49,9 @@ fn in_store(datom: &Datom, words: &[Word], t: u64) -> Result<Datom, Error> {
     let v = word.ok_or_else(|| Error::corrupt(format!("frame {t} lacks a value")))?;
     Ok(Datom { v, ..*datom })
 }
+
+/// The current facts in the order of EAVT.
+type Known<'m, R> = Cursor<'m, 5, R>;
 
 /// A state that frames are applied to, index changes being gathered until [`Applier::flush`].
 pub(crate) struct Applier {
@@ -100,6 +104,7 @@ impl Applier {
         after: Option<Arc<Schema>>,
     ) -> Result<Vec<Datom>, Error> {
         let words = self.words(memory, frame, known)?;
+        let mut known = self.record.current(Index::Eavt).cursor(&*memory);
         self.born.reserve(frame.datoms.len());
         let mut datoms = Vec::with_capacity(frame.datoms.len());
         let mut altered = BTreeSet::new();
@@ -112,9 +117,9 @@ impl Applier {
                 self.record.next_entity = self.record.next_entity.max(datom.e + 1);
             }
             if datom.added() {
-                self.assert(memory, datom)?
+                self.assert(&mut known, datom)?
             } else {
-                self.retract(memory, datom)?
+                self.retract(&mut known, datom)?
             }
             datoms.push(datom);
         }
@@ -144,13 +149,13 @@ impl Applier {
         Ok(words)
     }
 
-    fn assert(&mut self, memory: &impl eve::Read, datom: Datom) -> Result<(), Error> {
+    fn assert(&mut self, known: &mut Known<'_, impl eve::Read>, datom: Datom) -> Result<(), Error> {
         // A frame states no fact that holds; one that does anyway (made by other hands) is a
         // restatement, and the first statement counts.
         let fact = (datom.e, datom.a, datom.v);
         if self.fits {
             self.born.push(datom);
-        } else if self.stored(memory, fact)?.is_none() {
+        } else if self.stored(known, fact)?.is_none() {
             self.bear(datom);
         }
         Ok(())
@@ -164,13 +169,17 @@ impl Applier {
         }
     }
 
-    fn retract(&mut self, memory: &impl eve::Read, datom: Datom) -> Result<(), Error> {
+    fn retract(
+        &mut self,
+        known: &mut Known<'_, impl eve::Read>,
+        datom: Datom,
+    ) -> Result<(), Error> {
         let fact = (datom.e, datom.a, datom.v);
         let born = self.places.remove(&fact);
         if let Some((place, &born)) = born.and_then(|place| Some((place, self.born.get(place)?))) {
             self.undone.insert(place);
             self.past.push(born);
-        } else if let Some(stored) = self.stored(memory, fact)? {
+        } else if let Some(stored) = self.stored(known, fact)? {
             self.ended.insert(fact, stored);
             self.past.push(stored);
         } else {
@@ -183,7 +192,7 @@ impl Applier {
     /// The stored assertion of a fact that holds.
     fn stored(
         &self,
-        memory: &impl eve::Read,
+        known: &mut Known<'_, impl eve::Read>,
         (e, a, v): (u64, u64, Word),
     ) -> Result<Option<Datom>, Error> {
         // A transaction has no facts before it is made, nor has an entity.
@@ -191,8 +200,9 @@ impl Applier {
         if is_fresh || self.ended.contains_key(&(e, a, v)) {
             return Ok(None);
         }
-        let eavt = self.record.current(Index::Eavt);
-        let key = eavt.first_with(memory, &[e, a, v.raw()])?;
+        // Facts of one entity mostly come together.
+        let fact = [e, a, v.raw()];
+        let key = known.seek_near(&fact)?.filter(|key| key.starts_with(&fact));
         Ok(key.map(|key| Index::Eavt.datom(&key)))
     }
 

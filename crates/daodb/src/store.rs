@@ -214,7 +214,7 @@ impl Store {
         durable_t: u64,
     ) -> Result<Option<(Vec<Datom>, Db)>, Error> {
         let Proposal { frame, known, schema, .. } = proposal;
-        let bytes = frame.encode();
+        let (bytes, hash) = frame.encode_and_hash();
         let mut record = before.record;
         let mut dropped = 0;
         if !self.keeps_frames {
@@ -227,7 +227,7 @@ impl Store {
         let datoms = next.apply(&mut txn, frame, known, schema.clone())?;
         next.flush(&mut txn)?;
         let mut record = next.record;
-        record.hash = hash_of(&bytes)?;
+        record.hash = hash;
         pending::push(&mut txn, &mut record, frame.t, &bytes)?;
         let root = record.write(&mut txn)?;
         eve::Write::retire(&mut txn, before.memory.commit().root());

@@ -96,6 +96,12 @@ impl Frame {
     /// [`Frame::check`] finds them.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_and_hash().0
+    }
+
+    /// The bytes of the frame, as [`Frame::encode`] makes them, and its hash.
+    #[must_use]
+    pub fn encode_and_hash(&self) -> (Vec<u8>, [u8; 32]) {
         let mut bytes = Vec::with_capacity(Header::BYTES + self.datoms.len() * Datom::BYTES);
         bytes.resize(Header::BYTES, 0);
         for datom in &self.datoms {
@@ -114,8 +120,8 @@ impl Frame {
             values: self.values.len() as u64,
             hash: [0; 32],
         };
-        header.seal(&mut bytes);
-        bytes
+        let hash = header.seal(&mut bytes);
+        (bytes, hash)
     }
 
     /// Reads the frame at the beginning of the bytes, and says how many bytes it takes.
@@ -142,8 +148,7 @@ impl Frame {
     /// reads it from the [`Header`].
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let bytes = self.encode();
-        Header::hash_of(&bytes)
+        self.encode_and_hash().1
     }
 
     /// Checks what the datoms mean within this frame: their `t`, and that each word is one of a

@@ -65,12 +65,19 @@ impl Waiting {
     }
 
     /// Marks every block of the record that no version sees any more. Returns the youngest pin that
-    /// the others wait for.
-    fn mark(&mut self, blocks: &Blocks, scan: &Scan) -> Option<u64> {
+    /// the others wait for. Where each block is is appended to `places`.
+    fn mark(
+        &mut self,
+        blocks: &Blocks,
+        scan: &Scan,
+        places: &mut Vec<Option<Place>>,
+    ) -> Option<u64> {
         let record = Record::of(blocks, self.record)?;
         let mut youngest = None;
         for entry in (0..record.count()).map(|index| record.entry(index)) {
-            match entry.state(blocks) {
+            let place = entry.place(blocks);
+            places.push(place);
+            match entry.state(blocks, place) {
                 State::Whole(place) => match scan.holder(entry.birth.epoch()?, record.death()) {
                     None => {
                         blocks.mark_dying(&place, entry.birth);
@@ -97,13 +104,20 @@ impl Waiting {
 
     /// Frees the marked blocks that nobody can have got, by way of `lane`, and moves what is left to
     /// the record's front. Returns how many entries are gone and the youngest pin that marked ones
-    /// wait for.
-    fn free(&self, blocks: &Blocks, lane: &mut Lane, scan: &Scan) -> (u64, Option<u64>) {
+    /// wait for. `places` are those of this marking.
+    fn free(
+        &self,
+        blocks: &Blocks,
+        lane: &mut Lane,
+        scan: &Scan,
+        places: &[Option<Place>],
+    ) -> (u64, Option<u64>) {
         let Some(record) = Record::of(blocks, self.record) else { return (0, None) };
         let (mut kept, mut youngest) = (0, None);
         for index in 0..record.count() {
             let entry = record.entry(index);
-            let stays = match (entry.state(blocks), self.marked) {
+            let place = places.get(index as usize).copied().flatten();
+            let stays = match (entry.state(blocks, place), self.marked) {
                 (State::Gone, _) => false,
                 (State::Dying(place), Marked::By(newest)) => {
                     let first = entry.birth.epoch().unwrap_or_default();
@@ -146,8 +160,13 @@ enum State {
 }
 
 impl Entry {
-    fn state(&self, blocks: &Blocks) -> State {
-        let place = blocks.place_small(self.at).or_else(|| blocks.locate(self.at).ok());
+    #[inline]
+    fn place(&self, blocks: &Blocks) -> Option<Place> {
+        blocks.place_small(self.at).or_else(|| blocks.locate(self.at).ok())
+    }
+
+    #[inline]
+    fn state(&self, blocks: &Blocks, place: Option<Place>) -> State {
         let Some(place) = place else { return State::Gone };
         match blocks.birth(&place) {
             _ if self.birth.epoch().is_none() => State::Gone, // damaged
@@ -285,14 +304,21 @@ impl Lane {
             self.fresh.extend(self.held.remove(&pin).unwrap_or_default());
         }
         let mut marked: Vec<_> = self.fresh.drain(..).collect();
-        let holders: Vec<_> =
-            marked.iter_mut().map(|waiting| waiting.mark(blocks, &before)).collect();
+        let mut places = Vec::with_capacity(self.fresh_blocks as usize);
+        let holders: Vec<_> = marked
+            .iter_mut()
+            .map(|waiting| {
+                let start = places.len();
+                let holder = waiting.mark(blocks, &before, &mut places);
+                (holder, start..places.len())
+            })
+            .collect();
         // Sees whoever got one of these blocks before it was marked (1).
         let after = scan();
         let mut freed = 0;
-        for (waiting, holder) in marked.into_iter().zip(holders) {
+        for (waiting, (holder, range)) in marked.into_iter().zip(holders) {
             let waiting = waiting.sealed(&after);
-            let (count, other) = waiting.free(blocks, self, &after);
+            let (count, other) = waiting.free(blocks, self, &after, &places[range]);
             freed += count;
             match holder.max(other) {
                 Some(pin) => self.held.entry(pin).or_default().push(waiting),

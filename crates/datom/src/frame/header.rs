@@ -86,9 +86,9 @@ impl Header {
         Ok(header)
     }
 
-    /// Writes the header, its check and the hash over the beginning of the frame.
-    pub(super) fn seal(&self, frame: &mut [u8]) {
-        let Some(head) = frame.first_chunk_mut::<{ Self::BYTES }>() else { return };
+    /// Writes the header, its check and the hash over the beginning of the frame. Answers the hash.
+    pub(super) fn seal(&self, frame: &mut [u8]) -> [u8; 32] {
+        let Some(head) = frame.first_chunk_mut::<{ Self::BYTES }>() else { return [0; 32] };
         put(head, 0, Self::MAGIC);
         put(head, Self::VERSION_AT, Frame::VERSION.to_le_bytes());
         put(head, Self::LENGTH_AT, self.length.to_le_bytes());
@@ -102,6 +102,7 @@ impl Header {
         if let Some(head) = frame.first_chunk_mut::<{ Self::BYTES }>() {
             put(head, Self::HASH_AT, hash);
         }
+        hash
     }
 
     /// The hash of a frame's bytes: over all but the hash itself.

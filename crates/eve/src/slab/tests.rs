@@ -143,6 +143,33 @@ fn an_address_that_is_no_block_is_an_error_wherever_it_points() {
 }
 
 #[test]
+fn a_renewed_block_is_made_of_the_one_that_it_takes_the_place_of() {
+    let slab = memory();
+    let mut txn = slab.begin().unwrap();
+    let first = txn.alloc(64).unwrap();
+    txn.words_mut(first).unwrap()[0] = 7;
+    txn.commit(first).unwrap();
+    let mut txn = slab.begin().unwrap();
+    let mut add = |old: &[u64], new: &mut [u64]| -> Result<(), Error> {
+        new.fill(0);
+        new[0] = old[0] + 1;
+        Ok(())
+    };
+    let second = txn.renew(first, 9, &mut add).unwrap();
+    let third = txn.renew(second, 4, &mut add).unwrap();
+    assert_eq!((txn.words(first).unwrap()[0], txn.words(third).unwrap()[0]), (7, 9));
+    assert!(txn.words(second).is_err(), "a block of the transaction goes at once");
+    let nowhere = Addr::from_raw(first.raw() + 16);
+    assert!(txn.renew(nowhere, 4, &mut add).is_err());
+    let before = slab.snapshot().unwrap();
+    txn.commit(third).unwrap();
+    assert_eq!(before.words(first).unwrap()[0], 7);
+    drop(before);
+    let found = slab.verify(|_, root, marks| marks.mark(root).map(drop));
+    assert_eq!(found.unwrap().leaked_blocks, Some(0));
+}
+
+#[test]
 fn copies_between_blocks_keep_to_both() {
     let slab = memory();
     let mut txn = slab.begin().unwrap();

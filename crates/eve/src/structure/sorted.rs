@@ -163,8 +163,8 @@ impl<const N: usize> SortedSet<N> {
         range: impl RangeBounds<[u64; N]>,
     ) -> Keys<'r, N, R> {
         match limits(&range) {
-            Some((from, to)) => Keys::new(self.cursor(reader), from, to),
-            None => Keys::new(SortedSet::empty().cursor(reader), [0; N], None),
+            Some((from, to)) => Keys::new(reader, self.root, from, to),
+            None => Keys::new(reader, Addr::NONE, [0; N], None),
         }
     }
 
@@ -177,7 +177,7 @@ impl<const N: usize> SortedSet<N> {
     /// the width of a key don't count.
     pub fn prefix<'r, R: Read + ?Sized>(self, reader: &'r R, prefix: &[u64]) -> Keys<'r, N, R> {
         let (from, to) = prefix_limits(prefix);
-        Keys::new(self.cursor(reader), from, to)
+        Keys::new(reader, self.root, from, to)
     }
 
     /// How many keys lie in `range`. O(log n), and one descent when they lie together.

@@ -30,9 +30,9 @@ pub struct Cursor<'r, const N: usize, R: Read + ?Sized> {
     state: State,
 }
 
-/// Levels that a cursor holds in itself: as high as sets of a hundred million keys are. It is moved
-/// often while it is made, so it had better be small.
-const NEAR: usize = 4;
+/// Levels that a cursor holds in itself: those of a hundred million keys. It is moved while it is made,
+/// so it had better be small.
+const NEAR: usize = 3;
 
 /// The rows that lead to a leaf, from the root down.
 #[derive(Clone)]
