@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(steps.last().map(String::as_str), Some("answer"));
         assert_eq!(rows.last().unwrap()[4], Value::Int(1));
         let expected: Vec<&Value> = rows.iter().map(|row| &row[3]).collect();
-        assert_eq!(expected.first(), Some(&&Value::Float(3.0)), "a number, not text of one");
+        assert!(matches!(expected.first(), Some(Value::Float(_))), "a number, not text of one");
         assert!(expected.iter().all(|value| value.as_text().is_none()), "{expected:?}");
     }
 }
