@@ -1,12 +1,14 @@
 //! Datalog beside its peers, everybody in one interleaved run over the same facts and with every row
 //! read: SQLite on one table of facts with covering indexes (`eav`), SQLite on tables as a user of SQL
-//! would have them, and for closures datafrog and ascent, hand-written.
+//! would have them, Corium's Datalog, and for closures datafrog and ascent, hand-written. Corium has no part in
+//! recursion (the closure of a chain of 1,000 had not ended after six minutes) nor in sets of more facts than `people`.
 //!
 //! `cargo xtask bench query [part]` prints a table of milliseconds and of `ours / best peer`; parts are
 //! people, graphs, debian, genealogy, orders, threads, deep, prepare. The name of a case leaves out the other
 //! cases of its part, and `alone` the peers, for a profile. Row counts are compared between engines and a
 //! difference ends the run.
 
+mod corium;
 mod deep;
 mod logic;
 mod measure;
@@ -87,7 +89,11 @@ struct Databases {
     peers: Option<Peers>,
 }
 
+/// What Corium loads in a second.
+const CORIUM_FACTS_MAX: usize = 200_000;
+
 struct Peers {
+    corium: Option<Rc<corium_db::Db>>,
     eav: Rc<sqlite::Held>,
     tables: Rc<sqlite::Held>,
 }
@@ -111,7 +117,9 @@ impl Databases {
             started.elapsed().as_secs_f64() * 1e3,
         ));
         let tables = sqlite::tables(set).expect("SQLite makes tables");
-        Self { ours, peers: Some(Peers { eav: Rc::new(eav), tables: Rc::new(tables) }) }
+        let small = set.facts.len() <= CORIUM_FACTS_MAX;
+        let corium = small.then(|| Rc::new(corium::load(set)));
+        Self { ours, peers: Some(Peers { corium, eav: Rc::new(eav), tables: Rc::new(tables) }) }
     }
 
     fn of(&self, set: &Set, case: &Case) -> Vec<Engine> {
@@ -130,6 +138,10 @@ impl Databases {
         add("sqlite-eav", &peers.eav, case.eav);
         if let Some(sql) = case.tables {
             add("sqlite-tables", &peers.tables, sql);
+        }
+        if let (Some(corium), None) = (peers.corium.clone(), case.rules) {
+            let query = corium::prepare_case(case).expect("a query that Corium reads");
+            engines.push(Engine::new("corium", move || corium::fetch(&corium, &query)));
         }
         engines
     }
