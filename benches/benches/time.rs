@@ -112,7 +112,7 @@ fn views(c: &mut Criterion) {
     let before = database.db().expect("state");
     let changes: String =
         (0..10).map(|n| format!("[:db/add {} :b {n}]", FIRST + n * 9_973)).collect();
-    let after = database.transact(&data(&changes)).expect("changes").db_after;
+    let after = database.transact(&data(&changes)).expect("changes").db_after().expect("its state");
     group.bench_function("diff-10-of-800000", |b| {
         b.iter(|| black_box(before.diff(&after).expect("a difference").added.len()));
     });

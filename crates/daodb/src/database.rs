@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use datom::{Frame, Value};
 use eve::{Region, Slab};
 
-use crate::clock;
+use crate::batch::{Asked, Data, Fate, Make, Prepare};
 use crate::db::Db;
 use crate::error::Error;
 use crate::function::{Function, Library};
@@ -21,7 +21,7 @@ use crate::pending;
 use crate::query::{Budget, COLUMN_BYTES_MAX};
 use crate::record::Record;
 use crate::report::Report;
-use crate::store::{Data, Make, Prepare, Store};
+use crate::store::Store;
 use crate::subscription::Hub;
 use crate::turn::Turn;
 use crate::verify::{self, Verification};
@@ -194,7 +194,48 @@ impl Database {
         data: &[Value],
         options: &TransactOptions,
     ) -> Result<Report, Error> {
-        self.commit(Data::Given(data), options)
+        self.commit_one(Data::Given(data), options)
+    }
+
+    /// Makes several transactions in one turn: each is worked out on the state after the one before, has
+    /// its own `t` and its own report or error, and one that is refused leaves the others alone. They are
+    /// published together and share a sync, so a hundred small ones cost little more than one.
+    ///
+    /// Answers in the order of what was asked for. Transactions of others may come in between, and a death
+    /// may leave the first of them alone: what has to be done together is one transaction.
+    ///
+    /// ```
+    /// use daodb::{Database, TransactOptions};
+    /// use datom::edn;
+    ///
+    /// let db = Database::memory()?;
+    /// db.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}")?)?;
+    /// let asked = |text| Ok::<_, datom::Error>((edn::read_all(text)?, TransactOptions::new()));
+    /// let made = db.transact_all(&[
+    ///     asked("{:db/id \"ada\" :name \"Ada\"}")?,
+    ///     asked("{:nam \"Mary\"}")?,
+    ///     asked("{:name \"Grace\"}")?,
+    /// ]);
+    /// assert_eq!(made[0].as_ref().map(|report| report.t).ok(), Some(2));
+    /// assert!(made[1].is_err());
+    /// assert_eq!(made[2].as_ref().map(|report| report.t).ok(), Some(3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Of each transaction as of [`Database::transact`].
+    #[must_use]
+    pub fn transact_all(
+        &self,
+        transactions: &[(Vec<Value>, TransactOptions)],
+    ) -> Vec<Result<Report, Error>> {
+        let asked = transactions.iter().map(|(data, options)| (Data::Given(data), options));
+        let asked: Vec<_> = asked.collect();
+        match self.ready() {
+            Ok(()) => self.commit(&asked),
+            // Each is told for itself.
+            Err(_) => asked.iter().map(|&(data, options)| self.commit_one(data, options)).collect(),
+        }
     }
 
     /// As [`Database::transact_with`], with data that are worked out on the very state that they are
@@ -204,7 +245,7 @@ impl Database {
         make: &Make<'_>,
         options: &TransactOptions,
     ) -> Result<Report, Error> {
-        self.commit(Data::Made(make), options)
+        self.commit_one(Data::Made(make), options)
     }
 
     /// As [`Database::transact_made`], for who works the frame out as well. Of the options, the
@@ -214,39 +255,69 @@ impl Database {
         prepare: &Prepare<'_>,
         options: &TransactOptions,
     ) -> Result<Report, Error> {
-        self.commit(Data::Prepared(prepare), options)
+        self.commit_one(Data::Prepared(prepare), options)
     }
 
-    fn commit(&self, data: Data<'_>, options: &TransactOptions) -> Result<Report, Error> {
+    fn commit_one(&self, data: Data<'_>, options: &TransactOptions) -> Result<Report, Error> {
+        self.ready()?;
+        let fate = self.commit(&[(data, options)]).pop();
+        fate.unwrap_or_else(|| Err(Error::corrupt("a transaction without an answer")))
+    }
+
+    /// Whether the log can take a transaction.
+    fn ready(&self) -> Result<(), Error> {
         let core = &self.inner.core;
-        if let Some(disk) = &core.disk {
-            disk.writer.check()?;
-            if disk.writer.is_full() {
-                core.make_room(disk)?;
-            }
+        let Some(disk) = &core.disk else { return Ok(()) };
+        disk.writer.check()?;
+        if disk.writer.is_full() {
+            core.make_room(disk)?;
         }
+        Ok(())
+    }
+
+    fn commit(&self, asked: &[(Data<'_>, &TransactOptions)]) -> Vec<Fate> {
+        let core = &self.inner.core;
         let durable = || core.store.durable_t();
-        let report = core.store.transact(data, options.metadata.as_ref(), durable, clock::now)?;
+        let plain: Vec<Asked<'_>> = asked
+            .iter()
+            .map(|&(data, options)| Asked { data, metadata: options.metadata.as_ref() })
+            .collect();
+        let mut fates = core.store.commit(&plain, &durable);
         if core.disk.is_none() {
-            return Ok(report);
+            return fates;
         }
-        let made = match options.durability.unwrap_or(core.durability) {
-            Durability::Disk => core.drain(report.t),
-            Durability::Process if report.t - durable().min(report.t) > LAG_MAX => {
-                core.drain(report.t)
-            }
-            Durability::Process => {
-                self.work_soon(|wanted| wanted.drain = true);
-                Ok(())
-            }
+        let waits = |options: &TransactOptions| match options.durability.unwrap_or(core.durability)
+        {
+            Durability::Disk => 0,
+            Durability::Process => LAG_MAX,
         };
+        let made = || {
+            fates
+                .iter()
+                .zip(asked)
+                .filter_map(|(fate, (_, options))| Some((fate.as_ref().ok()?.t, options)))
+        };
+        let last = made().rfind(|(t, options)| t - durable().min(*t) > waits(options));
+        let drained = match last {
+            Some((t, _)) => core.drain(t),
+            None => Ok(()),
+        };
+        if made().any(|(t, options)| t > durable() && waits(options) > 0) {
+            self.work_soon(|wanted| wanted.drain = true);
+        }
         if core.signal.sealable.swap(false, Ordering::Relaxed) {
             self.work_soon(|wanted| wanted.seal = true);
         }
-        match made {
-            Ok(()) => Ok(report),
-            Err(why) => Err(Error::NotDurable { t: report.t, why: Box::new(why) }),
+        if let Err(why) = drained {
+            let why = Arc::new(why);
+            for (fate, (_, options)) in fates.iter_mut().zip(asked) {
+                let t = fate.as_ref().map_or(0, |report| report.t);
+                if t > durable() && waits(options) == 0 {
+                    *fate = Err(Error::NotDurable { t, why: why.clone() });
+                }
+            }
         }
+        fates
     }
 
     /// Gives a name to code that transactions of this handle and its clones can call. A name that

@@ -33,8 +33,8 @@ impl Db {
     ///
     /// let db = Database::memory()?;
     /// db.transact(&edn::read_all("{:db/ident :n :db/valueType :db.type/long}")?)?;
-    /// let before = db.transact(&edn::read_all("{:db/id 5000 :n 1} {:db/id 5001 :n 1}")?)?.db_after;
-    /// let thought = before.with(&edn::read_all("{:db/id 5000 :n 2}")?)?.db_after;
+    /// let before = db.transact(&edn::read_all("{:db/id 5000 :n 1} {:db/id 5001 :n 1}")?)?.db_after()?;
+    /// let thought = before.with(&edn::read_all("{:db/id 5000 :n 2}")?)?.db_after()?;
     /// let diff = before.diff(&thought)?;
     /// assert_eq!((diff.removed.len(), diff.added.len()), (1, 2)); // its time is a fact, too
     /// # Ok::<(), Box<dyn std::error::Error>>(())

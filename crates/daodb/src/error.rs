@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use datom::{Datom, Keyword, Value};
 
@@ -64,8 +65,8 @@ pub enum Error {
     NotDurable {
         /// The transaction.
         t: u64,
-        /// Why it could not be written.
-        why: Box<Error>,
+        /// Why it could not be written. Transactions that share a commit share it.
+        why: Arc<Error>,
     },
     /// The shared memory refused.
     #[error(transparent)]

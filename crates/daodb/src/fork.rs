@@ -25,7 +25,7 @@ use crate::history::Diff;
 use crate::index::Index;
 use crate::options::TransactOptions;
 use crate::query::Columns;
-use crate::report::Report;
+use crate::report::{Report, States};
 use crate::transact;
 use crate::with;
 
@@ -278,8 +278,7 @@ impl Fork {
                 ])
             };
             *made.lock().unwrap_or_else(PoisonError::into_inner) = Some(Report {
-                db_before: before,
-                db_after,
+                states: States::Known { before, after: db_after },
                 t: proposal.frame.t,
                 instant: proposal.frame.instant,
                 datoms,
@@ -291,8 +290,8 @@ impl Fork {
         self.database.transact_made(&make, &own)?;
         let report = made.into_inner().unwrap_or_else(PoisonError::into_inner);
         let report = report.ok_or_else(|| Error::corrupt("a transaction without a report"))?;
-        if report.db_after.state().memory.depth() < LAYERS_KEPT {
-            let kept = report.db_after.clone();
+        let kept = report.db_after()?;
+        if kept.state().memory.depth() < LAYERS_KEPT {
             *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         }
         Ok(report)

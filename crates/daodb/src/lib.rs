@@ -22,6 +22,7 @@
 mod apply;
 pub mod attribute;
 mod backup;
+mod batch;
 mod blame;
 pub mod builtin;
 mod clock;

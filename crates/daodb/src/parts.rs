@@ -82,6 +82,18 @@ pub trait Transactor: Send + Sync {
     /// # Errors
     /// As [`Database::transact`].
     fn transact_with(&self, data: &[Value], options: &TransactOptions) -> Result<Report, Error>;
+
+    /// Makes transactions one after the other, each on the state after the one before; one that is
+    /// refused leaves the others alone. A transactor may commit them together.
+    ///
+    /// # Errors
+    /// Of each, as [`Transactor::transact_with`].
+    fn transact_all(
+        &self,
+        transactions: &[(Vec<Value>, TransactOptions)],
+    ) -> Vec<Result<Report, Error>> {
+        transactions.iter().map(|(data, options)| self.transact_with(data, options)).collect()
+    }
 }
 
 /// Answers from a state.
@@ -120,6 +132,13 @@ impl Storage for Database {
 impl Transactor for Database {
     fn transact_with(&self, data: &[Value], options: &TransactOptions) -> Result<Report, Error> {
         Database::transact_with(self, data, options)
+    }
+
+    fn transact_all(
+        &self,
+        transactions: &[(Vec<Value>, TransactOptions)],
+    ) -> Vec<Result<Report, Error>> {
+        Database::transact_all(self, transactions)
     }
 }
 

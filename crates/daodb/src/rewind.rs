@@ -47,7 +47,7 @@ impl Database {
     /// let ada = database.transact(&edn::read_all("{:name \"Ada\"}")?)?;
     /// database.transact(&edn::read_all("{:name \"Mary\"}")?)?;
     /// let then = database.at(ada.t)?;
-    /// let other = then.with(&edn::read_all("{:name \"Grace\"}")?)?.db_after;
+    /// let other = then.with(&edn::read_all("{:name \"Grace\"}")?)?.db_after()?;
     /// let names = "[:find [?n ...] :where [_ :name ?n]]";
     /// assert_eq!(other.q(names, &[])?.as_slice().map(<[_]>::len), Some(2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,24 +63,38 @@ impl Database {
         }
         db.as_of(t).check_held()?;
         let mut since = Vec::new();
-        let (mut instant, mut hash, mut previous) = (0, [0; 32], [0; 32]);
+        let mut moment = Moment { t, ..Moment::default() };
         for transaction in self.tx_range(t.max(1), db.basis() + 1)? {
             let transaction = transaction?;
             if transaction.t == t {
-                (instant, hash, previous) =
+                (moment.instant, moment.hash, moment.previous) =
                     (transaction.instant, transaction.hash, transaction.previous);
             } else {
                 since.extend(transaction.datoms);
             }
         }
-        let undone = undo(db.shared(), t, &since)?;
-        rewound(db.shared(), undone, |applier| {
-            let record = &mut applier.record;
-            (record.t, record.instant) = (t, instant);
-            (record.hash, record.previous) = (hash, previous);
-            record.schema_t = record.schema_t.min(t);
-        })
+        to(db.shared(), moment, &since)
     }
+}
+
+/// A transaction that the state goes back to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moment {
+    pub(crate) t: u64,
+    pub(crate) instant: i64,
+    pub(crate) hash: [u8; 32],
+    pub(crate) previous: [u8; 32],
+}
+
+/// The state right after a transaction, given everything that was said since, in order.
+pub(crate) fn to(now: &Arc<State>, then: Moment, since: &[Datom]) -> Result<Db, Error> {
+    let undone = undo(now, then.t, since)?;
+    rewound(now, undone, |applier| {
+        let record = &mut applier.record;
+        (record.t, record.instant) = (then.t, then.instant);
+        (record.hash, record.previous) = (then.hash, then.previous);
+        record.schema_t = record.schema_t.min(then.t);
+    })
 }
 
 /// What goes back, given everything that was said after `t`, in order.

@@ -3,16 +3,16 @@
 //! 1. One root swap is one commit; `t` grows by one with each, in any process.
 //! 2. What loses the race has changed nothing and is worked out again on the new state, so
 //!    comparisons, upserts and uniqueness are always judged on the state they are applied to.
-//! 3. Writers of a process that lose queue up behind a lock, so none of them starves the others.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datom::Frame;
 use datom::frame::Header;
-use datom::{Datom, Frame, Value};
 use eve::{CommitError, Slab, Snapshot};
 
 use crate::apply::{self, Applier};
+use crate::batch::{Batch, Made};
 use crate::db::{Db, State};
 use crate::error::Error;
 use crate::foreign;
@@ -21,40 +21,20 @@ use crate::log::{Holding, Link, Mark, Position};
 use crate::pending;
 use crate::query::{Budget, Columns};
 use crate::record::Record;
-use crate::report::Report;
 use crate::schema::Schema;
-use crate::transact::{self, Prepared, Proposal};
-use crate::with;
+use crate::transact::Proposal;
 
 /// Transactions of others that columns are gone on over; beyond, they are read anew.
 const FRAMES_MAX: u64 = 256;
 
-/// What a transaction is to do.
-#[derive(Clone, Copy)]
-pub(crate) enum Data<'d> {
-    Given(&'d [Value]),
-    /// Worked out on the state that it is then committed on.
-    Made(&'d Make<'d>),
-    /// The same, down to the frame.
-    Prepared(&'d Prepare<'d>),
-}
-
-/// Data for a state.
-pub(crate) type Make<'m> = dyn Fn(&Db) -> Result<Vec<Value>, Error> + 'm;
-/// A transaction for a state, made at an instant.
-pub(crate) type Prepare<'m> = dyn Fn(&Db, i64) -> Result<Prepared, Error> + 'm;
-
 /// A slab with a database in it.
 pub(crate) struct Store {
     slab: Slab,
-    /// Frames stay in memory for good: there is no log.
     keeps_frames: bool,
     /// The schema that was used last, by the `t` that made it.
     schema: Mutex<Option<(u64, Arc<Schema>)>>,
     /// What queries made of the state that was read last.
     columns: Mutex<Arc<Columns>>,
-    /// Writers that lost a race wait here for each other.
-    queue: Mutex<()>,
     /// Which log the region's mark must be of.
     log_id: u64,
     functions: Arc<Functions>,
@@ -69,7 +49,6 @@ impl Store {
             keeps_frames: log_id.is_none(),
             schema: Mutex::new(None),
             columns: Mutex::new(Arc::new(Columns::new(0, budget))),
-            queue: Mutex::new(()),
             log_id: log_id.unwrap_or(0),
             functions: Arc::default(),
         };
@@ -84,6 +63,11 @@ impl Store {
             }
         }
         Ok(store)
+    }
+
+    /// Whether frames stay in memory for good: there is no log.
+    pub(crate) fn keeps_frames(&self) -> bool {
+        self.keeps_frames
     }
 
     pub(crate) fn slab(&self) -> &Slab {
@@ -133,14 +117,6 @@ impl Store {
         Ok(kept.clone())
     }
 
-    /// Takes note of what this process has committed.
-    fn note(&self, t: u64, datoms: &[Datom]) {
-        let mut kept = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.t() + 1 == t {
-            *kept = Arc::new(kept.next(t, datoms));
-        }
-    }
-
     fn schema(&self, snapshot: &Snapshot, record: &Record) -> Result<Arc<Schema>, Error> {
         let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
         match &*cached {
@@ -153,107 +129,32 @@ impl Store {
         }
     }
 
-    /// Works out a transaction and publishes it.
-    pub(crate) fn transact(
-        &self,
-        data: Data<'_>,
-        metadata: Option<&Value>,
-        durable: impl Fn() -> u64,
-        now: impl Fn() -> i64,
-    ) -> Result<Report, Error> {
-        let mut queued = None;
-        loop {
-            let txn = self.slab.begin()?;
-            let before = self.state(txn.snapshot().clone())?;
-            let state = || Db::new(before.clone());
-            let prepared = match data {
-                Data::Given(data) => transact::prepare(&before, data, metadata, now())?,
-                Data::Made(make) => transact::prepare(&before, &make(&state())?, metadata, now())?,
-                Data::Prepared(prepare) => prepare(&state(), now())?,
-            };
-            let proposal = prepared.proposal;
-            if !prepared.ensures.is_empty() {
-                let (_, after) = with::speculate(&before, &proposal)?;
-                transact::ensure(&self.functions, &after, &prepared.ensures)?;
+    /// Takes note of what this process has committed.
+    pub(crate) fn note(&self, made: &[Made], schema_t: u64, schema: &Arc<Schema>) {
+        let mut kept = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        for Made { proposal, datoms, .. } in made {
+            if kept.t() + 1 == proposal.frame.t {
+                *kept = Arc::new(kept.next(proposal.frame.t, datoms));
             }
-            if let Some((datoms, after)) = self.publish(txn, &before, &proposal, durable())? {
-                return Ok(Report {
-                    db_before: Db::new(before),
-                    db_after: after,
-                    t: proposal.frame.t,
-                    instant: proposal.frame.instant,
-                    datoms,
-                    tempids: proposal.tempids,
-                });
-            }
-            if queued.is_none() {
-                queued = Some(self.queue.lock().unwrap_or_else(PoisonError::into_inner));
-            }
+        }
+        drop(kept);
+        if made.iter().any(|made| made.proposal.frame.t == schema_t) {
+            let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
+            *cached = Some((schema_t, schema.clone()));
         }
     }
 
     /// Publishes a frame that was worked out elsewhere, if it goes on where the state ends: else
     /// answers false.
     pub(crate) fn publish_frame(&self, frame: &Frame, durable_t: u64) -> Result<bool, Error> {
-        let txn = self.slab.begin()?;
-        let before = self.state(txn.snapshot().clone())?;
+        let mut batch = Batch::begin(self, durable_t)?;
+        let before = batch.before();
         if (frame.t, frame.previous) != (before.record.t + 1, before.record.hash) {
             return Ok(false);
         }
-        foreign::check(&before, frame)?;
-        let proposal = Proposal::foreign(frame.clone());
-        Ok(self.publish(txn, &before, &proposal, durable_t)?.is_some())
-    }
-
-    /// Applies a proposal to the state it was worked out on. `None` when another commit came first.
-    fn publish(
-        &self,
-        mut txn: eve::Txn,
-        before: &Arc<State>,
-        proposal: &Proposal,
-        durable_t: u64,
-    ) -> Result<Option<(Vec<Datom>, Db)>, Error> {
-        let Proposal { frame, known, schema, .. } = proposal;
-        let (bytes, hash) = frame.encode_and_hash();
-        let mut record = before.record;
-        let mut dropped = 0;
-        if !self.keeps_frames {
-            dropped = pending::drop_durable(&mut txn, &mut record, durable_t)?;
-        }
-        let mut next = match proposal.fits {
-            true => Applier::fitting(record, before.schema.clone()),
-            false => Applier::new(record, before.schema.clone()),
-        };
-        let datoms = next.apply(&mut txn, frame, known, schema.clone())?;
-        next.flush(&mut txn)?;
-        let mut record = next.record;
-        record.hash = hash;
-        pending::push(&mut txn, &mut record, frame.t, &bytes)?;
-        let root = record.write(&mut txn)?;
-        eve::Write::retire(&mut txn, before.memory.commit().root());
-        match txn.commit(root) {
-            Ok(_) => {}
-            Err(CommitError::Conflict) => return Ok(None),
-            Err(CommitError::Failed(error)) => return Err(error.into()),
-            Err(other) => return Err(Error::corrupt(other.to_string())),
-        }
-        if dropped >= pending::DROP_BYTES {
-            // Not left to the next commits: a load in large transactions would take their room, too. What
-            // somebody still sees stays, and what cannot be cleared away now is later.
-            let _ = self.slab.reclaim();
-        }
-        self.note(frame.t, &datoms);
-        if let Some(schema) = schema.as_ref().filter(|_| record.schema_t == frame.t) {
-            let mut cached = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
-            *cached = Some((frame.t, schema.clone()));
-        }
-        let after = self.db()?;
-        if after.basis() == frame.t {
-            return Ok(Some((datoms, after)));
-        }
-        // Others have committed since, and the state right after this commit is gone. What it was
-        // follows from the one before it.
-        Ok(Some(with::speculate(before, proposal)?))
+        foreign::check(before, frame)?;
+        batch.add(Proposal::foreign(frame.clone()))?;
+        Ok(batch.publish()?.is_some())
     }
 
     /// Applies frames of the log to the state they go on behind, as one commit, until `frames` ends

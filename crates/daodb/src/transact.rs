@@ -32,6 +32,7 @@ mod joined;
 mod tuples;
 mod words;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,7 +42,8 @@ use eve::Read;
 use crate::builtin;
 use crate::db::{Db, State};
 use crate::error::{Category, Error, Rejection};
-use crate::function::Functions;
+use crate::function::{Function, FunctionError, Functions};
+use crate::lookup::Basis;
 use crate::mix::WordHashMap;
 use crate::schema::Schema;
 use changes::Changes;
@@ -72,8 +74,28 @@ impl Proposal {
 /// What code a transaction can call, and the state that the code sees.
 #[derive(Clone, Copy)]
 pub(crate) struct Code<'a> {
-    pub(crate) functions: &'a Functions,
-    pub(crate) db: &'a Db,
+    functions: &'a Functions,
+    /// None where the state is not one that code could be shown.
+    db: Option<&'a Db>,
+    /// Some was to be called where there is none.
+    is_missed: &'a Cell<bool>,
+}
+
+impl Code<'_> {
+    fn db(&self) -> Result<&Db, FunctionError> {
+        self.db.ok_or_else(|| {
+            self.is_missed.set(true);
+            "code is called on committed states".into()
+        })
+    }
+
+    fn find(&self, name: &str) -> Result<Option<Arc<dyn Function>>, FunctionError> {
+        self.functions.find(self.db()?, name)
+    }
+
+    fn call(&self, name: &str, args: &[Value]) -> Result<Value, FunctionError> {
+        self.functions.call(self.db()?, name, args)
+    }
 }
 
 /// An entity of which a spec must hold after the transaction.
@@ -98,20 +120,52 @@ pub(crate) fn prepare(
     now: i64,
 ) -> Result<Prepared, Error> {
     let db = Db::new(before.clone());
-    let code = Code { functions: &before.functions, db: &db };
+    let is_missed = Cell::new(false);
+    let code = Code { functions: &before.functions, db: Some(&db), is_missed: &is_missed };
+    work_out(code, before.basis(), data, metadata, now)
+}
+
+/// Works out a transaction on a state in the making, of which there is no value yet. `None` when the
+/// transaction calls code, which has to see a state.
+pub(crate) fn prepare_plain<R: Read>(
+    basis: Basis<'_, R>,
+    functions: &Functions,
+    data: &[Value],
+    metadata: Option<&Value>,
+    now: i64,
+) -> Result<Option<Proposal>, Error> {
+    let is_missed = Cell::new(false);
+    let code = Code { functions, db: None, is_missed: &is_missed };
+    let prepared = work_out(code, basis, data, metadata, now);
+    if is_missed.get() {
+        return Ok(None);
+    }
+    let Prepared { proposal, ensures } = prepared?;
+    Ok(ensures.is_empty().then_some(proposal))
+}
+
+fn work_out<R: Read>(
+    code: Code<'_>,
+    basis: Basis<'_, R>,
+    data: &[Value],
+    metadata: Option<&Value>,
+    now: i64,
+) -> Result<Prepared, Error> {
     match expand::expand(code, data)? {
-        Some(expanded) => work_out(code, &forms::parse_placed(&expanded)?, metadata, now),
-        None => work_out(code, &forms::parse(data)?, metadata, now),
+        Some(expanded) => {
+            work_out_forms(code, basis, &forms::parse_placed(&expanded)?, metadata, now)
+        }
+        None => work_out_forms(code, basis, &forms::parse(data)?, metadata, now),
     }
 }
 
-fn work_out(
+fn work_out_forms<R: Read>(
     code: Code<'_>,
+    basis: Basis<'_, R>,
     forms: &[Form<'_>],
     metadata: Option<&Value>,
     now: i64,
 ) -> Result<Prepared, Error> {
-    let basis = code.db.state().basis();
     let mut words = Words::new(basis);
     let claims = claims::expand(code, basis, &mut words, forms, metadata)?;
     let identified = identity::identify(basis, &mut words, claims)?;

@@ -13,7 +13,7 @@ use crate::db::{Db, State};
 use crate::error::{Category, Error, Rejection};
 use crate::options::TransactOptions;
 use crate::overlay::LAYERS_MAX;
-use crate::report::Report;
+use crate::report::{Report, States};
 use crate::transact::{self, Proposal};
 
 impl Db {
@@ -29,8 +29,8 @@ impl Db {
     /// let database = Database::memory()?;
     /// database.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}")?)?;
     /// let db = database.db()?;
-    /// let ada = db.with(&edn::read_all("{:name \"Ada\"}")?)?.db_after;
-    /// let both = ada.with(&edn::read_all("{:name \"Mary\"}")?)?.db_after;
+    /// let ada = db.with(&edn::read_all("{:name \"Ada\"}")?)?.db_after()?;
+    /// let both = ada.with(&edn::read_all("{:name \"Mary\"}")?)?.db_after()?;
     ///
     /// let count = "[:find (count ?e) . :where [?e :name]]";
     /// assert_eq!(both.q(count, &[])?, edn::read("2")?);
@@ -64,8 +64,7 @@ impl Db {
         let (datoms, db_after) = speculate(before, &proposal)?;
         transact::ensure(&before.functions, &db_after, &prepared.ensures)?;
         Ok(Report {
-            db_before: self.clone(),
-            db_after,
+            states: States::Known { before: self.clone(), after: db_after },
             t: proposal.frame.t,
             instant: proposal.frame.instant,
             datoms,

@@ -48,7 +48,7 @@ fn states() -> (Database, Vec<Db>) {
         "{:db/ident :late :db/valueType :db.type/string} [:db/retract [:name \"name 8\"] :sum 8]",
         "{:name \"name 8\" :sum 8}",
     ] {
-        states.push(transact(&db, step).db_after);
+        states.push(transact(&db, step).db_after().unwrap());
     }
     (db, states)
 }
@@ -74,9 +74,14 @@ fn states_of_a_world_differ_in_what_was_said_between() {
 fn speculated_past_and_foreign_states_differ_as_well() {
     let (db, states) = states();
     let (first, now) = (&states[1], states.last().unwrap());
-    let one = now.with(&data("{:name \"thought of\" :sum 1}")).unwrap().db_after;
-    let two = now.with(&data("{:name \"thought otherwise, and longer\" :sum 2}")).unwrap().db_after;
-    let three = two.with(&data("[:db/retractEntity [:name \"name 3\"]]")).unwrap().db_after;
+    let one = now.with(&data("{:name \"thought of\" :sum 1}")).unwrap().db_after().unwrap();
+    let two = now
+        .with(&data("{:name \"thought otherwise, and longer\" :sum 2}"))
+        .unwrap()
+        .db_after()
+        .unwrap();
+    let three =
+        two.with(&data("[:db/retractEntity [:name \"name 3\"]]")).unwrap().db_after().unwrap();
     let past = db.at(2).unwrap();
     let (other_db, other) = self::states();
     let others = [&other[3], &other_db.at(3).unwrap()];

@@ -340,7 +340,7 @@ impl Model {
                 }
                 let mut found = BTreeSet::new();
                 for datom in &report.datoms {
-                    let db = &report.db_after;
+                    let db = &report.db_after().unwrap();
                     let name = db.ident_of(datom.a).unwrap().unwrap().as_str().to_owned();
                     let fact = (datom.e, name, db.value(datom.v).unwrap(), t, datom.added());
                     let is_users = !fact.1.starts_with("db/");
@@ -349,7 +349,7 @@ impl Model {
                 }
                 assert_eq!(found, expected, "{data:?}");
                 self.facts = next;
-                Some(report.db_after)
+                Some(report.db_after().unwrap())
             }
             (Ok(_), None) => panic!("must be refused: {data:?}"),
             (Err(error), _) => panic!("{error}: {data:?}"),
@@ -446,7 +446,7 @@ fn install(db: &Database) -> Model {
     let report = transact(db, SCHEMA);
     let mut model = Model::default();
     for datom in &report.datoms {
-        let db = &report.db_after;
+        let db = &report.db_after().unwrap();
         let name = db.ident_of(datom.a).unwrap().unwrap().as_str().to_owned();
         model.said.push((datom.e, name, db.value(datom.v).unwrap(), datom.t, datom.added()));
     }

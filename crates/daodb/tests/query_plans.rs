@@ -128,7 +128,7 @@ fn views_and_speculations_share_a_schema_and_answer_for_themselves() {
     let text = format!("[:find (count ?e) . :where [?e :name ?n] [(!= ?n \"{LONG}\")]]");
     let long = format!("[:find (count ?e) . :where [?e :name \"{LONG}\"]]");
     let more = edn::read_all(&format!("{{:name \"{LONG}\"}} {{:name \"Cyd\"}}")).unwrap();
-    let after = db.with(&more).unwrap().db_after;
+    let after = db.with(&more).unwrap().db_after().unwrap();
     for _ in 0..2 {
         for (db, bob, longs) in [
             (&before, "nil", "nil"),

@@ -182,13 +182,19 @@ fn moments_that_are_asked_in_turns_stay_what_they_were() {
         let (e, other) = (5000 + turn * 13, 5000 + turn * 7 % 200);
         let form = format!("[:db/add {e} :n {}] [:db/add {other} :to {e}]", turn + 20);
         let thought = database.db().unwrap().with(&edn::read_all(&form).unwrap()).unwrap();
-        let later = thought.db_after.with(&edn::read_all("[:db/add 5000 :n 0]").unwrap()).unwrap();
-        let seen = later.db_after.as_of(thought.t).query(&query, &[]).unwrap().to_value();
+        let later = thought
+            .db_after()
+            .unwrap()
+            .with(&edn::read_all("[:db/add 5000 :n 0]").unwrap())
+            .unwrap();
+        let seen =
+            later.db_after().unwrap().as_of(thought.t).query(&query, &[]).unwrap().to_value();
         // What was thought of that transaction is not what it becomes.
         moments.push(transact(&database, &format!("[:db/add {e} :n {}]", turn % 7)));
         let db = database.db().unwrap();
         known.push(db.query(&query, &[]).unwrap().to_value());
-        let again = later.db_after.as_of(thought.t).query(&query, &[]).unwrap().to_value();
+        let again =
+            later.db_after().unwrap().as_of(thought.t).query(&query, &[]).unwrap().to_value();
         assert_eq!(seen, again);
         for (t, known) in moments.iter().zip(&known) {
             assert_eq!(&db.as_of(*t).query(&query, &[]).unwrap().to_value(), known, "as of {t}");

@@ -214,7 +214,7 @@ fn every_type_admits_its_own_values_and_no_others() {
     );
     for (of, text) in values {
         let report = transact(&db, &format!("[:db/add \"x\" :{of} {text}]"));
-        let stored = report.db_after.value(report.datoms[1].v).unwrap();
+        let stored = report.db_after().unwrap().value(report.datoms[1].v).unwrap();
         assert_eq!(stored, value(text));
         for (other, _) in values.iter().filter(|(other, _)| *other != of) {
             if (*other, of) != ("bigint", "long") {
@@ -264,7 +264,7 @@ fn what_is_speculated_can_be_gone_on_from_and_leaves_no_trace() {
             "{{:account/name \"a name that is long enough {number}\" :account/sum {number}}}
              [bank/move \"a\" \"b\" 1]"
         );
-        last = last.with(&data(&text)).unwrap().db_after;
+        last = last.with(&data(&text)).unwrap().db_after().unwrap();
     }
     assert_eq!(last.basis(), now.basis() + 60);
     let sum = "[:find ?s . :where [?e :account/name \"a\"] [?e :account/sum ?s]]";
@@ -274,8 +274,11 @@ fn what_is_speculated_can_be_gone_on_from_and_leaves_no_trace() {
     assert_eq!(last.as_of(now.basis() + 10).q(count, &[]).unwrap(), Value::Int(12));
     assert_eq!(last.as_of(now.basis()).q(sum, &[]).unwrap(), Value::Int(100));
     // Words of one speculation mean nothing to another: queries over both compare values.
-    let other =
-        now.with(&data("{:account/name \"a name that is long enough 3\"}")).unwrap().db_after;
+    let other = now
+        .with(&data("{:account/name \"a name that is long enough 3\"}"))
+        .unwrap()
+        .db_after()
+        .unwrap();
     let shared = daodb::Query::parse(
         "[:find [?n ...] :in $ $other :where [?e :account/name ?n] [$other ?o :account/name ?n]]",
     )
@@ -297,11 +300,11 @@ fn a_speculation_is_what_the_transaction_then_does() {
     assert_eq!(changes(&thought), changes(&made));
     assert_eq!(thought.tempids, made.tempids);
     let (mut one, mut other) =
-        (facts(&thought.db_after.history()), facts(&made.db_after.history()));
+        (facts(&thought.db_after().unwrap().history()), facts(&made.db_after().unwrap().history()));
     one.retain(|fact| fact.1 != "db/txInstant");
     other.retain(|fact| fact.1 != "db/txInstant");
     assert_eq!(one, other);
-    assert!(thought.db_after.attribute_named(&"later".into()).is_some());
+    assert!(thought.db_after().unwrap().attribute_named(&"later".into()).is_some());
     for view in [db.db().unwrap().as_of(1), db.db().unwrap().history(), db.db().unwrap().since(1)] {
         let error = view.with(&data("{:account/name \"d\"}")).unwrap_err();
         assert_eq!(error.rejection().unwrap().category, Category::View);
@@ -319,17 +322,23 @@ fn the_state_after_is_exact_whoever_commits_next() {
                 for number in 0..100 {
                     let text = format!("{{:account/name \"writer {writer} number {number}\"}}");
                     let report = db.transact(&data(&text)).unwrap();
-                    assert_eq!(report.db_after.basis(), report.t);
-                    assert!(report.db_after.is_present());
+                    assert_eq!(report.db_after().unwrap().basis(), report.t);
+                    assert!(report.db_after().unwrap().is_present());
                     let count = "[:find (count ?e) . :where [?e :account/name]]";
-                    let after = report.db_after.q(count, &[]).unwrap();
+                    let after = report.db_after().unwrap().q(count, &[]).unwrap();
                     assert_eq!(after, Value::Int(report.t as i64 - 1));
                     let e = Word::entity(report.datoms[1].e);
-                    let found =
-                        report.db_after.datoms(Index::Eavt, &[e]).unwrap().next().unwrap().unwrap();
+                    let found = report
+                        .db_after()
+                        .unwrap()
+                        .datoms(Index::Eavt, &[e])
+                        .unwrap()
+                        .next()
+                        .unwrap()
+                        .unwrap();
                     assert_eq!(
-                        report.db_after.value(found.v).unwrap(),
-                        report.db_after.value(report.datoms[1].v).unwrap()
+                        report.db_after().unwrap().value(found.v).unwrap(),
+                        report.db_after().unwrap().value(report.datoms[1].v).unwrap()
                     );
                 }
             });

@@ -163,7 +163,7 @@ fn a_state_that_was_edited_is_refused_or_runs_within_its_bounds() {
         };
         let Ok(db) = world.db().unwrap().with(&[Value::Vector(data)]) else { continue };
         let root = world.db().unwrap().entity_id(&state.entity()).unwrap().unwrap();
-        let Ok(read) = State::load(&db.db_after, &Value::Ref(root)) else {
+        let Ok(read) = State::load(&db.db_after().unwrap(), &Value::Ref(root)) else {
             refused += 1;
             continue;
         };

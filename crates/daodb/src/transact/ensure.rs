@@ -23,7 +23,7 @@ pub(crate) fn check_value(
 ) -> Result<(), Rejection> {
     for name in attribute.preds.iter() {
         let args = std::slice::from_ref(value);
-        let message = match code.functions.call(code.db, name.as_str(), args) {
+        let message = match code.call(name.as_str(), args) {
             Ok(Value::Bool(true)) => continue,
             Ok(answer) => format!("{}: {name} answers {answer} about {value}", attribute.ident),
             Err(error) => format!("{}: {error}", attribute.ident),

@@ -66,7 +66,7 @@ fn add(
         Value::Keyword(name) => (name.as_str(), true),
         other => return Err(failed(format!("a function is called by its name, not by {other}"))),
     };
-    let found = code.functions.find(code.db, name).map_err(|error| failed(error.to_string()))?;
+    let found = code.find(name).map_err(|error| failed(error.to_string()))?;
     if is_keyword && found.is_none() {
         let message = format!(
             "unknown operation :{name}; there are :db/add, :db/retract, :db/retractEntity and \
@@ -74,8 +74,7 @@ fn add(
         );
         return Err(origin.reject(Category::Syntax, message));
     }
-    let made =
-        code.functions.call(code.db, name, args).map_err(|error| failed(error.to_string()))?;
+    let made = code.call(name, args).map_err(|error| failed(error.to_string()))?;
     let Some(forms) = made.as_slice() else {
         let message = format!("{name} answers {}, not a vector of forms", made.kind());
         return Err(failed(message));

@@ -63,7 +63,7 @@ pub(crate) fn about(db: &Database, entity: &str) -> Vec<String> {
 
 /// What a transaction changed, without its instant: `+e a v`, `-e a v`.
 pub(crate) fn changes(report: &Report) -> BTreeSet<String> {
-    let db = &report.db_after;
+    let db = &report.db_after().unwrap();
     let mut changes = BTreeSet::new();
     for datom in report.datoms.iter().skip(1) {
         let name = db.ident_of(datom.a).unwrap().unwrap();

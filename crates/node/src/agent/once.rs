@@ -107,7 +107,7 @@ impl Agent {
         report.tempids.retain(|name, _| {
             !name.as_text().is_some_and(|name| name.starts_with("agent-tempid-"))
         });
-        self.sees(report.db_after.clone());
+        self.sees(report.db_after()?);
         Ok(Made::of_report(&report))
     }
 }

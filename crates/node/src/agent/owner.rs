@@ -160,7 +160,7 @@ impl Agent {
 
     fn commit(&self, data: Vec<Value>, what: &str) -> Result<Db, Box<Fault>> {
         let report = self.trail.commit(data, &format!("agent {} {what}", self.name));
-        report.map(|report| report.db_after).map_err(|error| self.why(&error))
+        report.and_then(|report| report.db_after()).map_err(|error| self.why(&error))
     }
 
     /// Why a transaction of the agent was refused: what the world wants of it says more than that

@@ -272,7 +272,7 @@ proptest! {
             ("history", db.history(), facts(&told.ever)),
         ];
         if let Some(known) = told.after(&thought, &told.known, u64::MAX) {
-            let with = db.with(&[told.form(&thought)]).unwrap().db_after;
+            let with = db.with(&[told.form(&thought)]).unwrap().db_after().unwrap();
             views.push(("with", with, facts(known.keys())));
         }
         ask_all(&mut views, &shown, &body, &rules)?;

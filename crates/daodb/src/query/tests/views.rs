@@ -93,7 +93,7 @@ proptest! {
         let t2 = world.transact("retract", &gone);
         world.transact("add", &third);
         let db = world.database.db().unwrap();
-        let with = db.with(&world.forms("add", &thought)).unwrap().db_after;
+        let with = db.with(&world.forms("add", &thought)).unwrap().db_after().unwrap();
         let views: [(&str, Db, Set); 7] = [
             ("present", db.clone(), now.clone()),
             ("as of the first", db.as_of(t1), first.clone()),
