@@ -20,6 +20,7 @@ mod lease;
 mod once;
 mod owner;
 mod past;
+pub(crate) mod presence;
 pub(crate) mod replay;
 pub(crate) mod stated;
 pub(crate) mod travel;

@@ -7,6 +7,10 @@
 //! 2. Back is forward from an earlier mark. Marks lie equally far apart; when there are too many, every
 //!    other one goes and the distance doubles, so a step back costs what lies between two marks.
 //! 3. Nothing is performed and nothing is committed.
+//! 4. Whatever lies before the present step was gone through, so all requests there are known.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use daodb::{Database, Db};
 use datom::{Keyword, Value};
@@ -20,6 +24,8 @@ use crate::fault::Fault;
 const MARKS_MAX: usize = 64;
 /// Steps between two marks at first.
 const APART_MIN: u64 = 256;
+/// Steps between two looks at whether somebody wants it to stop: some milliseconds.
+const LOOK_STEPS: u64 = 1 << 16;
 
 /// How the program stands at a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +56,8 @@ pub(crate) struct Travel {
     standing: Standing,
     marks: Vec<Mark>,
     apart: u64,
+    /// The steps at which it was seen to ask for something.
+    asked: BTreeSet<u64>,
 }
 
 impl Travel {
@@ -72,6 +80,7 @@ impl Travel {
             standing: Standing::Runs,
             marks: vec![first],
             apart: APART_MIN,
+            asked: BTreeSet::new(),
         };
         travel.back_to(0)?;
         Ok(travel)
@@ -96,14 +105,35 @@ impl Travel {
         self.machine.capture().ok().map(|state| state.hash())
     }
 
+    /// The world as the program sees it there.
+    pub(crate) fn seen(&self) -> Db {
+        self.view.db()
+    }
+
     /// Goes to a step, or as near as the program came: to its end, or to a request that has no answer
-    /// yet.
-    pub(crate) fn go_to(&mut self, step: u64) -> Result<(), Box<Fault>> {
+    /// yet. Once `stop` is set it stays where it is.
+    pub(crate) fn go_to(&mut self, step: u64, stop: &AtomicBool) -> Result<(), Box<Fault>> {
         if step < self.step {
             self.back_to(step)?;
         }
-        while self.step < step && self.forward(step)? {}
+        while self.step < step && !stop.load(Ordering::Relaxed) && self.forward(step)? {}
         Ok(())
+    }
+
+    /// Goes on to where the program asks for something next, or to its end.
+    pub(crate) fn go_to_next_request(&mut self, stop: &AtomicBool) -> Result<(), Box<Fault>> {
+        while !stop.load(Ordering::Relaxed) && self.forward(u64::MAX)? {
+            if matches!(self.standing, Standing::Asks { .. }) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes back to where the program asked for something last, or to its beginning.
+    pub(crate) fn go_to_previous_request(&mut self, stop: &AtomicBool) -> Result<(), Box<Fault>> {
+        let last = self.asked.range(..self.step).next_back().copied();
+        self.go_to(last.unwrap_or(0), stop)
     }
 
     /// Back to the last mark up to a step.
@@ -130,7 +160,7 @@ impl Travel {
             Standing::Runs => {}
         }
         let next = self.marks.last().map_or(0, |mark| mark.step) + self.apart;
-        let fuel = to.min(next.max(self.step + 1)) - self.step;
+        let fuel = (to.min(next.max(self.step + 1)) - self.step).min(LOOK_STEPS);
         let before = self.machine.turns();
         let outcome = self.machine.run(fuel);
         let turns = self.machine.turns() - before;
@@ -143,6 +173,9 @@ impl Travel {
             Outcome::Failed(error) => Standing::Ended(Err(error)),
             other => return Err(Fault::new(format!("the machine stopped: {other:?}")).into()),
         };
+        if matches!(self.standing, Standing::Asks { .. }) {
+            self.asked.insert(self.step);
+        }
         if self.step >= next && !matches!(self.standing, Standing::Ended(_)) {
             self.mark()?;
         }

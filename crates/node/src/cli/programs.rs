@@ -94,16 +94,16 @@ pub enum Agent {
         /// Which agent.
         #[command(flatten)]
         agent: WhichAgent,
-        /// The transaction.
+        /// The transaction, or a time.
         #[arg(value_name = "T", required_unless_present = "step")]
-        t: Option<u64>,
+        t: Option<Moment>,
         /// The step, counted from the beginning: one to each call, turn of a loop and request. The
         /// program is run again up to there on what was kept of it.
         #[arg(long, value_name = "N", conflicts_with = "t")]
         step: Option<u64>,
     },
-    /// Go through its program step by step, forwards and back, by commands on standard input such as
-    /// :step, :back, :where, :frames; :help lists them.
+    /// Go through its program step by step, forwards and back: on a terminal in the REPL, in a pipe by
+    /// commands such as :step, :back, :next, :where, :frames, a line each; :help lists them.
     Step(WhichAgent),
     /// State where agents stand as facts, for queries: of those named, or of all.
     Facts {

@@ -1,11 +1,15 @@
 //! `datom agents`, `datom agent`: programs that outlive their processes.
 
-use std::sync::atomic::Ordering;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datom::{Value, edn};
 use yin::{Level, Limits, Machine, NoFacts};
 
-use super::{Outcome, step};
+use super::step::{self, Walk};
+use super::{Outcome, repl};
+use crate::agent::presence::{self, Presence};
 use crate::agent::travel::{Standing, Travel};
 use crate::agent::{self, CANCELLED, DONE, FAILED, PAUSED, RUNNING, Record};
 use crate::cli;
@@ -14,21 +18,32 @@ use crate::program;
 use crate::render::Output;
 use crate::reporter::Reporter;
 use crate::runner::{Grants, Runner};
-use crate::sight;
 use crate::world::World;
-
-/// Who there is, what each does, and what it waits for.
-const AGENTS: &str = "[:find ?name ?status ?program ?op
-  :where [?a :agent/name ?name] [?a :agent/status ?status]
-         [?a :agent/program ?p] [?p :yin.program/name ?program]
-         [(get-else $ ?a :agent/waits-for :none) ?op]]";
 
 pub(super) fn agents(arguments: &cli::World) -> Outcome {
     let world = World::open(&arguments.dir)?;
-    let query =
-        daodb::Query::parse(AGENTS).map_err(|error| Fault::in_query(&error.into(), AGENTS))?;
-    let answer = world.database().db()?.query(&query, &[])?;
-    Ok(sight::of_answer(answer).print(cli::Format::Auto)?)
+    Ok(listed(&world)?.print(cli::Format::Auto)?)
+}
+
+/// The agents of a world: who there is, what each does, and what it waits for.
+pub(super) fn listed(world: &World) -> Result<Output, Box<Fault>> {
+    const COLUMNS: [&str; 6] = ["agent", "status", "program", "asked for", "kept", "process"];
+    let db = world.database().db()?;
+    let mut rows = Vec::new();
+    for name in names(&db)? {
+        let Some(found) = Presence::of(world.database(), world.dir(), &name)? else { continue };
+        let program = found.record.program().map(|program| db.entity(&program)).transpose()?;
+        let program = program.flatten().map(|program| program.get("yin.program/name"));
+        rows.push(vec![
+            Value::text(&name),
+            Value::Keyword(found.status),
+            program.transpose()?.flatten().unwrap_or(Value::Nil),
+            found.record.get("waits-for").cloned().unwrap_or(Value::Nil),
+            found.kept,
+            found.process.map_or(Value::Nil, Value::Int),
+        ]);
+    }
+    Ok(Output::Table { columns: COLUMNS.map(str::to_owned).to_vec(), rows })
 }
 
 pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
@@ -38,19 +53,26 @@ pub(super) fn agent(arguments: &cli::Agent) -> Outcome {
     one(arguments)
 }
 
+/// The names of all agents, in their order.
+pub(super) fn names(db: &daodb::Db) -> Result<Vec<String>, Box<Fault>> {
+    const NAMES: &str = "[:find [?name ...] :where [_ :agent/name ?name]]";
+    let query =
+        daodb::Query::parse(NAMES).map_err(|error| Fault::in_query(&error.into(), NAMES))?;
+    let all = db.query(&query, &[])?.to_value();
+    let all = all.as_slice().unwrap_or(&[]);
+    let mut names: Vec<String> = all.iter().filter_map(Value::as_text).map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// States where agents stand as facts.
 fn facts(world: &World, names: &[String]) -> Outcome {
-    const NAMES: &str = "[:find [?name ...] :where [_ :agent/name ?name]]";
     world.state_schema(None)?;
     let database = world.database();
-    let mut names = names.to_vec();
-    if names.is_empty() {
-        let query =
-            daodb::Query::parse(NAMES).map_err(|error| Fault::in_query(&error.into(), NAMES))?;
-        let all = database.db()?.query(&query, &[])?.to_value();
-        let all = all.as_slice().unwrap_or(&[]);
-        names = all.iter().filter_map(Value::as_text).map(str::to_owned).collect();
-    }
+    let names = match names {
+        [] => self::names(&database.db()?)?,
+        names => names.to_vec(),
+    };
     let reporter = Reporter::telling();
     for name in &names {
         match agent::stated::state(database, name)? {
@@ -76,19 +98,31 @@ fn one(arguments: &cli::Agent) -> Outcome {
     let world = World::open(&which.dir)?;
     world.state_schema(None)?;
     let db = world.database().db()?;
-    let db = match arguments {
-        cli::Agent::At { t: Some(t), .. } => db.as_of(*t),
-        _ => db,
-    };
     let record = Record::of(&db, &which.name)?.ok_or_else(|| {
         Fault::new(format!("there is no agent {}", which.name))
             .help("`datom agents` lists those there are")
     })?;
     match arguments {
         cli::Agent::At { step: Some(step), .. } => at(world.database(), &which.name, *step),
-        cli::Agent::Step(_) => step::converse(Travel::begin(world.database(), &which.name)?),
+        cli::Agent::At { t: Some(moment), .. } => {
+            then(&world, &which.name, &record, moment.t(world.database())?)
+        }
+        cli::Agent::Step(_) if io::stdin().is_terminal() => repl::at_agent(&world, &which.name),
+        cli::Agent::Step(_) => {
+            let mut walk = Walk::begin(world.database(), &which.name, Arc::default())?;
+            step::recite(&mut walk, io::stdin().lock())
+        }
         cli::Agent::Facts { .. } => Ok(()),
-        cli::Agent::Show(_) | cli::Agent::At { .. } => show(&db, &record),
+        cli::Agent::Show(_) | cli::Agent::At { .. } => {
+            let now = Presence::of(world.database(), world.dir(), &which.name)?;
+            let Some(now) = now else { return Ok(()) };
+            let of_now = [
+                Some(("status", Value::Keyword(now.status))),
+                Some(("kept", now.kept)),
+                now.process.map(|process| ("process", Value::Int(process))),
+            ];
+            show(&db, &now.record, of_now.into_iter().flatten())
+        }
         cli::Agent::Replay(_) => replay(world.database(), &which.name),
         cli::Agent::Migrate { fuel, format, .. } => {
             Ok(Output::from_value(migrate(&world, &which.name, &record, *fuel)?).print(*format)?)
@@ -111,7 +145,7 @@ fn tell(world: &World, name: &str, record: &Record, status: &str) -> Outcome {
 /// Where the program of an agent stood at a step.
 fn at(database: &daodb::Database, name: &str, step: u64) -> Outcome {
     let mut travel = Travel::begin(database, name)?;
-    travel.go_to(step)?;
+    travel.go_to(step, &AtomicBool::new(false))?;
     let (kind, what) = match travel.standing() {
         Standing::Runs => ("runs", None),
         Standing::Asks { op, args, .. } => {
@@ -164,9 +198,29 @@ fn replay(database: &daodb::Database, name: &str) -> Outcome {
     Ok(Output::Value(shown).print(cli::Format::Auto)?)
 }
 
+/// Where it stood after a transaction.
+fn then(world: &World, name: &str, record: &Record, t: u64) -> Outcome {
+    let db = world.database().db()?;
+    if let Some((first, when)) = presence::began(&db, record)?
+        && t < first
+    {
+        let message = format!("the agent {name} had not begun after transaction {t}");
+        let when = format!("it began with transaction {first}, at {when}");
+        return Err(Fault::new(message).help(when).into());
+    }
+    let db = db.as_of(t);
+    let Some(record) = Record::of(&db, name)? else { return Ok(()) };
+    let status = record.get("status").cloned();
+    show(&db, &record, status.into_iter().map(|status| ("status", status)))
+}
+
 /// Where it stands, and with what.
-fn show(db: &daodb::Db, record: &Record) -> Outcome {
-    let known = ["name", "status", "epoch", "request", "answer", "result"];
+fn show(
+    db: &daodb::Db,
+    record: &Record,
+    more: impl Iterator<Item = (&'static str, Value)>,
+) -> Outcome {
+    let known = ["name", "epoch", "request", "answer", "result"];
     let mut shown: Vec<(Value, Value)> = known
         .iter()
         .filter_map(|&key| Some((Value::keyword(key), record.get(key)?.clone())))
@@ -175,6 +229,7 @@ fn show(db: &daodb::Db, record: &Record) -> Outcome {
             _ => (key, value),
         })
         .collect();
+    shown.extend(more.map(|(key, value)| (Value::keyword(key), value)));
     if let Some(state) = record.state()? {
         let mut machine = Machine::new(NoFacts, Limits::default());
         machine.restore(&state, |hash| agent::program(db, hash))?;

@@ -1,13 +1,18 @@
-//! Completion in the REPL: attributes and other idents behind a colon, variables of the entry, and
-//! the forms of queries.
+//! Completion in the REPL: attributes and other idents behind a colon, variables of the entry, the
+//! forms of queries, commands, and the names of agents.
 
 use daodb::{Database, Db, Query};
 use reedline::{Completer, CompletionResult, Span, Suggestion};
 
-/// Words that are no words of queries: of the REPL, and of an order.
-const WORDS: [&str; 6] = [":asc", ":desc", "explain", ":explain", ":help", ":quit"];
+use super::{agent, step};
+
+/// Words that are no words of queries: of an order, and of the REPL.
+const WORDS: [&str; 9] =
+    [":asc", ":desc", "explain", ":explain", ":agent", ":agents", ":leave", ":help", ":quit"];
 /// What an entry may begin with.
-const BEGINNINGS: [&str; 4] = ["[:find ", ":explain ", ":help", ":quit"];
+const BEGINNINGS: [&str; 6] = ["[:find ", ":explain ", ":agents", ":agent ", ":help", ":quit"];
+/// What goes through the program of the agent behind it.
+const AGENT: &str = ":agent ";
 /// Suggestions that are shown at once.
 const SHOWN_MAX: usize = 200;
 
@@ -22,9 +27,15 @@ impl Words {
 
 impl Completer for Words {
     fn complete(&mut self, line: &str, position: usize) -> CompletionResult {
-        let (start, word) = word_at(line, position);
+        let (mut start, word) = word_at(line, position);
         let found = match self.0.db() {
-            Ok(db) => completions(&db, line, word),
+            Ok(db) => match line.get(..position).and_then(|line| line.strip_prefix(AGENT)) {
+                Some(begun) => {
+                    start = AGENT.len();
+                    agents(&db, begun)
+                }
+                None => completions(&db, line, word),
+            },
             Err(_) => Vec::new(),
         };
         let suggestion = |(value, description): (String, Option<String>)| Suggestion {
@@ -50,6 +61,12 @@ fn word_at(line: &str, position: usize) -> (usize, &str) {
         .rfind(ends)
         .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
     (start, &before[start..])
+}
+
+/// The names of agents that begin so.
+fn agents(db: &Db, begun: &str) -> Vec<(String, Option<String>)> {
+    let names = agent::names(db).unwrap_or_default();
+    names.into_iter().filter(|name| name.starts_with(begun)).map(|name| (name, None)).collect()
 }
 
 /// What a word may become, each with what it is for. A part of a name is enough.
@@ -82,7 +99,8 @@ fn completions(db: &Db, line: &str, word: &str) -> Vec<(String, Option<String>)>
             found.push((name, Some(format!("{}{doc}", attribute.value_type.name()))));
         }
     }
-    let words = Query::words().chain(WORDS.iter().map(|word| (*word).to_owned()));
+    let commands = WORDS.into_iter().chain(step::commands());
+    let words = Query::words().chain(commands.map(str::to_owned));
     found.extend(words.filter(|w| word != ":" && w.starts_with(word)).map(|word| (word, None)));
     if word.starts_with('?') {
         let ends = |c: char| c.is_whitespace() || "[](){}".contains(c);
@@ -131,7 +149,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_typed_yet_it_is_shown_what_may_be() {
-        assert_eq!(words(""), ["[:find ", ":explain ", ":help", ":quit"]);
+        assert_eq!(words(""), ["[:find ", ":explain ", ":agents", ":agent ", ":help", ":quit"]);
         assert_eq!(words("[:find ?n :where [?e ")[0], ":db/doc");
         assert!(words("[:find ?n :where [?e ").contains(&":person/name".to_owned()));
         assert!(words("[:find ?n :where (").contains(&"not-join".to_owned()));

@@ -3,11 +3,13 @@
 //! 1. Ctrl-C ends the expression that is being typed or run, never the session.
 //! 2. What an expression defined stays defined, also when a later one fails; so do its macros, and the
 //!    namespace that an `ns` began, up to the next `ns`.
+//! 3. Who goes through an agent's program asks his queries of the world as that program sees it there.
 
 use std::io::{self, IsTerminal, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use daodb::Db;
 use datom::edn::{self, Form, Node};
 use datom::{Keyword, Symbol, Value};
 use reedline::{
@@ -18,7 +20,8 @@ use reedline::{
 use yin::Program;
 
 use super::complete::Words;
-use super::{Outcome, run::folders};
+use super::step::{self, Walk};
+use super::{Outcome, agent, run::folders};
 use crate::cli::{self, Format};
 use crate::fault::Fault;
 use crate::plan::of_plan;
@@ -43,10 +46,19 @@ An expression of the language, or a query:
   :explain [:find ?n :where [_ :package/name ?n]]
 Tab completes attributes, variables, functions and parts of queries.
 An entry goes on over several lines until its brackets are closed.
-Ctrl-C cancels the entry or stops what runs; Ctrl-D or :quit ends the session.";
+Ctrl-C cancels the entry or stops what runs; Ctrl-D or :quit ends the session.
+
+Agents:
+  :agents     who there is
+  :agent NAME goes through the program of one, from its beginning
+and there, where queries see the world as the program saw it:
+";
+
+const LEAVE: &str = ":leave      back to the world as it is";
 
 pub(super) fn repl(arguments: &cli::World) -> Outcome {
     let world = World::open_or_create(&arguments.dir)?;
+    world.state_schema(None)?;
     let mut session = Session::new(&world)?;
     if io::stdin().is_terminal() {
         session.converse()
@@ -57,6 +69,13 @@ pub(super) fn repl(arguments: &cli::World) -> Outcome {
     }
 }
 
+/// A session on a terminal that begins on the way through an agent's program.
+pub(super) fn at_agent(world: &World, name: &str) -> Outcome {
+    let mut session = Session::new(world)?;
+    print!("{}", session.walk(name)?);
+    session.converse()
+}
+
 struct Session<'w> {
     world: &'w World,
     runner: Runner,
@@ -64,6 +83,8 @@ struct Session<'w> {
     entries: usize,
     /// What later entries are read behind: `ns`, definitions and macros, each under its name.
     before: Vec<(Option<Symbol>, Arc<str>)>,
+    /// The agent whose program is gone through.
+    walk: Option<Walk>,
 }
 
 impl<'w> Session<'w> {
@@ -75,7 +96,7 @@ impl<'w> Session<'w> {
         let interrupt = runner.interrupt();
         let flag = interrupt.clone();
         ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
-        Ok(Self { world, runner, interrupt, entries: 0, before: Vec::new() })
+        Ok(Self { world, runner, interrupt, entries: 0, before: Vec::new(), walk: None })
     }
 
     /// A person types.
@@ -99,24 +120,21 @@ impl<'w> Session<'w> {
             .with_edit_mode(Box::new(Emacs::new(keys)));
         eprintln!("datom {}; :help helps", env!("CARGO_PKG_VERSION"));
         loop {
-            let t = self.world.database().db()?.basis();
-            let prompt = DefaultPrompt::new(
-                DefaultPromptSegment::Basic(format!("t {t}")),
-                DefaultPromptSegment::Empty,
-            );
+            let place = match &self.walk {
+                Some(walk) => walk.place(),
+                None => format!("t {}", self.world.database().db()?.basis()),
+            };
+            let prompt =
+                DefaultPrompt::new(DefaultPromptSegment::Basic(place), DefaultPromptSegment::Empty);
             match editor.read_line(&prompt)? {
                 Signal::Success(entry) => match entry.trim() {
                     "" => {}
                     ":quit" | ":exit" => return Ok(()),
-                    ":help" => println!("{HELP}"),
-                    entry if entry.starts_with(":explain") => {
-                        let query = entry.trim_start_matches(":explain").trim();
-                        match self.explain(query) {
-                            Ok(plan) => plan.print(Format::Auto)?,
-                            Err(fault) => report(*fault),
-                        }
-                    }
-                    entry => self.answer(entry, Format::Auto)?,
+                    entry => match self.obey(entry, Format::Auto) {
+                        Some(Ok(())) => {}
+                        Some(Err(fault)) => report(*fault),
+                        None => self.answer(entry, Format::Auto)?,
+                    },
                 },
                 Signal::CtrlD => return Ok(()),
                 // Ctrl-C drops what was typed; whatever else the editor reports changes nothing.
@@ -125,14 +143,91 @@ impl<'w> Session<'w> {
         }
     }
 
-    /// A pipe: every form is an entry; the first failure ends the session.
+    /// A pipe: every form is an entry, and so is a line that begins with a command; the first failure
+    /// ends the session.
     fn recite(&mut self, text: &str) -> Outcome {
         let forms = edn::read_program(text)
             .map_err(|error| Fault::in_edn(&error, "standard input", text))?;
-        for form in &forms {
+        let mut done = 0;
+        for form in forms.iter() {
+            let start = form.span.start;
+            if start < done {
+                continue;
+            }
+            if matches!(&form.node, Node::Keyword(_)) {
+                let line = text.get(start..).and_then(|rest| rest.find('\n'));
+                let line = line.map_or(text.len(), |length| start + length);
+                let on_line =
+                    forms.iter().filter(|other| (start..line).contains(&other.span.start));
+                let end = on_line.map(|other| other.span.end).max().unwrap_or(line);
+                let entry = text.get(start..end).unwrap_or("");
+                if matches!(entry, ":quit" | ":exit") {
+                    return Ok(());
+                }
+                if let Some(outcome) = self.obey(entry, Format::Auto) {
+                    outcome?;
+                    done = end;
+                    continue;
+                }
+            }
             self.evaluate(form, form.span.of(text).unwrap_or(""))?.print(Format::Auto)?;
         }
         Ok(())
+    }
+
+    /// Obeys an entry that is a command; `None` if it is another one.
+    fn obey(&mut self, entry: &str, format: Format) -> Option<Outcome> {
+        let (command, rest) = entry.split_once(char::is_whitespace).unwrap_or((entry, ""));
+        let rest = rest.trim();
+        self.interrupt.store(false, Ordering::Relaxed);
+        let told = match command {
+            ":help" => Ok(format!("{HELP}{}  {LEAVE}\n", step::help())),
+            ":explain" => {
+                let explained = self.explain(rest);
+                return Some(explained.and_then(|plan| Ok(plan.print(format)?)));
+            }
+            ":agents" => {
+                let agents = agent::listed(self.world);
+                return Some(agents.and_then(|agents| Ok(agents.print(format)?)));
+            }
+            ":agent" => self.walk(rest),
+            ":leave" => {
+                self.walk = None;
+                Ok(String::new())
+            }
+            command if step::commands().any(|name| name == command) => match &mut self.walk {
+                Some(walk) => walk.obey(command, rest.split_whitespace().next()),
+                None => Err(Fault::new(format!("{command} goes through the program of an agent"))
+                    .help("`:agent NAME` begins, `:agents` lists them")
+                    .into()),
+            },
+            _ => return None,
+        };
+        Some(told.map(|text| print!("{text}")))
+    }
+
+    /// Goes to the beginning of an agent's program.
+    fn walk(&mut self, name: &str) -> Result<String, Box<Fault>> {
+        // A name of several words may stand in quotes.
+        let name = match edn::read(name) {
+            Ok(Value::Text(text)) => text.to_string(),
+            _ => name.to_owned(),
+        };
+        if name.is_empty() {
+            return Err(Fault::new(":agent wants a name").help("`:agents` lists them").into());
+        }
+        let mut walk = Walk::begin(self.world.database(), &name, self.interrupt.clone())?;
+        let shown = walk.shown();
+        self.walk = Some(walk);
+        Ok(shown)
+    }
+
+    /// The database that queries are asked of.
+    fn db(&self) -> Result<Db, Box<Fault>> {
+        match &self.walk {
+            Some(walk) => Ok(walk.seen()),
+            None => Ok(self.world.database().db()?),
+        }
     }
 
     /// Prints what an entry gives; a failure is printed too and changes nothing.
@@ -162,8 +257,8 @@ impl<'w> Session<'w> {
         if is_query(form) {
             let query =
                 daodb::Query::parse(text).map_err(|error| Fault::in_query(&error.into(), text))?;
-            let db = self.world.database().db()?;
-            let answer = db.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
+            let answer =
+                self.db()?.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
             return Ok(sight::of_answer(answer));
         }
         if let Some(query) = explained(form) {
@@ -195,8 +290,7 @@ impl<'w> Session<'w> {
     fn explain(&self, text: &str) -> Result<Output, Box<Fault>> {
         let refused = |error: daodb::Error| Fault::in_query(&error, text);
         let query = daodb::Query::parse(text).map_err(|error| refused(error.into()))?;
-        let db = self.world.database().db()?;
-        let plan = db.explain(&query, &[], &daodb::Limits::default()).map_err(refused)?;
+        let plan = self.db()?.explain(&query, &[], &daodb::Limits::default()).map_err(refused)?;
         Ok(of_plan(&plan, true))
     }
 }

@@ -1,5 +1,6 @@
 //! The `datom` program as its users meet it: real processes, real files, real kills.
 
+mod agents;
 mod bad_input;
 mod concurrency;
 mod crash;

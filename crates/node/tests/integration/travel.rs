@@ -49,7 +49,8 @@ fn a_program_is_gone_through_forwards_and_back_and_each_step_is_the_same_moment(
     assert_eq!(there.len(), forwards.len());
     assert_eq!(there, back);
     for (n, moment) in (0..600).step_by(7).zip(&there) {
-        assert!(moment.starts_with(&format!("{n}\n")), "step {n}: {moment}");
+        let is_so = moment.split(['\n', ':']).next() == Some(&n.to_string());
+        assert!(is_so, "step {n}: {moment}");
     }
     let distinct: std::collections::BTreeSet<&String> = there.iter().collect();
     assert!(distinct.len() > 100, "{} moments", distinct.len());
@@ -70,9 +71,49 @@ fn a_step_shows_the_source_with_its_place_marked_the_names_and_the_calls() {
     assert!(marked && shown.contains("  n = 1\n  sum = 0\n"), "{shown}");
     assert!(shown.contains("#0 ") && shown.contains("n = "), "{shown}");
     assert!(shown.contains(": ended with [159600 \"(defn twice"), "{shown}");
+}
 
-    steps(&place, ":to\n").fails_with(1, &["wants the number of a step"]);
-    steps(&place, ":jump\n").fails_with(1, &["there is no command :jump", ":frames"]);
+#[test]
+fn a_command_that_cannot_be_obeyed_is_told_with_its_line_and_the_others_are_obeyed() {
+    let place = place();
+    place.ok(&RUN);
+    let ran = steps(&place, ":next\n:jump\n:to\n:step x\n:next\n:previous\n");
+    let told = ["line 2:", "there is no command :jump", ":frames", "line 3:", "line 4:"];
+    ran.fails_with(1, &[&told[..], &["3 commands were wrong"]].concat());
+    let shown: Vec<&str> = ran.stdout.lines().filter(|line| line.starts_with("step ")).collect();
+    assert_eq!(shown.len(), 3, "{ran}");
+    assert!(shown[0] == "step 1: asks for :time/now" && shown[0] == shown[2], "{ran}");
+    assert!(shown[1].contains(": asks for :fs/read \"agent.yin\""), "{ran}");
+}
+
+#[test]
+fn in_the_repl_a_program_is_gone_through_and_queries_see_the_world_as_it_did() {
+    let place = Place::new();
+    place.write(
+        "agent.yin",
+        r#"(transact! [{:db/ident :note/n :db/valueType :db.type/long}])
+(defn note [n] (transact! [{:note/n n}]) (perform :time/now))
+[(note 7) (note 8) (note 9)]"#,
+    );
+    place.ok(&RUN);
+    let entries = ":agents\n:agent worker\n:next\n:next\n[:find [?n ...] :where [_ :note/n ?n]]\n:up\n:down\n\
+        :leave\n[:find [?n ...] :where [_ :note/n ?n]]\n(+ 1 2)\n";
+    let repl = |entries: &str| -> Ran {
+        let mut child = place.datom(&["repl", "world"]).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(entries.as_bytes()).unwrap();
+        Ran::new(&["repl", "world"], child.wait_with_output().unwrap())
+    };
+    let ran = repl(entries);
+    assert_eq!(ran.status, Some(0), "{ran}");
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[0].starts_with("[[\"worker\" :agent.status/done"), "{ran}");
+    assert!(lines.contains(&"[7 8]") && lines.contains(&"  n = 8"), "{ran}");
+    // Whoever steps out of the function sees the line that called it.
+    assert!(lines.contains(&"agent.yin:3:11") && ran.stdout.contains(", #1 agent.yin"), "{ran}");
+    assert_eq!(lines[lines.len() - 2..], ["[7 8 9]", "3"], "{ran}");
+
+    repl(":step\n").fails_with(1, &[":step goes through the program of an agent", ":agent NAME"]);
+    repl(":agent nobody\n(+ 1 2)").fails_with(1, &["no state of an agent nobody"]);
 }
 
 #[test]
