@@ -40,6 +40,7 @@ mod limits;
 mod memory;
 #[cfg(test)]
 mod naive;
+mod order;
 mod pairs;
 mod parse;
 mod past;
@@ -51,6 +52,7 @@ mod relation;
 mod rows;
 mod run;
 mod search;
+mod sort;
 mod source;
 mod space;
 mod step;
@@ -62,6 +64,7 @@ mod tests;
 mod texts;
 mod tools;
 mod view;
+mod weight;
 
 use std::sync::Arc;
 

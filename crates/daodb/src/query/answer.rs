@@ -1,6 +1,5 @@
 //! From the rows of a plan to the answer: distinct rows, aggregates, order, limit, form.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use datom::Value;
@@ -10,6 +9,7 @@ use super::ast::{Find, Shape, Var};
 use super::env::Env;
 use super::error::Error;
 use super::group::{Fold, Groups};
+use super::order::{ordered, ordered_values};
 use super::parse::Parsed;
 use super::rows::Rows;
 use crate::pull::Pattern;
@@ -93,7 +93,7 @@ pub(crate) fn answer(
 ) -> Result<Answer, Error> {
     let rows = rows(env, parsed, patterns, words)?;
     let is_sequence =
-        aggregates(parsed) || pulls(parsed) || limits(parsed) || !parsed.order.is_empty();
+        aggregates(parsed) || pulls(parsed) || parsed.is_cut() || !parsed.order.is_empty();
     let one = |rows: &Rows| rows.get(0).map(|row| row.to_vec());
     Ok(match parsed.shape {
         Shape::Relation => Answer::Relation {
@@ -116,10 +116,6 @@ fn pulls(parsed: &Parsed) -> bool {
     parsed.find.iter().any(|find| matches!(find, Find::Pull { .. }))
 }
 
-fn limits(parsed: &Parsed) -> bool {
-    parsed.limit.is_some() || parsed.offset > 0
-}
-
 /// The rows of the answer, whatever its form.
 pub(crate) fn rows(
     env: &Env<'_>,
@@ -128,17 +124,15 @@ pub(crate) fn rows(
     words: Vec<u64>,
 ) -> Result<Rows, Error> {
     let width = (parsed.find.len() + parsed.with.len()).max(1);
-    let (aggregated, limited) = (aggregates(parsed), limits(parsed));
+    let aggregated = aggregates(parsed);
     if aggregated || pulls(parsed) {
-        let mut rows = match aggregated {
+        let rows = match aggregated {
             true => grouped(env, parsed, patterns, &words, width)?,
             false => pulled(env, parsed, patterns, &words, width)?,
         };
-        order_values(parsed, &mut rows, limited);
-        let rows = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
-        return Ok(Rows::from_values(parsed.find.len(), rows.collect()));
+        return Ok(Rows::from_values(parsed.find.len(), ordered_values(env, parsed, rows)?));
     }
-    let words = match limited || !parsed.order.is_empty() {
+    let words = match parsed.is_cut() || !parsed.order.is_empty() {
         true => ordered(env, parsed, &words, width)?,
         false => words,
     };
@@ -186,57 +180,6 @@ fn column(parsed: &Parsed, find: &Find) -> String {
         Find::Aggregate { aggregate, .. } => format!("({} {name})", aggregate.name()),
         Find::Pull { .. } => format!("(pull {name})"),
     }
-}
-
-/// The words of the rows that are shown, in their order: no value is made of any other.
-fn ordered(env: &Env<'_>, parsed: &Parsed, words: &[u64], width: usize) -> Result<Vec<u64>, Error> {
-    let mut rows: Vec<&[u64]> = words.chunks_exact(width).collect();
-    let mut failed = None;
-    rows.sort_by(|a, b| {
-        order_words(env, parsed, a, b).unwrap_or_else(|error| {
-            failed.get_or_insert(error);
-            Ordering::Equal
-        })
-    });
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    let shown = rows.into_iter().skip(parsed.offset).take(parsed.limit.unwrap_or(usize::MAX));
-    Ok(shown.flatten().copied().collect())
-}
-
-/// By the keys of `:order-by`, then by all columns: the order of rows never depends on the plan.
-fn order_words(env: &Env<'_>, parsed: &Parsed, a: &[u64], b: &[u64]) -> Result<Ordering, Error> {
-    let at = |row: &[u64], column: usize| row.get(column).copied().unwrap_or(0);
-    for key in &parsed.order {
-        let ordering = env.space.compare(at(a, key.column), at(b, key.column))?;
-        if ordering.is_ne() {
-            return Ok(if key.descending { ordering.reverse() } else { ordering });
-        }
-    }
-    for column in 0..parsed.find.len() {
-        let ordering = env.space.compare(at(a, column), at(b, column))?;
-        if ordering.is_ne() {
-            return Ok(ordering);
-        }
-    }
-    Ok(a.cmp(b))
-}
-
-fn order_values(parsed: &Parsed, rows: &mut [Vec<Value>], limited: bool) {
-    if parsed.order.is_empty() && !limited {
-        return;
-    }
-    rows.sort_by(|a, b| {
-        for key in &parsed.order {
-            let (Some(x), Some(y)) = (a.get(key.column), b.get(key.column)) else { continue };
-            let ordering = super::function::compare(x, y);
-            if ordering.is_ne() {
-                return if key.descending { ordering.reverse() } else { ordering };
-            }
-        }
-        a.cmp(b)
-    });
 }
 
 fn values(

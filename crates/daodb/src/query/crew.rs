@@ -182,7 +182,8 @@ impl<'s> Seed<'s> {
             .into_iter()
             .map(|source| source.map(|(source, foreign)| Data::Facts { source, foreign }))
             .collect();
-        Env::new(data, self.space.space(), Rc::new(self.watch.watch()))
+        let watch = Rc::new(self.watch.watch());
+        Env::new(data, self.space.space(watch.clone()), watch)
     }
 }
 
@@ -230,12 +231,10 @@ impl Hands<'_> {
         tools: &Tools<'s>,
         rows: &[u64],
         distinct: &mut Distinct,
-        held: &mut usize,
     ) -> Result<(), Error> {
         let rest = 1..self.plan.steps.len();
         run_part(env, self.plan, tools, rest, rows, &mut |rows| {
-            distinct.take(rows, self.plan.width, self.vars);
-            env.watch.grow(held, distinct.bytes())
+            distinct.take(rows, self.plan.width, self.vars, &env.watch)
         })
     }
 
@@ -246,13 +245,13 @@ impl Hands<'_> {
         rows: &[u64],
         distinct: &mut Distinct,
     ) -> Result<(), Error> {
-        let (piece_words, mut held) = (PIECE_ROWS * self.plan.width, 0);
+        let piece_words = PIECE_ROWS * self.plan.width;
         while let Some(piece) = self.piece() {
             let from = piece * piece_words;
             let Some(rest) = rows.get(from..).filter(|rest| !rest.is_empty()) else { break };
             let piece = rest.get(..piece_words).unwrap_or(rest);
             for batch in piece.chunks(BATCH * self.plan.width) {
-                self.hand_on(env, tools, batch, distinct, &mut held)?;
+                self.hand_on(env, tools, batch, distinct)?;
             }
         }
         Ok(())
@@ -270,8 +269,7 @@ impl Hands<'_> {
         else {
             return Ok(());
         };
-        let (mut walk, mut row, mut made, mut held) =
-            (parts.walk(), self.row.to_vec(), Vec::new(), 0);
+        let (mut walk, mut row, mut made) = (parts.walk(), self.row.to_vec(), Vec::new());
         while let Some(piece) = self.piece() {
             let from = piece * PIECE_PARTS;
             if from >= parts.count() {
@@ -292,12 +290,12 @@ impl Hands<'_> {
                         Some(slot) => append(&mut made, &row, slot, &walk.words),
                     }
                     if made.len() >= BATCH * self.plan.width {
-                        self.hand_on(env, tools, &made, distinct, &mut held)?;
+                        self.hand_on(env, tools, &made, distinct)?;
                         made.clear();
                     }
                 }
             }
         }
-        self.hand_on(env, tools, &made, distinct, &mut held)
+        self.hand_on(env, tools, &made, distinct)
     }
 }

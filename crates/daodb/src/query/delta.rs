@@ -139,5 +139,6 @@ fn with_rows(parsed: &Parsed, vars: &[Var]) -> Query {
     let row = Binding::Tuple(vars.iter().map(|var| Binding::Scalar(*var)).collect());
     let mut parsed = parsed.clone();
     parsed.inputs.push(Expected::Binding(Binding::Collection(Box::new(row))));
+    parsed.input_places.push(parsed.place.clone());
     Query { parsed: Arc::new(parsed) }
 }

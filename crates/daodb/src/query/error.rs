@@ -16,7 +16,7 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "in {}", self.clause)?;
+        write!(f, "in {}", Brief(&self.clause))?;
         match self.position {
             Some((line, column)) => write!(f, " (line {line}, column {column})"),
             None => Ok(()),
@@ -212,6 +212,38 @@ impl fmt::Display for QueryError {
 impl std::error::Error for QueryError {}
 
 pub(crate) type Error = QueryError;
+
+/// Most characters of a form that a message repeats.
+const BRIEF_CHARS_MAX: usize = 240;
+
+/// Something printed, cut where it is too long to be read. No more of it is printed than is shown.
+pub(crate) struct Brief<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for Brief<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cut = Cut { text: String::new(), left: BRIEF_CHARS_MAX };
+        // What fails is the writer that has enough.
+        let is_cut = fmt::write(&mut cut, format_args!("{}", self.0)).is_err();
+        f.write_str(&cut.text)?;
+        if is_cut { f.write_str(" …") } else { Ok(()) }
+    }
+}
+
+/// Takes so many characters and no more.
+struct Cut {
+    text: String,
+    left: usize,
+}
+
+impl fmt::Write for Cut {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            self.text.push(char);
+        }
+        Ok(())
+    }
+}
 
 /// The name nearest to `name` by edits, if one is near enough to be what was meant.
 pub(crate) fn nearest<'n>(name: &str, among: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {

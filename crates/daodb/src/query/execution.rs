@@ -16,7 +16,7 @@ use super::ast::{Binding, Clause, ClauseKind, Find, Input as Expected, PatternRe
 use super::crew::Crew;
 use super::distinct::Distinct;
 use super::env::{Data, Env};
-use super::error::{ErrorKind, QueryError};
+use super::error::{ErrorKind, Place, QueryError};
 use super::explain::Explanation;
 use super::kinds;
 use super::lift::Lift;
@@ -111,12 +111,13 @@ impl<'q, 's> Run<'q, 's> {
             max_bytes: limits.max_bytes,
             threads: limits.threads,
         };
-        let space = Space::new(given.iter().filter_map(|given| match given {
+        let watch = Rc::new(Watch::start(&limits));
+        let sources = given.iter().filter_map(|given| match given {
             Given::Source(source) => Some(*source),
             Given::Value(_) => None,
-        }));
+        });
+        let space = Space::new(sources, watch.clone());
         let default = parsed.default_source();
-        let watch = Rc::new(Watch::start(&limits));
         let data = data(parsed, given, &space, &watch)?;
         let mut env = Env::new(data, space, watch);
         let checked = check(query, given, &mut env)?;
@@ -138,9 +139,9 @@ impl<'q, 's> Run<'q, 's> {
             let word = lifted.word(&run.env)?;
             run.constant(lifted.var, word);
         }
-        for (expected, given) in parsed.inputs.iter().zip(given) {
+        for ((expected, place), given) in parsed.inputs().zip(given) {
             if let (Expected::Binding(binding), Given::Value(value)) = (expected, given) {
-                run.bind(binding, value)?;
+                run.bind(binding, value, place)?;
             }
         }
         Ok(run)
@@ -157,15 +158,21 @@ impl<'q, 's> Run<'q, 's> {
     }
 
     /// An input becomes constants where it is one row, else a table to be joined.
-    fn bind(&mut self, binding: &Binding, value: &Value) -> Result<(), QueryError> {
+    fn bind(
+        &mut self,
+        binding: &Binding,
+        value: &Value,
+        place: &Arc<Place>,
+    ) -> Result<(), QueryError> {
         let mut vars = Vec::new();
         binding.vars(&mut vars);
         let mut rows = Vec::new();
         run::take_apart(&self.env, binding, value, &mut rows).map_err(|error| {
-            match error.kind() {
+            let error = match error.kind() {
                 ErrorKind::Syntax(_) => QueryError::new(ErrorKind::Inputs(error.to_string())),
                 _ => error,
-            }
+            };
+            error.at(place)
         })?;
         for row in &mut rows {
             self.env.watch.tick()?;
@@ -184,6 +191,7 @@ impl<'q, 's> Run<'q, 's> {
         }
         self.empty |= rows.is_empty();
         self.form.push(Some(rows.len().checked_ilog2().unwrap_or(0) / 3));
+        self.env.watch.take(size_of::<u64>() * vars.len() * rows.len())?;
         let table = Table::new(vars.len(), rows.concat());
         self.env.tables.push(Rc::new(table));
         let terms = vars.into_iter().map(Term::Var).collect();
@@ -265,7 +273,6 @@ impl<'q, 's> Run<'q, 's> {
         let vars: Vec<Var> = self.vars().collect();
         let plan = &planned.plan;
         let mut distinct = Distinct::new(self.width(), planned.distinct);
-        let mut held = 0;
         if self.empty {
             return Ok(Vec::new());
         }
@@ -273,15 +280,14 @@ impl<'q, 's> Run<'q, 's> {
         row.resize(plan.width, 0);
         let crew = Crew { env: &self.env, plan, row: &row, vars: &vars };
         if let Some(parts) = crew.run(tools, planned.distinct)? {
-            parts.into_iter().for_each(|part| distinct.join(part));
+            parts.into_iter().try_for_each(|part| distinct.join(part, &self.env.watch))?;
         } else {
             run::run(&self.env, plan, tools, plan.width, &row, &mut |rows| {
-                distinct.take(rows, plan.width, &vars);
-                self.env.watch.grow(&mut held, distinct.bytes())
+                distinct.take(rows, plan.width, &vars, &self.env.watch)
             })?;
         }
         self.env.watch.rows(distinct.rows())?;
-        Ok(distinct.finish(answer::wants_order(self.parsed)))
+        distinct.finish(answer::wants_order(self.parsed), &self.env.watch)
     }
 
     /// The pull pattern of each column that has one, with the source it reads.
@@ -314,19 +320,20 @@ fn data<'s>(
     space: &Space<'s>,
     watch: &Watch,
 ) -> Result<Vec<Option<Data<'s>>>, QueryError> {
-    let at = |(expected, given): (&Expected, &Given<'s>)| {
+    let at = |((expected, place), given): ((&Expected, &Arc<Place>), &Given<'s>)| {
         Ok(match (expected, given) {
             (Expected::Source(_), Given::Source(source)) => {
                 let foreign = space.is_foreign(*source);
                 Some(Data::Facts { source: *source, foreign })
             }
             (Expected::Source(name), Given::Value(value)) => {
-                Some(Data::Rows(Rc::new(relation_table(space, name, value, watch)?)))
+                let table = relation_table(space, name, value, watch);
+                Some(Data::Rows(Rc::new(table.map_err(|error| error.at(place))?)))
             }
             _ => None,
         })
     };
-    parsed.inputs.iter().zip(given).map(at).collect()
+    parsed.inputs().zip(given).map(at).collect()
 }
 
 /// Where plans for these sources are kept: all of them must be views of databases of one schema.
@@ -429,16 +436,19 @@ fn min<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
 }
 
 fn check_inputs(parsed: &Parsed, given: &[Given<'_>]) -> Result<(), QueryError> {
-    let refuse = |message: String| Err(QueryError::new(ErrorKind::Inputs(message)));
-    if parsed.inputs.len() != given.len() {
-        let (takes, given) = (parsed.inputs.len(), given.len());
-        return refuse(format!("the query takes {takes} input(s), but {given} were given"));
+    let refuse = |message: String| QueryError::new(ErrorKind::Inputs(message));
+    let (takes, gets) = (parsed.inputs.len(), given.len());
+    if takes != gets {
+        // The first that is missing, or the query.
+        let place = parsed.input_places.get(gets).unwrap_or(&parsed.place);
+        let error = refuse(format!("the query takes {takes} input(s), but {gets} were given"));
+        return Err(error.at(place));
     }
-    for (at, (expected, given)) in parsed.inputs.iter().zip(given).enumerate() {
+    for (at, ((expected, place), given)) in parsed.inputs().zip(given).enumerate() {
         match (expected, given) {
             (Expected::Source(_), _) | (_, Given::Value(_)) => {}
             (_, Given::Source(_)) => {
-                return refuse(format!("input {} of the query is no source", at + 1));
+                return Err(refuse(format!("input {} of the query is no source", at + 1)).at(place));
             }
         }
     }
@@ -453,35 +463,30 @@ fn relation_table(
     watch: &Watch,
 ) -> Result<Table, QueryError> {
     let refuse = |message: &str| {
-        Err(QueryError::new(ErrorKind::Inputs(format!("the relation {name}: {message}"))))
+        QueryError::new(ErrorKind::Inputs(format!("the relation {name}: {message}")))
     };
-    let rows: Vec<Vec<Value>> = match value {
-        Value::Map(map) => map.iter().map(|(k, v)| vec![k.clone(), v.clone()]).collect(),
-        Value::Vector(_) | Value::List(_) | Value::Set(_) => {
-            let items: Vec<&Value> = match value {
-                Value::Set(set) => set.iter().collect(),
-                other => other.as_slice().unwrap_or_default().iter().collect(),
-            };
-            let mut rows = Vec::with_capacity(items.len());
-            for item in items {
-                watch.tick()?;
-                match item.as_slice() {
-                    Some(row) => rows.push(row.to_vec()),
-                    None => return refuse("its rows are vectors"),
-                }
-            }
-            rows
+    let (mut rows, mut words, mut width, mut held) = (0, Vec::new(), None, 0);
+    let mut add = |row: &mut dyn ExactSizeIterator<Item = &Value>| {
+        if *width.get_or_insert(row.len()) != row.len() {
+            return Err(refuse("its rows differ in length"));
         }
-        _ => return refuse("a database, or a vector, set or map of rows is wanted"),
+        rows += 1;
+        for value in row {
+            watch.tick()?;
+            words.push(space.word(value)?);
+        }
+        watch.rows(rows)?;
+        watch.grow(&mut held, size_of::<u64>() * words.capacity())
     };
-    let width = rows.first().map_or(0, Vec::len);
-    if rows.iter().any(|row| row.len() != width) {
-        return refuse("its rows differ in length");
+    let item = |item: &Value| match item.as_slice() {
+        Some(row) => add(&mut row.iter()),
+        None => Err(refuse("its rows are vectors")),
+    };
+    match value {
+        Value::Vector(items) | Value::List(items) => items.iter().try_for_each(item)?,
+        Value::Set(items) => items.iter().try_for_each(item)?,
+        Value::Map(map) => map.iter().try_for_each(|(k, v)| add(&mut [k, v].into_iter()))?,
+        _ => return Err(refuse("a database, or a vector, set or map of rows is wanted")),
     }
-    let mut words = Vec::with_capacity(rows.len() * width);
-    for value in rows.iter().flatten() {
-        watch.tick()?;
-        words.push(space.word(value)?);
-    }
-    Ok(Table::new(width, words))
+    Ok(Table::new(width.unwrap_or(0), words))
 }

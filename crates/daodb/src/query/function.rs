@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 
 use datom::Value;
 
-use super::error::{Error, ErrorKind, nearest};
+use super::error::{Brief, Error, ErrorKind, nearest};
 
 pub(crate) use self::number::compare;
 pub(crate) use self::number::{add, divide};
@@ -336,7 +336,7 @@ pub(crate) fn truthy(value: &Value) -> bool {
 
 /// The message for an argument that is not of the kind a function works on.
 fn wants(kind: &str, value: &Value) -> String {
-    format!("works on {kind}, not on the {} {value}", value.kind())
+    format!("works on {kind}, not on the {} {}", value.kind(), Brief(value))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use datom::Value;
 
 use super::ast::{Clause, ClauseKind, Term, walk};
 use super::env::Env;
-use super::error::{Error, ErrorKind};
+use super::error::{Brief, Error, ErrorKind};
 use crate::attribute::{Attribute, ValueType};
 
 /// Refuses the first constant that its attribute cannot hold. `default` is what `$` means.
@@ -36,6 +36,9 @@ fn can_hold(holds: ValueType, value: &Value) -> bool {
     }
 }
 
+/// Longest value that is suggested in place of another.
+const SUGGESTION_BYTES_MAX: usize = 80;
+
 fn refusal(attribute: &Attribute, value: &Value) -> Error {
     let nearest = match (attribute.value_type, value) {
         (ValueType::Double, Value::Int(number)) => Some(format!("{number}.0")),
@@ -53,8 +56,8 @@ fn refusal(attribute: &Attribute, value: &Value) -> Error {
     Error::new(ErrorKind::WrongType {
         attribute: attribute.ident.to_string(),
         holds: attribute.value_type.to_string(),
-        given: value.to_string(),
-        nearest,
+        given: Brief(value).to_string(),
+        nearest: nearest.filter(|text| text.len() <= SUGGESTION_BYTES_MAX),
     })
 }
 

@@ -15,7 +15,7 @@ use datom::{Symbol, Tag, Value, Word};
 use super::ast::{Arg, Clause, ClauseKind, Names, Term, Var};
 use super::callee::Callee;
 use super::env::{Data, Env};
-use super::error::{Error, ErrorKind, Place};
+use super::error::{Brief, Error, ErrorKind, Place};
 use super::function::Lookup;
 use crate::attribute::Attribute;
 
@@ -59,7 +59,7 @@ impl Lifted {
                 match (source.entity_id(&self.value)?, &self.value) {
                     (Some(id), _) => Ok(Word::entity(id).raw()),
                     (None, Value::Keyword(_)) => Ok(NOBODY),
-                    (None, value) => Err(Error::new(ErrorKind::NoEntity(value.to_string()))),
+                    (None, value) => Err(Error::new(ErrorKind::NoEntity(Brief(value).to_string()))),
                 }
             }
             Role::Argument { rule, at, place } => {

@@ -1,7 +1,7 @@
 //! Bounds on a running query: a cancel flag, a deadline, a number of rows, a number of bytes.
 //!
 //! 1. Every loop whose length depends on data passes through [`Watch::tick`], or through [`Watch::steps`] for
-//!    so many short steps. What sorts, or makes arrays of what was read, does so in one go: before and after.
+//!    so many short steps. What makes arrays of what was read does so in one go: before and after.
 //! 2. The error says which bound was hit.
 
 use std::cell::Cell;
@@ -131,6 +131,19 @@ impl Shared {
     }
 }
 
+/// Bytes that are held for a while.
+pub(crate) struct Held<'w> {
+    watch: &'w Watch,
+    bytes: usize,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Relaxed: as in `Watch::take`.
+        self.watch.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 impl Watch {
     pub(crate) fn start(limits: &Limits) -> Self {
         let deadline = limits.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -220,6 +233,12 @@ impl Watch {
             Some(max) if held as u64 > max => Err(Error::new(ErrorKind::TooManyBytes(max))),
             _ => Ok(()),
         }
+    }
+
+    /// The same for what is held until the guard is dropped.
+    pub(crate) fn hold(&self, bytes: usize) -> Result<Held<'_>, Error> {
+        let held = Held { watch: self, bytes };
+        self.take(bytes).map(|()| held)
     }
 
     /// The same for something that grows: `held` is what it had, and becomes what it has.

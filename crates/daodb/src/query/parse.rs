@@ -7,6 +7,7 @@ mod clause;
 mod find;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(crate) struct Parsed {
     pub(crate) keys: Option<Vec<Value>>,
     pub(crate) with: Vec<Var>,
     pub(crate) inputs: Vec<Input>,
+    /// Where each of them stands.
+    pub(crate) input_places: Vec<Arc<Place>>,
     pub(crate) clauses: Vec<Clause>,
     pub(crate) order: Vec<OrderBy>,
     pub(crate) limit: Option<usize>,
@@ -40,6 +43,22 @@ pub(crate) struct Parsed {
 }
 
 impl Parsed {
+    /// Inputs, and where they stand.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&Input, &Arc<Place>)> {
+        self.inputs.iter().zip(&self.input_places)
+    }
+
+    /// Whether not all rows are shown.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.limit.is_some() || self.offset > 0
+    }
+
+    /// Which of so many rows are shown.
+    pub(crate) fn window(&self, rows: usize) -> Range<usize> {
+        let start = self.offset.min(rows);
+        start..start.saturating_add(self.limit.unwrap_or(rows)).min(rows)
+    }
+
     /// The place in `:in` of `$`; where there is none, no place.
     pub(crate) fn default_source(&self) -> usize {
         let is_default = |input: &Input| matches!(input, Input::Source(name) if &**name == "$");
@@ -135,7 +154,7 @@ pub(crate) fn parse(query: &Syntax, text: Option<&str>) -> Result<Parsed, Error>
     let mut names = Names::default();
     let mut sources: Vec<(Arc<str>, usize)> = Vec::new();
     let mut scope = Scope::top();
-    let mut inputs = Vec::new();
+    let (mut inputs, mut input_places) = (Vec::new(), Vec::new());
     for (position, item) in sections.get("in").iter().enumerate() {
         let input = input(item, &mut names, &mut scope, text)?;
         if let Input::Source(name) = &input {
@@ -145,6 +164,7 @@ pub(crate) fn parse(query: &Syntax, text: Option<&str>) -> Result<Parsed, Error>
             sources.push((name.clone(), position));
         }
         inputs.push(input);
+        input_places.push(item.place(text));
     }
     let implicit = !sections.has("in");
     let (shape, found) = find::shape(sections.get("find"), text)?;
@@ -166,6 +186,7 @@ pub(crate) fn parse(query: &Syntax, text: Option<&str>) -> Result<Parsed, Error>
     }
     if implicit && parser.used_default {
         inputs.push(Input::Source("$".into()));
+        input_places.push(place.clone());
     }
     let keys = keys(&sections, find.len(), shape, text, &|name| sections.place(name, query, text))?;
     let order = find::order(sections.get("order-by"), &find, (&scope, &parser.names), text)?;
@@ -177,6 +198,7 @@ pub(crate) fn parse(query: &Syntax, text: Option<&str>) -> Result<Parsed, Error>
         keys,
         with,
         inputs,
+        input_places,
         clauses,
         order,
         limit: number("limit")?.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),

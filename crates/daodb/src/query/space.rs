@@ -7,11 +7,14 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use datom::{Tag, Value, Word};
 
 use super::error::Error;
+use super::limits::Watch;
 use super::source::Source;
+use super::weight::weight;
 
 #[derive(Clone, Default)]
 struct Scratch {
@@ -24,6 +27,7 @@ struct Scratch {
 /// The words of one run.
 pub(crate) struct Space<'s> {
     home: Option<&'s dyn Source>,
+    watch: Rc<Watch>,
     scratch: RefCell<Scratch>,
 }
 
@@ -35,8 +39,8 @@ pub(crate) struct Shared<'s> {
 }
 
 impl<'s> Shared<'s> {
-    pub(crate) fn space(self) -> Space<'s> {
-        Space { home: self.home, scratch: RefCell::new(self.scratch) }
+    pub(crate) fn space(self, watch: Rc<Watch>) -> Space<'s> {
+        Space { home: self.home, watch, scratch: RefCell::new(self.scratch) }
     }
 }
 
@@ -47,7 +51,7 @@ impl<'s> Space<'s> {
     }
 
     /// The home is the store of the first source; of its views the one that knows most.
-    pub(crate) fn new(sources: impl Iterator<Item = &'s dyn Source>) -> Self {
+    pub(crate) fn new(sources: impl Iterator<Item = &'s dyn Source>, watch: Rc<Watch>) -> Self {
         let mut home: Option<&'s dyn Source> = None;
         for source in sources {
             home = match home {
@@ -56,7 +60,7 @@ impl<'s> Space<'s> {
                 _ => Some(source),
             };
         }
-        Self { home, scratch: RefCell::default() }
+        Self { home, watch, scratch: RefCell::default() }
     }
 
     /// Whether words of `source` need translation.
@@ -78,6 +82,8 @@ impl<'s> Space<'s> {
             return Ok(*word);
         }
         let word = Word::new(Tag::Private, scratch.values.len() as u64).raw();
+        // Once as a value and once as a key.
+        self.watch.take(2 * weight(value) + size_of::<u64>())?;
         scratch.values.push(value.clone());
         scratch.words.insert(value.clone(), word);
         Ok(word)

@@ -5,7 +5,6 @@
 //! 2. What needs all rows (aggregates, orders, one row of many) is worked out first, then handed on.
 //! 3. A limit without an order ends the search when so many rows were found.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -14,6 +13,7 @@ use datom::Value;
 
 use super::answer;
 use super::ast::{Find, Shape, Var};
+use super::distinct::Distinct;
 use super::error::{Error, ErrorKind, QueryError};
 use super::execution::{Given, Run};
 use super::limits::{Cancel, Limits};
@@ -22,7 +22,7 @@ use super::rows::Rows;
 use super::run;
 use super::tools::Tools;
 use super::{Input, Query};
-use crate::{Db, mix::Mix};
+use crate::Db;
 
 /// Batches that wait for whoever takes them.
 const AHEAD: usize = 2;
@@ -190,11 +190,11 @@ pub(crate) fn each_rows(
     let (plan, vars) = (&planned.plan, run.vars().collect::<Vec<Var>>());
     let mut row = run.row.clone();
     row.resize(plan.width, 0);
-    let mut fresh = Fresh::new(run.width(), planned.distinct);
-    let (mut ended, mut held, mut shown) = (false, 0, 0);
+    let mut distinct = Distinct::new(run.width(), planned.distinct);
+    let (mut ended, mut shown) = (false, 0);
     let done = run::run(&run.env, plan, &tools, plan.width, &row, &mut |rows| {
-        let mut words = fresh.of(rows, plan.width, &vars);
-        run.env.watch.grow(&mut held, fresh.bytes())?;
+        distinct.take(rows, plan.width, &vars, &run.env.watch)?;
+        let mut words = distinct.fresh();
         shown += words.len() / run.width();
         run.env.watch.rows(shown)?;
         window.cut(&mut words, run.width());
@@ -230,42 +230,5 @@ impl Window {
         let shown = self.left.min(words.len() / width);
         self.left -= shown;
         words.truncate(shown * width);
-    }
-}
-
-/// Which rows were not there before.
-struct Fresh {
-    width: usize,
-    /// `None` where rows are known to be distinct.
-    seen: Option<HashSet<Box<[u64]>, Mix>>,
-}
-
-impl Fresh {
-    fn new(width: usize, known: bool) -> Fresh {
-        Fresh { width, seen: (!known).then(HashSet::default) }
-    }
-
-    /// The words of some slots of the rows that are new.
-    fn of(&mut self, rows: &[u64], width: usize, slots: &[usize]) -> Vec<u64> {
-        let mut words = Vec::with_capacity(rows.len() / width * self.width);
-        let mut one = vec![0; self.width];
-        for row in rows.chunks_exact(width) {
-            for (word, slot) in one.iter_mut().zip(slots) {
-                *word = row.get(*slot).copied().unwrap_or(0);
-            }
-            if self
-                .seen
-                .as_mut()
-                .is_none_or(|seen| !seen.contains(&*one) && seen.insert(one[..].into()))
-            {
-                words.extend_from_slice(&one);
-            }
-        }
-        words
-    }
-
-    fn bytes(&self) -> usize {
-        let row = 8 * self.width + size_of::<Box<[u64]>>() + 1;
-        self.seen.as_ref().map_or(0, |seen| seen.capacity() * row)
     }
 }

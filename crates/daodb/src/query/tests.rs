@@ -7,6 +7,7 @@ mod generated;
 mod hostile;
 mod interleaved;
 mod language;
+mod ordered;
 mod orders;
 mod recursion;
 mod reference;

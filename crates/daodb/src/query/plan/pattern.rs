@@ -7,7 +7,7 @@ use datom::{Value, Word, id};
 use super::super::ast::{Term, Var};
 use super::super::column::By;
 use super::super::env::Data;
-use super::super::error::{Error, ErrorKind, nearest};
+use super::super::error::{Brief, Error, ErrorKind, nearest};
 use super::super::plans::Guard;
 use super::super::source::{Source, Standing};
 use super::super::step::{
@@ -488,7 +488,7 @@ fn entity(source: &dyn Source, value: &Value) -> Result<Slot, Error> {
             .map_or(Slot::Absent, |id| Slot::Fixed(Cell::Const(Word::entity(id).raw())))),
         Value::Vector(_) | Value::List(_) => match source.entity_id(value)? {
             Some(id) => Ok(Slot::Fixed(Cell::Const(Word::entity(id).raw()))),
-            None => Err(Error::new(ErrorKind::NoEntity(value.to_string()))),
+            None => Err(Error::new(ErrorKind::NoEntity(Brief(value).to_string()))),
         },
         _ => Ok(Slot::Absent),
     }

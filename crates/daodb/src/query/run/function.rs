@@ -5,7 +5,7 @@ use datom::{Value, Word};
 use super::super::aggregate::order_as_words;
 use super::super::ast::Binding;
 use super::super::env::Env;
-use super::super::error::Error;
+use super::super::error::{Brief, Error};
 use super::super::function::{Comparison, Lookup, truthy};
 use super::super::source::Source;
 use super::super::step::{Apply, ArgCell, Cell, Consult};
@@ -104,43 +104,54 @@ pub(crate) fn take_apart(
     match binding {
         Binding::Ignore => rows.push(Vec::new()),
         Binding::Scalar(_) => rows.push(vec![env.space.word(value)?]),
-        Binding::Tuple(parts) => {
-            let items = value.as_slice().filter(|items| items.len() >= parts.len());
-            let Some(items) = items else {
-                let message = format!("{value} is no tuple of {} elements", parts.len());
-                return Err(Error::syntax(message));
-            };
-            let mut made = vec![Vec::new()];
-            for (part, item) in parts.iter().zip(items) {
-                let mut inner = Vec::new();
-                take_apart(env, part, item, &mut inner)?;
-                env.watch.rows(made.len().saturating_mul(inner.len()))?;
-                made = made
-                    .iter()
-                    .flat_map(|row| inner.iter().map(move |more| [row.as_slice(), more].concat()))
-                    .collect();
-            }
-            rows.append(&mut made);
-        }
+        Binding::Tuple(parts) => take_tuple(env, parts, value, rows)?,
         Binding::Collection(inner) => {
+            let mut one = |item: &Value| {
+                take_apart(env, inner, item, rows)?;
+                env.watch.rows(rows.len())
+            };
             let pair = |(k, v): (&Value, &Value)| Value::Vector(vec![k.clone(), v.clone()]);
             match value {
-                Value::Vector(items) | Value::List(items) => {
-                    items.iter().try_for_each(|item| take_apart(env, inner, item, rows))?;
-                }
-                Value::Set(items) => {
-                    items.iter().try_for_each(|item| take_apart(env, inner, item, rows))?;
-                }
-                Value::Map(map) => {
-                    map.iter().try_for_each(|e| take_apart(env, inner, &pair(e), rows))?;
-                }
+                Value::Vector(items) | Value::List(items) => items.iter().try_for_each(one)?,
+                Value::Set(items) => items.iter().try_for_each(one)?,
+                Value::Map(map) => map.iter().try_for_each(|entry| one(&pair(entry)))?,
                 other => {
-                    return Err(Error::syntax(format!("{other} is no collection")));
+                    return Err(Error::syntax(format!("{} is no collection", Brief(other))));
                 }
             }
-            env.watch.rows(rows.len())?;
         }
     }
+    Ok(())
+}
+
+/// One row for each way to take the parts together.
+fn take_tuple(
+    env: &Env<'_>,
+    parts: &[Binding],
+    value: &Value,
+    rows: &mut Vec<Vec<u64>>,
+) -> Result<(), Error> {
+    let Some(items) = value.as_slice().filter(|items| items.len() >= parts.len()) else {
+        let message = format!("{} is no tuple of {} elements", Brief(value), parts.len());
+        return Err(Error::syntax(message));
+    };
+    let mut made = vec![Vec::new()];
+    for (part, item) in parts.iter().zip(items) {
+        let mut inner = Vec::new();
+        take_apart(env, part, item, &mut inner)?;
+        let product = made.len().saturating_mul(inner.len());
+        env.watch.rows(product)?;
+        let words = made.iter().chain(&inner).map(Vec::len).max().unwrap_or(0);
+        let row = size_of::<Vec<u64>>() + size_of::<u64>() * words;
+        let _product = env.watch.hold(product.saturating_mul(row))?;
+        let mut rows = Vec::with_capacity(product);
+        for row in &made {
+            env.watch.steps(inner.len())?;
+            rows.extend(inner.iter().map(|more| [row.as_slice(), more].concat()));
+        }
+        made = rows;
+    }
+    rows.append(&mut made);
     Ok(())
 }
 

@@ -89,8 +89,6 @@ fn malformed_queries_are_refused_where_they_are_wrong() {
     says("[:find ?e :where (or [?e :edge] [?x :edge])]", &[], "same variables", Some((1, 18)));
     says("[:find ?e :where [?e :edge] :find ?e]", &[], "comes twice", Some((1, 29)));
     says("[:find ?e :where [?e :edge] :limit -1]", &[], "whole number", Some((1, 36)));
-    says("[:find ?e :in $ ?x :where [?e :edge]]", &[], "takes 2 input(s), but 1 were given", None);
-    says("[:find ?e :in $ [?x ?y] :where [?e :edge ?x]]", &["[1]"], "no tuple of 2", None);
     says("[:find ?e :where [$x ?e :edge]]", &[], "$x is not in :in", Some((1, 18)));
     says("[:find ?e :keys a b :where [?e :edge]]", &[], "2 names for 1 column", Some((1, 17)));
     let deep = format!("[:find ?e :where {}[?e :edge]{}]", "(and ".repeat(80), ")".repeat(80));
@@ -232,6 +230,47 @@ fn every_mistake_in_a_rule_is_one_error_with_its_place() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Inputs that are not what `:in` says: places are those in `:in`.
+#[test]
+fn every_input_of_another_form_is_one_error_with_the_place_that_wants_it() {
+    let mut wrong = Vec::new();
+    for (names, inputs, message, place) in [
+        ("$ ?x", &[][..], "takes 2 input(s), but 1 were given", (1, 17)),
+        ("$", &["7"], "takes 1 input(s), but 2 were given", (1, 1)),
+        ("$ [?x ?y]", &["[1]"], "[1] is no tuple of 2", (1, 17)),
+        ("$ ?y [?x ...]", &["1", "7"], "7 is no collection", (1, 20)),
+        ("$\n [[?x ?y]]", &["[[1 2] [3]]"], "[3] is no tuple of 2", (2, 2)),
+        ("$ $r", &["7"], "the relation $r: a database", (1, 17)),
+        ("$ $r", &["[[1 2] 3]"], "the relation $r: its rows are vectors", (1, 17)),
+        ("$ $r", &["[[1 2] [3]]"], "the relation $r: its rows differ", (1, 17)),
+    ] {
+        let query = format!("[:find ?e :in {names} :where [?e :edge]]");
+        let error = refused(&query, inputs);
+        let position = error.place().and_then(|place| place.position);
+        if !error.to_string().contains(message) || position != Some(place) {
+            wrong.push(format!("{query}\n    {error}\n    wanted: {message} at {place:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_message_repeats_no_more_of_a_form_than_is_read() {
+    let long = format!("[{}]", "7 ".repeat(10_000));
+    for (query, inputs) in [
+        (
+            "[:find ?x :in $ [[?x ?y] ...] :where [?e :edge]]".to_owned(),
+            &[&*format!("[\"{long}\"]")][..],
+        ),
+        (format!("[:find ?e :where [?e :label {long}]]"), &[]),
+        (format!("[:find ?e :where [?e :edge] [(inc {long}) ?y]]"), &[]),
+        (format!("[:find ?e :where (or {}[?x :edge])]", "[?e :edge] ".repeat(400)), &[]),
+    ] {
+        let error = refused(&query, inputs).to_string();
+        assert!(error.len() < 1_500 && error.contains(" …"), "{} bytes: {error:.300}", error.len());
+    }
+}
+
 #[test]
 fn a_function_that_fails_names_its_clause() {
     says("[:find ?y :where [?e :label ?l] [(+ ?l 1) ?y]]", &[], "works on numbers", Some((1, 33)));
@@ -256,8 +295,50 @@ fn limits_stop_a_query_and_say_which() {
     let stopped = run(Limits { cancel: Some(cancel), ..Limits::default() });
     assert_eq!(*stopped.kind(), super::super::ErrorKind::Cancelled);
 
+    let bytes = run(Limits { max_bytes: Some(2_000), ..Limits::default() });
+    assert_eq!(*bytes.kind(), super::super::ErrorKind::TooManyBytes(2_000));
+
     let inside = "[:find ?a ?b :where [?a :edge] [?b :edge] :max-rows 50]";
     assert!(ask(&memory, inside, &[]).is_err());
+}
+
+/// No row of these stands in a database: inputs and functions alone make them.
+#[test]
+fn limits_count_what_inputs_and_functions_make_before_it_is_made() {
+    let memory = graph(&[(1, 2)]);
+    let numbers = format!("[{}]", (0..2_000).map(|n| format!("{n} ")).collect::<String>());
+    let numbers = edn::read(&numbers).unwrap();
+    let both = Value::Vector(vec![numbers.clone(), numbers.clone()]);
+    let long = Value::text(&"long ".repeat(2_000));
+    let rows = Limits { max_rows: Some(1_000), ..Limits::default() };
+    let bytes = Limits { max_bytes: Some(1 << 20), ..Limits::default() };
+    for (query, inputs, limits, kind) in [
+        ("[:find ?x :in $ [?x ...]]", vec![&numbers], &rows, "more than the 1000 rows"),
+        ("[:find ?x :in $ $r :where [$r ?x]]", vec![&numbers], &rows, "its rows are vectors"),
+        ("[:find ?x ?y :in $ [[?x ...] [?y ...]]]", vec![&both], &bytes, "bytes it was allowed"),
+        (
+            "[:find ?x ?y :in $ ?b :where [(identity ?b) [[?x ...] [?y ...]]]]",
+            vec![&both],
+            &bytes,
+            "bytes it was allowed",
+        ),
+        (
+            "[:find ?t :in $ ?l :where [(range 1000) [?n ...]] [(str ?l ?n) ?t]]",
+            vec![&long],
+            &bytes,
+            "bytes it was allowed",
+        ),
+        (
+            "[:find ?t :in $ ?l :where [(range 1000) [?n ...]] [(str ?l ?n) ?t] :order-by ?t]",
+            vec![&long],
+            &bytes,
+            "bytes it was allowed",
+        ),
+    ] {
+        let inputs: Vec<Value> = inputs.into_iter().cloned().collect();
+        let error = ask_within(&memory, query, &inputs, limits).unwrap_err().to_string();
+        assert!(error.contains(kind), "{query}: {error}");
+    }
 }
 
 #[test]
