@@ -5,11 +5,12 @@
 //! 1. What counts as durable when the backup begins is in it; nothing later is.
 //! 2. The file that says how far the log is durable is written last. A backup that was interrupted is
 //!    the one before, with more behind its end.
-//! 3. A segment that is complete never changes: the next backup does not copy it again.
+//! 3. A segment that is complete never changes: the next backup does not copy it again. To one that
+//!    grew, what it gained is appended, once the earlier copy was found to be what it begins with.
 //! 4. A backup is never continued with another history: where the two ends differ, it is refused.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use crate::database::Database;
@@ -20,6 +21,9 @@ use crate::log::{Frames, Position, seal, segment};
 use crate::options::{Create, OnProgress, Options, Progress};
 use crate::world::World;
 
+/// Bytes of two copies that are compared at a time.
+const COMPARED_BYTES: u64 = 1 << 16;
+
 /// What [`Database::backup`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -28,7 +32,7 @@ pub struct Backup {
     pub t: u64,
     /// Segments that it has.
     pub segments: u64,
-    /// Segments that were copied this time.
+    /// Segments that were copied this time, or what they gained.
     pub copied: u64,
     /// Bytes that were copied this time.
     pub bytes: u64,
@@ -39,7 +43,7 @@ impl Database {
     /// now. Others write on meanwhile. Into a folder that has an earlier backup of this world only
     /// what is new is copied.
     ///
-    /// Costs reading and writing what is new, and the last segment.
+    /// Costs reading and writing what is new, and reading both copies of a segment that grew.
     ///
     /// # Errors
     /// When a file cannot be read or written, or the folder has the backup of another history. The
@@ -181,6 +185,14 @@ fn copy_segment(
         if fs::metadata(target).is_ok_and(|there| there.len() == bytes) {
             return Ok(None);
         }
+        if kept == Kept::Plain {
+            let from_start = || {
+                let mut file = &file;
+                file.rewind().map_err(failed)?;
+                Ok(file)
+            };
+            return bring_up(from_start, target, bytes).map(Some);
+        }
         copy(file, target)?;
         if target == &sealed && plain.exists() {
             fs::remove_file(&plain)
@@ -200,14 +212,66 @@ fn copy_beginning(
     if fs::metadata(plain).is_ok_and(|there| there.len() == length) {
         return Ok(None);
     }
-    match Source::open(from, first_t)? {
-        Ok(source) => copy(source.take(length), plain)?,
+    let open = || match Source::open(from, first_t)? {
+        Ok(source) => Ok(source),
         Err(bad) => {
             let path = segment::path(from, first_t);
-            return Err(WorldError::io(&path, "copy a segment", io::Error::other(bad.what)));
+            Err(WorldError::io(&path, "copy a segment", io::Error::other(bad.what)))
         }
+    };
+    bring_up(open, plain, length).map(Some)
+}
+
+/// Makes a copy of the first `length` bytes of a segment, or of an earlier copy one. Answers how many
+/// bytes were copied.
+fn bring_up<R: Read>(
+    open: impl Fn() -> Result<R, WorldError>,
+    to: &Path,
+    length: u64,
+) -> Result<u64, WorldError> {
+    let extended = extend(open()?, to, length);
+    if let Some(gained) = extended.map_err(|source| WorldError::io(to, "extend a copy", source))? {
+        return Ok(gained);
     }
-    Ok(Some(length))
+    copy(open()?.take(length), to)?;
+    Ok(length)
+}
+
+/// Appends to an earlier copy what it lacks, and answers how many bytes that are. `None`: there is no
+/// copy, or not of this segment.
+fn extend(mut from: impl Read, to: &Path, length: u64) -> io::Result<Option<u64>> {
+    let mut earlier = match OpenOptions::new().read(true).write(true).open(to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let there = earlier.metadata()?.len();
+    if there > length || !are_same(&mut from, &mut earlier, there)? {
+        return Ok(None);
+    }
+    let lacks = length - there;
+    if io::copy(&mut from.take(lacks), &mut earlier)? < lacks {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    earlier.sync_all()?;
+    Ok(Some(lacks))
+}
+
+/// Whether the next `length` bytes of both are the same.
+fn are_same(one: &mut impl Read, other: &mut impl Read, length: u64) -> io::Result<bool> {
+    let (mut these, mut those) = (Vec::new(), Vec::new());
+    let mut left = length;
+    while left > 0 {
+        let next = left.min(COMPARED_BYTES);
+        for (from, bytes) in [(&mut *one as &mut dyn Read, &mut these), (other, &mut those)] {
+            bytes.clear();
+            from.take(next).read_to_end(bytes)?;
+        }
+        if these != those || these.len() as u64 != next {
+            return Ok(false);
+        }
+        left -= next;
+    }
+    Ok(true)
 }
 
 /// Writes a file that appears whole and synced, or not at all.

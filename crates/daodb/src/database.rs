@@ -79,6 +79,8 @@ struct Signal {
     stop: AtomicBool,
     /// A segment of the log was begun, so the one before can be sealed.
     sealable: AtomicBool,
+    /// A large frame is on the disk, so its room in the region can be given back.
+    releasable: AtomicBool,
 }
 
 /// What the background thread is to do.
@@ -86,11 +88,12 @@ struct Signal {
 struct Wanted {
     drain: bool,
     seal: bool,
+    release: bool,
 }
 
 impl Wanted {
     fn is_nothing(self) -> bool {
-        !self.drain && !self.seal
+        !self.drain && !self.seal && !self.release
     }
 }
 
@@ -307,6 +310,9 @@ impl Database {
         }
         if core.signal.sealable.swap(false, Ordering::Relaxed) {
             self.work_soon(|wanted| wanted.seal = true);
+        }
+        if core.signal.releasable.swap(false, Ordering::Relaxed) {
+            self.work_soon(|wanted| wanted.release = true);
         }
         if let Err(why) = drained {
             let why = Arc::new(why);
@@ -531,6 +537,9 @@ impl Core {
         if lead.append(&frames)? && self.seals {
             self.signal.sealable.store(true, Ordering::Relaxed);
         }
+        if frames.iter().any(|frame| frame.len() >= pending::DROP_BYTES) {
+            self.signal.releasable.store(true, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -549,16 +558,22 @@ impl Core {
             while wanted.is_nothing() && !signal.stop.load(Ordering::Acquire) {
                 wanted = signal.changed.wait(wanted).unwrap_or_else(PoisonError::into_inner);
             }
-            let Wanted { drain, seal } = std::mem::take(&mut *wanted);
+            let Wanted { drain, seal, release } = std::mem::take(&mut *wanted);
             drop(wanted);
             if signal.stop.load(Ordering::Acquire) {
                 return;
             }
-            if drain {
+            if drain || release {
                 self.pause();
+            }
+            if drain {
                 // A failure shows to the next who waits for the disk; until then the frames are
                 // safe in the region.
                 let _ = self.store.db().and_then(|db| self.drain(db.basis()));
+            }
+            // By now whoever made the transaction has mostly let go of the states before and after it.
+            if release || signal.releasable.swap(false, Ordering::Relaxed) {
+                let _ = self.store.release_frames();
             }
             if seal || signal.sealable.swap(false, Ordering::Relaxed) {
                 // What cannot be sealed now stays as it is, and is tried again with the next.

@@ -294,6 +294,17 @@ pub enum WorldError {
         /// The first transaction of the segment.
         first_t: u64,
     },
+    /// The cold folder is not where segments of the log were moved to.
+    #[error(
+        "{path}: segments of the log were moved to this folder, and it is not there. Nothing was changed: \
+         mount the disk that it is on, or copy the folder back; where it is lost, restore the world from a \
+         backup, which holds every segment",
+        path = path.display()
+    )]
+    ColdFolderGone {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The region must be rebuilt, which needs the world alone.
     #[error("{path}: the region must be rebuilt ({why}), but other processes have it open; end them and open the world again", path = path.display())]
     Busy {

@@ -71,7 +71,8 @@ pub(crate) fn list<'r, R: Read>(
 /// the walk over those that stay costs each commit a constant.
 const DROP_MIN: u64 = 64;
 /// But the newest of them goes at once, and those before it, if it has so many bytes: it would take as
-/// much room as the indexes of what it says.
+/// much room as the indexes of what it says. Whoever puts it on the disk sees to that, by a commit
+/// without a transaction; where that fails, the next commit does.
 pub(crate) const DROP_BYTES: usize = 1 << 20;
 /// Frames that are not durable yet behind which such a one is looked for.
 const LOOK_MAX: u64 = 8;

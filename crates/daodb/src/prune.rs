@@ -12,17 +12,14 @@
 
 use std::ops::Bound;
 
-use datom::Datom;
-use eve::{CommitError, Snapshot};
-
 use crate::apply;
 use crate::database::Database;
 use crate::db::Db;
 use crate::error::Error;
 use crate::fork;
 use crate::index::{Index, Key};
-use crate::record::Record;
 use crate::store::Store;
+use datom::Datom;
 
 /// Statements and withdrawals that one commit gives up: few enough that a transaction which loses
 /// the race against it has not lost much.
@@ -91,7 +88,7 @@ fn announce(store: &Store, before: u64) -> Result<u64, Error> {
         let forks = fork::list(db)?.into_iter().map(|fork| fork.base);
         let from = forks.fold(before.min(db.basis()), u64::min);
         record.history_from = record.history_from.max(from);
-        Ok(())
+        Ok(true)
     })?;
     Ok(store.db()?.history_from())
 }
@@ -103,32 +100,8 @@ fn give_up(store: &Store, gone: &[Datom]) -> Result<(), Error> {
             let keys = apply::keys(index, &db.state().schema, gone);
             *history = history.remove_many(txn, &keys)?.0;
         }
-        Ok(())
+        Ok(true)
     })
-}
-
-impl Store {
-    /// Changes what the region holds, and not what it says: a commit without a transaction.
-    fn change(
-        &self,
-        change: impl Fn(&Db, &mut eve::Txn, &mut Record) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        loop {
-            let mut txn = self.slab().begin()?;
-            let snapshot: Snapshot = txn.snapshot().clone();
-            let before = Db::new(self.state(snapshot.clone())?);
-            let mut record = before.state().record;
-            change(&before, &mut txn, &mut record)?;
-            let root = record.write(&mut txn)?;
-            eve::Write::retire(&mut txn, snapshot.root());
-            match txn.commit(root) {
-                Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
-                Err(CommitError::Failed(error)) => return Err(error.into()),
-                Err(other) => return Err(Error::corrupt(other.to_string())),
-            }
-        }
-    }
 }
 
 impl Db {

@@ -104,16 +104,14 @@ impl Database {
             (stats.region_bytes, stats.region_disk_bytes) = (file.len(), file.blocks() * 512);
         }
         for first_t in segment::list(folder)? {
-            let Some((kept, path)) = source::find(folder, first_t)? else { continue };
-            let file = std::fs::metadata(&path)
-                .map_err(|source| WorldError::io(&path, "look at a segment of the log", source))?;
+            let Some((kept, bytes)) = source::measure(folder, first_t)? else { continue };
             let tier = match kept {
                 Kept::Plain => &mut stats.plain,
                 Kept::Sealed => &mut stats.sealed,
                 Kept::Cold => &mut stats.cold,
             };
             tier.segments += 1;
-            tier.bytes += file.len();
+            tier.bytes += bytes;
         }
         stats.cold_folder = cold::home(folder)?;
         stats.lease_held = self.lease_is_held()?;

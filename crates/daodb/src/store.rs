@@ -35,6 +35,8 @@ pub(crate) struct Store {
     schema: Mutex<Option<(u64, Arc<Schema>)>>,
     /// What queries made of the state that was read last.
     columns: Mutex<Arc<Columns>>,
+    /// Held by who gives frames up.
+    releasing: Mutex<()>,
     /// Which log the region's mark must be of.
     log_id: u64,
     functions: Arc<Functions>,
@@ -49,6 +51,7 @@ impl Store {
             keeps_frames: log_id.is_none(),
             schema: Mutex::new(None),
             columns: Mutex::new(Arc::new(Columns::new(0, budget))),
+            releasing: Mutex::new(()),
             log_id: log_id.unwrap_or(0),
             functions: Arc::default(),
         };
@@ -155,6 +158,45 @@ impl Store {
         foreign::check(before, frame)?;
         batch.add(Proposal::foreign(frame.clone()))?;
         Ok(batch.publish()?.is_some())
+    }
+
+    /// Changes what the region holds, and not what it says: a commit without a transaction. `change`
+    /// answers whether there is anything to it, and runs again when another commit came first.
+    pub(crate) fn change(
+        &self,
+        change: impl Fn(&Db, &mut eve::Txn, &mut Record) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        loop {
+            let mut txn = self.slab.begin()?;
+            let snapshot = txn.snapshot().clone();
+            let before = Db::new(self.state(snapshot.clone())?);
+            let mut record = before.state().record;
+            if !change(&before, &mut txn, &mut record)? {
+                return Ok(());
+            }
+            let root = record.write(&mut txn)?;
+            eve::Write::retire(&mut txn, snapshot.root());
+            match txn.commit(root) {
+                Ok(_) => return Ok(()),
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Failed(error)) => return Err(error.into()),
+                Err(other) => return Err(Error::corrupt(other.to_string())),
+            }
+        }
+    }
+
+    /// Gives back the room of frames that are on the disk, where a large one is among the newest: it would
+    /// stay until another transaction came, and take as much as all indexes of what it says.
+    pub(crate) fn release_frames(&self) -> Result<(), Error> {
+        // Of two at once one would see what the other gives up, and so keep it.
+        let _alone = self.releasing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.change(|_, txn, record| {
+            let dropped = pending::drop_durable(txn, record, self.durable_t())?;
+            Ok(dropped >= pending::DROP_BYTES)
+        })?;
+        // What nobody sees any more goes at once; the rest when those who see it are gone.
+        self.slab.reclaim()?;
+        Ok(())
     }
 
     /// Applies frames of the log to the state they go on behind, as one commit, until `frames` ends

@@ -1,6 +1,7 @@
-//! Work on the log that nobody waits for: sealing segments, and moving them to a cold folder.
+//! Work on the log that nobody waits for: sealing segments, moving them to a cold folder, and giving up what
+//! the region has of it still.
 //!
-//! Neither holds the log's lease or any lock that a commit takes: commits go on meanwhile.
+//! None holds the log's lease or any lock that a commit takes: commits go on meanwhile.
 
 use std::path::Path;
 
@@ -9,17 +10,21 @@ use crate::error::Error;
 use crate::log::{cold, seal};
 
 impl Database {
-    /// Compresses every segment of the log that another one follows. Answers how many: 0 when
+    /// Compresses every segment of the log that another one follows, and gives the room back that large
+    /// transactions took in the region until they were on the disk. Answers how many segments: 0 when
     /// another process is at it, or the database is in memory.
     ///
-    /// It happens by itself in the background when a segment is full; this is for whoever wants it
-    /// now. Reads and writes each segment once.
+    /// Both happen by themselves in the background; this is for whoever wants it now. Reads and writes
+    /// each segment once.
     ///
     /// # Errors
     /// When a segment cannot be read or the disk is full. Nothing is lost then.
     pub fn seal(&self) -> Result<u64, Error> {
         match self.log_folder() {
-            Some(folder) => Ok(seal::seal_all(folder)?),
+            Some(folder) => {
+                self.store().release_frames()?;
+                Ok(seal::seal_all(folder)?)
+            }
             None => Ok(0),
         }
     }

@@ -296,19 +296,104 @@ fn a_world_says_what_it_takes() {
     assert_eq!((memory.t, memory.plain.segments, memory.region_bytes), (0, 0, 0));
 }
 
-/// What large transactions said is in the log and the indexes; their frames do not stay in the region, too.
+/// What a large transaction said is in the log and the indexes. Its frame does not stay in the region,
+/// too, once the disk has it: nobody has to make another transaction for that.
 #[test]
-fn frames_of_large_transactions_go_with_the_next_commit() {
+fn the_frame_of_a_large_transaction_goes_when_the_disk_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let db = Database::open(folder.path(), Options::new()).unwrap();
     transact(&db, SCHEMA);
+    let before = db.stats().unwrap().block_bytes;
+    let data: String = (0..30_000).map(|n| format!("{{:n {n}}}")).collect();
+    transact(&db, &data);
+    db.seal().unwrap();
+    let (t, frame) = (2, 30_000 * 40);
+    let after = db.stats().unwrap().block_bytes;
+    assert!(after < before + frame, "{before} {after}, of which the frame would be {frame}");
+    assert_eq!((db.db().unwrap().basis(), db.durable_t()), (t, t), "no transaction was made");
+    assert_eq!(db.log().unwrap().map(|tx| tx.unwrap().t).collect::<Vec<_>>(), [1, 2]);
+    assert!(db.verify().unwrap().is_clean());
+    drop(db);
+    let db = open(folder.path());
+    assert_eq!(db.opening().rebuilt, None);
+    transact(&db, "{:n 1}");
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn frames_of_large_transactions_do_not_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open(folder.path(), Options::new().durability(Durability::Process)).unwrap();
+    transact(&db, SCHEMA);
     let mut blocks = Vec::new();
-    for step in 0..6 {
-        let data: String = (0..30_000).map(|n| format!("{{:n {}}}", step * 30_000 + n)).collect();
+    for step in 0..4 {
+        let data: String = (0..27_000).map(|n| format!("{{:n {}}}", step * 27_000 + n)).collect();
         transact(&db, &data);
+        db.seal().unwrap();
         blocks.push(db.stats().unwrap().block_bytes);
     }
-    let frames = 3 * 30_000 * 40;
-    assert!(blocks[5] < blocks[2] + frames, "{blocks:?} in steps of {} of frames", frames / 3);
+    let frames = 2 * 27_000 * 40;
+    assert!(blocks[3] < blocks[1] + frames, "{blocks:?} in steps of {} of frames", frames / 2);
     assert!(db.verify().unwrap().is_clean());
+}
+
+/// What cannot be looked at is named, and what to do about it.
+#[test]
+fn a_world_without_its_cold_segments_says_which_it_lacks() {
+    let (folder, cold) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    closed(folder.path());
+    let db = open(folder.path());
+    db.freeze(cold.path(), u64::MAX).unwrap();
+    let victim = named(cold.path(), "segment").remove(0);
+    fs::remove_file(&victim).unwrap();
+    let error = db.stats().unwrap_err();
+    assert!(
+        matches!(&error, Error::World(WorldError::ColdGone { path, .. }) if path.ends_with(victim.file_name().unwrap())),
+        "{error}"
+    );
+    let home = cold.path().canonicalize().unwrap();
+    drop(cold);
+    let error = db.stats().unwrap_err();
+    assert!(
+        matches!(&error, Error::World(WorldError::ColdFolderGone { path }) if *path == home),
+        "{error}"
+    );
+    assert!(error.to_string().contains("mount the disk"), "{error}");
+}
+
+/// Of the last segment, which grows, only what it gained is copied, behind a copy that is the same; a
+/// copy that is not is made anew.
+#[test]
+fn a_backup_is_continued_within_a_segment() {
+    let (folder, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let db = Database::open(folder.path(), options().segment_bytes_max(1 << 20)).unwrap();
+    transact(&db, SCHEMA);
+    let first = db.backup(copy.path(), None).unwrap();
+    transact(&db, "{:name \"one\"}");
+    let second = db.backup(copy.path(), None).unwrap();
+    assert_eq!((first.copied, second.copied), (1, 1));
+    let segment = segments(copy.path()).remove(0);
+    let size = || fs::metadata(&segment).unwrap().len();
+    assert_eq!(first.bytes + second.bytes, size());
+    assert!(second.bytes < first.bytes);
+
+    // Whoever was killed within leaves the beginning of what comes next, or not even that.
+    for (damage, name) in [("", "two"), ("garbage", "three")] {
+        transact(&db, &format!("{{:name {name:?}}}"));
+        let before = size();
+        let whole = fs::read(segments(folder.path()).remove(0)).unwrap();
+        let next = &whole[before as usize..before as usize + 20];
+        let left: &[u8] = if damage.is_empty() { next } else { damage.as_bytes() };
+        fs::write(&segment, [&fs::read(&segment).unwrap()[..], left].concat()).unwrap();
+        let third = db.backup(copy.path(), None).unwrap();
+        let expected = if damage.is_empty() { size() - before - 20 } else { size() };
+        assert_eq!(third.bytes, expected, "{name}");
+    }
+    transact(&db, "{:name \"four\"}");
+    flip(&segment, 100);
+    assert_eq!(db.backup(copy.path(), None).unwrap().bytes, size());
+    let target = tempfile::tempdir().unwrap();
+    let restored = Database::restore(copy.path(), target.path(), options()).unwrap();
+    assert_eq!(facts(&restored.db().unwrap()), facts(&db.db().unwrap()));
+    assert!(restored.verify().unwrap().is_clean());
 }

@@ -65,7 +65,10 @@ pub(crate) fn home(folder: &Path) -> Result<Option<PathBuf>, WorldError> {
 
 /// The number and the entries of the newest manifest; 0 and none when there is none.
 fn newest(home: &Path, folder: &Path) -> Result<(u64, Vec<Entry>), WorldError> {
-    let failed = |source| WorldError::io(home, "read the manifest of cold segments", source);
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => WorldError::ColdFolderGone { path: home.to_path_buf() },
+        _ => WorldError::io(home, "read the manifest of cold segments", source),
+    };
     let mut number = 0;
     for entry in fs::read_dir(home).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();

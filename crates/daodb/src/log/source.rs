@@ -50,6 +50,23 @@ pub(crate) fn find(folder: &Path, first_t: u64) -> Result<Option<(Kept, PathBuf)
     Ok(entry.map(|entry| (Kept::Cold, entry.path)))
 }
 
+/// How a segment is kept, and the bytes of its file; `None` when there is none.
+pub(crate) fn measure(folder: &Path, first_t: u64) -> Result<Option<(Kept, u64)>, WorldError> {
+    loop {
+        let Some((kept, path)) = find(folder, first_t)? else { return Ok(None) };
+        let doing = "look at a segment of the log";
+        match path.metadata() {
+            Ok(file) => return Ok(Some((kept, file.len()))),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(WorldError::io(&path, doing, error));
+            }
+            Err(_) if kept == Kept::Cold => return Err(WorldError::ColdGone { path, first_t }),
+            // It was sealed, or moved, since it was found.
+            Err(_) => {}
+        }
+    }
+}
+
 impl Source {
     /// Opens a segment. `Err(Bad)` within: its sealed copy is damaged.
     pub(crate) fn open(folder: &Path, first_t: u64) -> Result<Result<Self, Bad>, WorldError> {
