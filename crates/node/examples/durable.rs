@@ -1,9 +1,11 @@
-//! What a step of a durable agent costs: `cargo run --release -p node --example durable [FOLDER]`.
+//! What a step of a durable agent costs: `cargo run --release -p node --example durable [FOLDER [STEPS]]`.
 //!
-//! A step is a request with its state and its record, the effect, and the answer: two transactions,
-//! each on the disk before the program goes on. Agents on threads of their own share the syncs. The
-//! world lies in FOLDER, or where temporary files do.
+//! A step is the request with its state and its record, which is on the disk before the effect, and the answer,
+//! which is kept with the next request. Agents on threads of their own share transactions and syncs. The
+//! world lies in FOLDER, or where temporary files do; STEPS are those of all agents together. What a
+//! sync costs there is told first.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
@@ -13,12 +15,25 @@ use node::{Grants, Reporter, Runner, World};
 
 const PROGRAM: &str =
     "(loop [n STEPS] (if (= n 0) :done (do (perform :crypto/blake3 \"x\") (recur (- n 1)))))";
-/// Steps of all agents together.
+/// Steps of all agents together, unless somebody says.
 const STEPS: usize = 8_000;
+const SYNCS: u32 = 100;
 
-fn agents(folder: &Path, agents: usize) -> Result<f64, Box<node::Fault>> {
+/// What a sync of a small write costs in a folder, in microseconds.
+fn sync_micros(folder: &Path) -> std::io::Result<u128> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::tempfile_in(folder)?;
+    let started = Instant::now();
+    for _ in 0..SYNCS {
+        file.write_all(&[0; 1024])?;
+        file.sync_data()?;
+    }
+    Ok((started.elapsed() / SYNCS).as_micros())
+}
+
+fn agents(folder: &Path, agents: usize, steps: usize) -> Result<f64, Box<node::Fault>> {
     let world = World::open_or_create(&folder.join(format!("world-{agents}")))?;
-    let program = PROGRAM.replace("STEPS", &(STEPS / agents).to_string());
+    let program = PROGRAM.replace("STEPS", &(steps / agents).to_string());
     let stored = node::store(world.database(), Reporter::silent(), "agent.yin", &program)?;
     let operation: Keyword = "crypto/blake3".into();
     let mut runners = Vec::new();
@@ -40,15 +55,17 @@ fn agents(folder: &Path, agents: usize) -> Result<f64, Box<node::Fault>> {
         }
         Ok::<_, Box<node::Fault>>(())
     })?;
-    Ok(STEPS as f64 / started.elapsed().as_secs_f64())
+    Ok((steps / agents * agents) as f64 / started.elapsed().as_secs_f64())
 }
 
 fn main() -> Result<(), Box<node::Fault>> {
     let temporary = tempfile::tempdir().map_err(node::Fault::new)?;
     let folder = std::env::args().nth(1).map_or(temporary.path().to_path_buf(), Into::into);
+    let steps = std::env::args().nth(2).and_then(|steps| steps.parse().ok()).unwrap_or(STEPS);
+    println!("a sync takes {} us", sync_micros(&folder)?);
     println!("{:>8} {:>12}", "agents", "steps/s");
     for count in [1, 8, 32, 100] {
-        println!("{count:>8} {:>12.0}", agents(&folder, count)?);
+        println!("{count:>8} {:>12.0}", agents(&folder, count, steps)?);
     }
     Ok(())
 }

@@ -219,6 +219,12 @@ impl Record {
         Ok(facts.next().transpose()?.map(|fact| fact.t))
     }
 
+    /// When it made its last request, in microseconds since 1970 UTC.
+    pub(crate) fn asked(&self, db: &Db) -> Result<i64, Box<Fault>> {
+        let t = self.since(db, "agent/request")?.unwrap_or_else(|| db.basis());
+        Ok(db.instant_of(t)?)
+    }
+
     /// The value it ended with.
     pub(crate) fn result(&self) -> Option<Value> {
         edn::read(self.text("result")?).ok()

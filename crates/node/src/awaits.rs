@@ -6,7 +6,7 @@
 //! 1. A wait follows a subscription, so no transaction between the look and the wait is missed, and
 //!    transactions of attributes that the query does not read cost nothing.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use daodb::{Database, Input, Query, Subscription};
@@ -15,8 +15,10 @@ use yin::{Outside, Request};
 
 /// The operation.
 pub(crate) const AWAIT: &str = "db/await";
-/// How long the thread that waits for many goes without looking for new ones.
-const LOOK: Duration = Duration::from_millis(20);
+/// How long to wait for another thread that looks at a transaction; it tells when it has.
+const BRIEF: Duration = Duration::from_millis(1);
+/// How long the thread that watches the commits goes without looking whether anybody wants that.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// One wait.
 pub(crate) struct Await {
@@ -49,16 +51,19 @@ impl Await {
         Ok(Self { database: database.clone(), query, inputs, subscription })
     }
 
-    /// The answer, if there is one by some time.
+    /// The answer, if there is one by transaction `t`, which is made.
     ///
     /// # Errors
     /// As [`Await::new`].
-    pub(crate) fn answer(&mut self, within: Duration) -> Result<Option<Value>, Value> {
-        if self.subscription.rows().next().is_none() {
+    pub(crate) fn answer_by(&mut self, t: u64) -> Result<Option<Value>, Value> {
+        let mut within = Duration::ZERO;
+        while self.subscription.rows().next().is_none() {
+            if within > Duration::ZERO && self.subscription.t() >= t {
+                return Ok(None);
+            }
             self.subscription.next(Some(within)).map_err(refused)?;
-        }
-        if self.subscription.rows().next().is_none() {
-            return Ok(None);
+            // Another thread of this process may be looking at the transaction for all.
+            within = BRIEF;
         }
         let db = self.database.db().map_err(refused)?.as_of(self.subscription.t());
         let answer = db.query(&self.query, &self.inputs).map_err(refused)?;
@@ -91,17 +96,37 @@ impl Await {
 /// ```
 #[derive(Debug)]
 pub struct QueryWaits {
-    requests: Sender<Request>,
+    news: Sender<News>,
+}
+
+/// What the serving thread is told.
+#[derive(Debug)]
+enum News {
+    Asked(Request),
+    /// Up to this transaction.
+    Committed(u64),
+    Over,
 }
 
 impl QueryWaits {
-    /// Begins to serve. The thread ends with the last of these.
+    /// Begins to serve, on a thread that ends with this value.
     #[must_use]
     pub fn new(database: &Database) -> Self {
-        let (requests, receiver) = channel();
-        let database = database.clone();
-        std::thread::spawn(move || serve(&database, &receiver));
-        Self { requests }
+        let (news, receiver) = channel();
+        let server = Server {
+            database: database.clone(),
+            watcher: Watcher::new(database, news.clone()),
+            waits: Vec::new(),
+        };
+        std::thread::spawn(move || server.serve(&receiver));
+        Self { news }
+    }
+}
+
+impl Drop for QueryWaits {
+    fn drop(&mut self) {
+        // Who does not hear it has ended.
+        let _ = self.news.send(News::Over);
     }
 }
 
@@ -111,40 +136,83 @@ impl Outside for QueryWaits {
             return Some(request);
         }
         // If the thread is no more, the request comes back, for the host.
-        self.requests.send(request).err().map(|unsent| unsent.0)
-    }
-}
-
-fn serve(database: &Database, requests: &Receiver<Request>) {
-    let mut waits: Vec<(Await, Request)> = Vec::new();
-    let mut t = 0;
-    loop {
-        let next = match waits.is_empty() {
-            true => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            false => requests.try_recv().map_err(|error| match error {
-                std::sync::mpsc::TryRecvError::Empty => RecvTimeoutError::Timeout,
-                std::sync::mpsc::TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
-            }),
-        };
-        match next {
-            Ok(request) => match Await::new(database, &request.args) {
-                Ok(wait) => waits.push((wait, request)),
-                Err(why) => request.answer(Err(why)),
-            },
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => match database.wait(t, Some(LOOK)) {
-                Ok(now) => t = now,
-                // Each wait meets the damage itself, and its program is told.
-                Err(_) => t += 1,
-            },
+        match self.news.send(News::Asked(request)).err()?.0 {
+            News::Asked(request) => Some(request),
+            _ => None,
         }
-        waits = waits.into_iter().filter_map(look).collect();
     }
 }
 
-/// Answers a request if it can be answered; else it waits on.
-fn look((mut wait, request): (Await, Request)) -> Option<(Await, Request)> {
-    match wait.answer(Duration::ZERO) {
+/// The thread that sleeps on the commit word, once for each time that it is told to: requests come another
+/// way, and nobody can sleep on both.
+struct Watcher {
+    after: Sender<u64>,
+    /// It was told to, and has not answered yet.
+    watches: bool,
+}
+
+impl Watcher {
+    fn new(database: &Database, news: Sender<News>) -> Self {
+        let (after, told) = channel::<u64>();
+        let database = database.clone();
+        std::thread::spawn(move || {
+            while let Ok(t) = told.recv() {
+                // Where the world is damaged, each wait meets that itself, and its program is told.
+                let now = database.wait(t, Some(LOOK)).unwrap_or(t + 1);
+                if news.send(News::Committed(now)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { after, watches: false }
+    }
+
+    /// There will be news of the first commit after a transaction.
+    fn watch(&mut self, t: u64) {
+        if !std::mem::replace(&mut self.watches, true) {
+            let _ = self.after.send(t);
+        }
+    }
+}
+
+struct Server {
+    database: Database,
+    watcher: Watcher,
+    waits: Vec<(Await, Request)>,
+}
+
+impl Server {
+    fn serve(mut self, news: &Receiver<News>) {
+        let mut seen = 0;
+        while let Ok(next) = news.recv() {
+            match next {
+                News::Asked(request) => match Await::new(&self.database, &request.args) {
+                    Ok(wait) => {
+                        let t = self.database.db().map_or(seen, |db| db.basis());
+                        self.waits.extend(look((wait, request), t));
+                    }
+                    Err(why) => request.answer(Err(why)),
+                },
+                News::Committed(t) => {
+                    self.watcher.watches = false;
+                    if t > seen {
+                        seen = t;
+                        let waits = std::mem::take(&mut self.waits);
+                        self.waits = waits.into_iter().filter_map(|wait| look(wait, t)).collect();
+                    }
+                }
+                News::Over => return,
+            }
+            if !self.waits.is_empty() {
+                self.watcher.watch(seen);
+            }
+        }
+    }
+}
+
+/// Answers a request if it can be answered by a transaction; else it waits on.
+fn look((mut wait, request): (Await, Request), t: u64) -> Option<(Await, Request)> {
+    match wait.answer_by(t) {
         Ok(None) => return Some((wait, request)),
         Ok(Some(answer)) => request.answer(Ok(answer)),
         Err(why) => request.answer(Err(why)),

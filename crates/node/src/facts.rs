@@ -7,6 +7,7 @@ use datom::Value;
 use yin::{Facts, Refusal};
 
 use crate::agent::{Agent, Made};
+use crate::fault::Fault;
 use crate::ledger::Trail;
 use crate::reporter::Reporter;
 use crate::schema;
@@ -45,7 +46,7 @@ impl ProgramFacts {
     /// The world as the program sees it.
     fn db(&self) -> Result<Db, Refusal> {
         match (self.agent.get(), self.as_of) {
-            (Some(agent), _) => Ok(agent.view()),
+            (Some(agent), _) => agent.view().map_err(|fault| lost(&fault)),
             (None, Some(t)) => {
                 let db = self.database.db().map_err(|error| refusal(&error))?;
                 Ok(db.as_of(t))
@@ -80,6 +81,7 @@ impl Facts for ProgramFacts {
 
     fn transact_once(&mut self, request: u64, data: &[Value]) -> Result<Value, Refusal> {
         let Some(agent) = self.agent.get() else { return self.transact(data) };
+        agent.keep_answer().map_err(|fault| lost(&fault))?;
         let made = agent.transact_once(request, data, self.signature(data));
         Ok(self.told(&made.map_err(|error| refusal(&error))?))
     }
@@ -111,6 +113,11 @@ pub(crate) fn entity(db: &Db, name: &Value) -> Result<Value, Refusal> {
         Some(id) => db.touch(id).map_err(|error| refusal(&error)),
         None => Ok(Value::Nil),
     }
+}
+
+/// The last answer of an agent could not be kept, so its program goes no further.
+fn lost(fault: &Fault) -> Refusal {
+    Refusal::new("agent/lost", fault.to_string())
 }
 
 pub(crate) fn refusal(error: &daodb::Error) -> Refusal {

@@ -3,14 +3,16 @@
 //! 1. An effect's request is committed before the effect; what cannot be recorded is not done.
 //! 2. What became of it follows with the next record, or when the run ends.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge::{Audit, Failure, Record};
-use daodb::{Database, Index, Report};
+use daodb::{Index, Report};
 use datom::{Keyword, Value, Word};
 use shibi::{Grant, Rights, Token, ledger};
 
 use crate::fault::Fault;
+use crate::journal::{Entry, Journal, Unkept};
 use crate::reporter::Reporter;
 use crate::schema;
 use crate::world::World;
@@ -86,7 +88,9 @@ pub(crate) struct Trail {
 }
 
 struct State {
-    database: Database,
+    journal: Arc<Journal>,
+    /// Tells the records of this run from those of others in the same transaction.
+    number: u64,
     reporter: Reporter,
     by: String,
     program: Option<u64>,
@@ -97,20 +101,22 @@ struct State {
     /// What must be kept before the next effect; committed with its record.
     before: Vec<Value>,
     /// Why that could not be kept, so that the effect did not happen.
-    refused: Option<daodb::Error>,
+    refused: Option<Unkept>,
     /// Tokens under which effects were performed.
     tokens: Vec<Value>,
 }
 
 impl Trail {
     pub(crate) fn new(
-        database: &Database,
+        journal: &Arc<Journal>,
         reporter: Reporter,
         by: &str,
         program: Option<u64>,
     ) -> Self {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let state = State {
-            database: database.clone(),
+            journal: journal.clone(),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             reporter,
             by: by.to_owned(),
             program,
@@ -129,7 +135,7 @@ impl Trail {
     }
 
     /// Commits what became of the last effect.
-    pub(crate) fn close(&self) -> Result<(), daodb::Error> {
+    pub(crate) fn close(&self) -> Result<(), Unkept> {
         let mut state = self.lock();
         if state.outcome.is_empty() {
             return Ok(());
@@ -144,13 +150,18 @@ impl Trail {
     }
 
     /// Why the last effect was not recorded, if it was not.
-    pub(crate) fn take_refused(&self) -> Option<daodb::Error> {
+    pub(crate) fn take_refused(&self) -> Option<Unkept> {
         self.lock().refused.take()
+    }
+
+    /// Whether data are kept for an effect that was not recorded.
+    pub(crate) fn keeps_before(&self) -> bool {
+        !self.lock().before.is_empty()
     }
 
     /// Commits data with what became of the last effect, and what was kept for an effect that the
     /// bridge refused to perform.
-    pub(crate) fn commit(&self, data: Vec<Value>, what: &str) -> Result<Report, daodb::Error> {
+    pub(crate) fn commit(&self, data: Vec<Value>, what: &str) -> Result<Arc<Report>, Unkept> {
         self.lock().commit(data, what)
     }
 
@@ -161,16 +172,21 @@ impl Trail {
 }
 
 impl State {
-    fn commit(&mut self, data: Vec<Value>, why: &str) -> Result<Report, daodb::Error> {
-        let mut transaction = std::mem::take(&mut self.before);
-        transaction.extend(data);
-        transaction.extend_from_slice(&self.outcome);
-        transaction.push(schema::signature(&[], &self.by, why, self.program, &[]));
-        let report = self.database.transact(&transaction)?;
+    fn commit(&mut self, data: Vec<Value>, why: &str) -> Result<Arc<Report>, Unkept> {
+        let mut whole = std::mem::take(&mut self.before);
+        whole.extend(data);
+        whole.extend_from_slice(&self.outcome);
+        let (by, program) = (self.by.clone(), self.program);
+        let kept = self.journal.keep(Entry { data: whole, by, why: why.to_owned(), program })?;
         self.outcome.clear();
         let (kind, what) = why.split_once(' ').unwrap_or((why, ""));
-        self.reporter.committed(kind, what, report.t);
-        Ok(report)
+        self.reporter.committed(kind, what, kept.t);
+        Ok(kept)
+    }
+
+    /// What the record of a call is called in its transaction.
+    fn call(&self) -> Value {
+        Value::text(&format!("bridge-call-{}", self.number))
     }
 }
 
@@ -178,9 +194,11 @@ impl Audit for Trail {
     fn before(&mut self, record: &Record<'_>) -> Result<(), Failure> {
         let mut state = self.lock();
         let what = record.operation.map_or_else(String::new, Keyword::to_string);
-        match state.commit(record.transaction(), &format!("effect {what}")) {
-            Ok(report) => {
-                state.call = report.tempids.get(&Value::text("bridge-call")).copied();
+        let call = state.call();
+        let data = record.transaction().into_iter().map(|entity| named(entity, &call)).collect();
+        match state.commit(data, &format!("effect {what}")) {
+            Ok(kept) => {
+                state.call = kept.tempids.get(&call).copied();
                 Ok(())
             }
             Err(error) => {
@@ -202,7 +220,8 @@ impl Audit for Trail {
         }
         let Some(call) = state.call.take() else {
             // Refused before it was recorded: the whole record follows with the next commit.
-            let refused = Value::text(&format!("bridge-refused-{}", state.outcome.len()));
+            let refused = format!("bridge-refused-{}-{}", state.number, state.outcome.len());
+            let refused = Value::text(&refused);
             state
                 .outcome
                 .extend(record.transaction().into_iter().map(|entity| named(entity, &refused)));

@@ -24,6 +24,7 @@ mod fault;
 mod function;
 mod git;
 mod history;
+mod journal;
 mod ledger;
 mod live;
 mod plan;

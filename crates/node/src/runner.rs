@@ -121,7 +121,7 @@ impl Runner {
         as_of: Option<u64>,
     ) -> Result<Self, Box<Fault>> {
         let database = world.database().clone();
-        let trail = Trail::new(&database, reporter, by, program);
+        let trail = Trail::new(world.journal(), reporter, by, program);
         let mut bridge = Bridge::new(world.trust(), *world.key().public(), trail.clone());
         let rights = install(world, reporter, by, grants, &mut bridge)?;
         if !grants.deny.is_empty() {
@@ -242,10 +242,8 @@ impl Runner {
         op: &Keyword,
         args: Vec<Value>,
     ) -> Result<Result<Value, Value>, Box<Fault>> {
-        if !self.denied.contains(op)
-            && let Some(served) = self.wait_for(op, &args)
-        {
-            return served;
+        if self.is_wait(op) {
+            return self.wait_for(op, &args, clock::micros());
         }
         // An operation nobody knows has no entity; the bridge refuses 0 and records that.
         let db = self.database.db()?;

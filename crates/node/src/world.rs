@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use daodb::{Database, LogError, Opening, Options};
 use datom::Value;
@@ -12,6 +13,7 @@ use shibi::{Keypair, Trust};
 
 use crate::fault::Fault;
 use crate::function::YinFunctions;
+use crate::journal::Journal;
 use crate::progress;
 use crate::reporter::Reporter;
 use crate::schema;
@@ -23,6 +25,7 @@ pub struct World {
     dir: PathBuf,
     database: Database,
     functions: YinFunctions,
+    journal: Arc<Journal>,
     key: Keypair,
 }
 
@@ -118,7 +121,8 @@ impl World {
     fn new(dir: &Path, database: Database, key: Keypair) -> Self {
         let functions = YinFunctions::new();
         database.add_library(functions.clone());
-        Self { dir: dir.to_path_buf(), database, functions, key }
+        let journal = Journal::new(&database);
+        Self { dir: dir.to_path_buf(), database, functions, journal, key }
     }
 
     fn attach(dir: &Path, options: Options) -> Result<Self, Box<Fault>> {
@@ -139,6 +143,11 @@ impl World {
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Where the runs of this world keep what they do.
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.journal
     }
 
     /// Sets how many steps each call of a function by a query or transaction may take.

@@ -142,6 +142,8 @@ pub struct Machine {
     facts: Box<dyn Facts + Send>,
     pub(crate) limits: Limits,
     pub(crate) fuel: u64,
+    /// Stops a run at its next turn: see [`Machine::pause`].
+    pause: Arc<AtomicBool>,
     /// A call outside of the loop found no fuel.
     spent: bool,
     requests: u64,
@@ -184,6 +186,7 @@ impl Machine {
             facts: Box::new(facts),
             limits,
             fuel: 0,
+            pause: Arc::default(),
             spent: false,
             requests: 0,
             namespaces: BTreeSet::new(),
@@ -282,6 +285,34 @@ impl Machine {
     #[must_use]
     pub fn interrupt(&self) -> Arc<AtomicBool> {
         self.heap.interrupt.clone()
+    }
+
+    /// A flag that ends a run at the program's next call or turn while it is set, as if there were no more
+    /// fuel: the program stands there and can go on. Whatever the program calls may set it, such as the
+    /// database.
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    ///
+    /// use yin::{Limits, Machine, NoFacts, Outcome, Program};
+    ///
+    /// let mut machine = Machine::new(NoFacts, Limits::default());
+    /// machine.start(&Program::read("sum", "(reduce + 0 (range 9))").unwrap()).unwrap();
+    /// machine.pause().store(true, Ordering::Relaxed);
+    /// assert_eq!(machine.run(1_000), Outcome::OutOfFuel);
+    /// machine.pause().store(false, Ordering::Relaxed);
+    /// assert_eq!(machine.run(1_000), Outcome::Done(36.into()));
+    /// ```
+    #[must_use]
+    pub fn pause(&self) -> Arc<AtomicBool> {
+        self.pause.clone()
+    }
+
+    /// Fuel to go on with, until it is looked again whether anybody wants a stop; and whether that is so
+    /// now.
+    fn budget(&self) -> (u64, bool) {
+        let pauses = self.pause.load(Ordering::Relaxed);
+        (self.fuel.min(if pauses { 1 } else { POLL }), pauses)
     }
 
     /// The names that programs have defined, with their values.
@@ -424,7 +455,7 @@ impl Machine {
         if self.heap.interrupt.load(Ordering::Relaxed) {
             return Err(Trouble::Interrupted);
         }
-        let budget = self.fuel.min(POLL);
+        let (budget, pauses) = self.budget();
         let (exit, left) = self.steps(budget);
         self.turns += budget - left;
         let work = self.heap.take_work() / STEPS_PER_FUEL;
@@ -432,7 +463,7 @@ impl Machine {
         match exit {
             Exit::Done => self.state = State::Between,
             Exit::Poll => {
-                if self.fuel == 0 {
+                if self.fuel == 0 || pauses {
                     return Ok(Some(Outcome::OutOfFuel));
                 }
             }

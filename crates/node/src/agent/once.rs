@@ -84,7 +84,7 @@ impl Agent {
         let key = self.key(request);
         let db = self.database.db()?;
         if let Some(made) = Made::known(&self.database, &db, &key)? {
-            self.sees(db.as_of(made.t));
+            self.sees(made.t, None);
             return Ok(made);
         }
         let mut whole = data.to_vec();
@@ -107,7 +107,8 @@ impl Agent {
         report.tempids.retain(|name, _| {
             !name.as_text().is_some_and(|name| name.starts_with("agent-tempid-"))
         });
-        self.sees(report.db_after()?);
+        self.sees(report.t, Some(report.db_after()?));
+        self.pause_if_wanted();
         Ok(Made::of_report(&report))
     }
 }

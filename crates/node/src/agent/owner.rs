@@ -1,14 +1,21 @@
 //! An agent that this process owns: what it keeps in the world as its program goes on.
+//!
+//! 1. An answer that may be got again without harm can be held back until the next thing is kept, and then
+//!    is kept in the same transaction. Until then nothing of the world depends on it: whatever the program
+//!    reads, transacts or asks for comes after it.
+//! 2. A state of the database is held only while the program runs: one that is waited behind would keep what
+//!    others have replaced from being used again.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use daodb::{Database, Db};
+use daodb::{Database, Db, Report};
 use datom::Value;
 use yin::State;
 
 use super::{DONE, FAILED, Lease, MOVING, PAUSED, RUNNING, Record, Request, lookup};
 use crate::fault::Fault;
+use crate::journal::Unkept;
 use crate::ledger::Trail;
 
 /// Which agent is meant, and what its owner brings.
@@ -19,6 +26,8 @@ pub(crate) struct Named<'a> {
     /// Where it works and what it may do.
     pub(crate) rights: &'a Value,
     pub(crate) lease: Arc<Lease>,
+    /// Stops its program at its next turn, while it is set.
+    pub(crate) pause: Arc<AtomicBool>,
 }
 
 /// An agent that this process owns.
@@ -30,10 +39,31 @@ pub(crate) struct Agent {
     /// Under which it does what must be done once, outside of the world.
     writer: [u8; 32],
     /// The world as the program sees it.
-    view: Mutex<Db>,
+    view: Mutex<View>,
+    /// The last answer, if it is not kept yet.
+    held: Mutex<Option<Value>>,
     /// The transaction up to which it was looked what the world wants of the agent.
     looked: AtomicU64,
+    /// Stops the program at its next turn, while it is set.
+    pause: Arc<AtomicBool>,
     _lease: Arc<Lease>,
+}
+
+/// A moment of the world.
+enum View {
+    /// Held in memory.
+    Held(Db),
+    /// Up to a transaction.
+    At(u64),
+}
+
+impl View {
+    fn t(&self) -> u64 {
+        match self {
+            View::Held(db) => db.basis(),
+            View::At(t) => *t,
+        }
+    }
 }
 
 impl Agent {
@@ -48,7 +78,8 @@ impl Agent {
         let name = Value::text(named.name);
         let owned = owned(&named);
         let agent = Self::new(database, trail, named, 1)?;
-        let id = (Value::keyword("db/id"), Value::text("agent"));
+        let tempid = Value::text(&format!("agent {}", agent.name));
+        let id = (Value::keyword("db/id"), tempid.clone());
         let facts = [
             id,
             (Value::keyword("agent/name"), name),
@@ -58,7 +89,7 @@ impl Agent {
         // Of two processes that make the same agent, the second finds that it has an epoch.
         let first = Value::Vector(vec![
             Value::keyword("db/cas"),
-            Value::text("agent"),
+            tempid,
             Value::keyword("agent/epoch"),
             Value::Nil,
             Value::Int(1),
@@ -83,8 +114,8 @@ impl Agent {
         let what = format!("agent {} is taken over", agent.name);
         match trail.commit(vec![epoch, status, agent.facts(owned)], &what) {
             Ok(_) => Ok(Some(Arc::new(agent))),
-            Err(daodb::Error::Rejected(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(Unkept::Database(daodb::Error::Rejected(_))) => Ok(None),
+            Err(why) => Err(why.into()),
         }
     }
 
@@ -102,25 +133,53 @@ impl Agent {
             name: named.name.to_owned(),
             epoch,
             writer,
-            view: Mutex::new(database.db()?),
+            view: Mutex::new(View::At(database.db()?.basis())),
+            held: Mutex::default(),
             looked: AtomicU64::new(0),
+            pause: named.pause,
             _lease: named.lease,
         })
     }
 
-    /// The world as the program sees it.
-    pub(crate) fn view(&self) -> Db {
-        self.seen().clone()
+    /// The world as the program sees it: as it was when the last answer was kept.
+    pub(crate) fn view(&self) -> Result<Db, Box<Fault>> {
+        self.keep_answer()?;
+        let mut seen = self.seen();
+        let t = match &*seen {
+            View::Held(db) => return Ok(db.clone()),
+            View::At(t) => *t,
+        };
+        let now = self.database.db()?;
+        if now.basis() != t {
+            return Ok(now.as_of(t));
+        }
+        *seen = View::Held(now.clone());
+        Ok(now)
     }
 
-    /// From now on the program sees the world like this.
-    pub(crate) fn sees(&self, db: Db) {
-        *self.seen() = db;
+    /// From now on the program sees the world as it was right after transaction `t`. `db` is that state, if
+    /// somebody has it.
+    pub(crate) fn sees(&self, t: u64, db: Option<Db>) {
+        *self.seen() = db.map_or(View::At(t), View::Held);
     }
 
-    fn seen(&self) -> MutexGuard<'_, Db> {
+    fn seen(&self) -> MutexGuard<'_, View> {
         // One assignment changes it, so a panic elsewhere leaves it whole.
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Value>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the last answer, if that was not done yet.
+    pub(crate) fn keep_answer(&self) -> Result<(), Box<Fault>> {
+        if self.held().is_none() {
+            return Ok(());
+        }
+        let kept = self.commit(vec![self.guard()], "is answered")?;
+        self.sees(kept.t, Some(kept.db_after()?));
+        Ok(())
     }
 
     /// The arguments of an operation with the key of the request, unless the program gave one.
@@ -154,21 +213,25 @@ impl Agent {
     fn kept(&self, state: &State) -> [(Value, Value); 2] {
         [
             (Value::keyword("agent/state"), Value::Bytes(state.to_bytes().into())),
-            (Value::keyword("agent/basis"), Value::Int(self.seen().basis() as i64)),
+            (Value::keyword("agent/basis"), Value::Int(self.seen().t() as i64)),
         ]
     }
 
-    fn commit(&self, data: Vec<Value>, what: &str) -> Result<Db, Box<Fault>> {
-        let report = self.trail.commit(data, &format!("agent {} {what}", self.name));
-        report.and_then(|report| report.db_after()).map_err(|error| self.why(&error))
+    /// Commits data, and the answer that is held.
+    fn commit(&self, mut data: Vec<Value>, what: &str) -> Result<Arc<Report>, Box<Fault>> {
+        data.extend(self.held().clone());
+        let kept = self.trail.commit(data, &format!("agent {} {what}", self.name));
+        let kept = kept.map_err(|why| self.why(why))?;
+        *self.held() = None;
+        Ok(kept)
     }
 
     /// Why a transaction of the agent was refused: what the world wants of it says more than that
     /// two numbers differ.
-    pub(crate) fn why(&self, error: &daodb::Error) -> Box<Fault> {
+    pub(crate) fn why(&self, error: Unkept) -> Box<Fault> {
         match self.wanted() {
             Ok(Some(why)) => why,
-            _ => Fault::of_database(error).into(),
+            _ => error.into(),
         }
     }
 
@@ -179,7 +242,19 @@ impl Agent {
         if self.looked.swap(t, Ordering::Relaxed) == t {
             return Ok(None);
         }
-        self.wanted()
+        let why = self.wanted()?;
+        if why.is_some() {
+            // It is wanted until it is done.
+            self.looked.store(0, Ordering::Relaxed);
+        }
+        Ok(why)
+    }
+
+    /// Stops the program at its next turn if it must leave.
+    pub(super) fn pause_if_wanted(&self) {
+        if !matches!(self.must_stop(), Ok(None)) {
+            self.pause.store(true, Ordering::Relaxed);
+        }
     }
 
     fn wanted(&self) -> Result<Option<Box<Fault>>, Box<Fault>> {
@@ -209,8 +284,37 @@ impl Agent {
         self.commit(self.step(self.kept(state)), "stands").map(drop)
     }
 
-    /// What the program asks for, to be kept before it is performed.
-    pub(crate) fn asks(&self, state: &State, request: &Request) -> Vec<Value> {
+    /// Hands over what the program asks for, to be kept before it is performed, with the record of the
+    /// effect.
+    pub(crate) fn asks(&self, state: &State, request: &Request) {
+        let mut data = self.asked(state, request);
+        data.extend(self.held().clone());
+        self.trail.keep_before(data);
+    }
+
+    /// What [`Agent::asks`] handed over is kept.
+    pub(crate) fn has_asked(&self) -> Result<(), Box<Fault>> {
+        if self.trail.keeps_before() {
+            // Nobody performs it, so nobody recorded it.
+            let what = format!("agent {} asks", self.name);
+            self.trail.commit(vec![self.guard()], &what).map_err(|why| self.why(why))?;
+        }
+        *self.held() = None;
+        Ok(())
+    }
+
+    /// Keeps that the program waits; when, in microseconds since 1970 UTC.
+    pub(crate) fn waits(&self, state: &State, request: &Request) -> Result<i64, Box<Fault>> {
+        Ok(self.commit(self.asked(state, request), "waits")?.instant)
+    }
+
+    /// The program does not look at the world for now.
+    pub(crate) fn looks_away(&self) {
+        let mut seen = self.seen();
+        *seen = View::At(seen.t());
+    }
+
+    fn asked(&self, state: &State, request: &Request) -> Vec<Value> {
         self.step(self.kept(state).into_iter().chain(requested(request)))
     }
 
@@ -226,11 +330,13 @@ impl Agent {
         self.commit(vec![self.guard(), self.facts(facts)], "leaves").map(drop)
     }
 
-    /// Keeps the answer, after the request was performed: the program sees the world up to here.
+    /// Takes the answer, after the request was performed: the program sees the world up to where that is
+    /// kept. If nothing is lost when it must be got again, it may be kept later (invariant 1).
     pub(crate) fn answered(
         &self,
         id: u64,
         answer: &Result<Value, Value>,
+        may_be_later: bool,
     ) -> Result<(), Box<Fault>> {
         let (kind, value) = match answer {
             Ok(value) => ("ok", value),
@@ -238,10 +344,8 @@ impl Agent {
         };
         let answer = [Value::Int(id as i64), Value::keyword(kind), value.clone()];
         let text = Value::text(&Value::Vector(answer.to_vec()).to_string());
-        let facts = self.facts([(Value::keyword("agent/answer"), text)]);
-        let db = self.commit(vec![self.guard(), facts], "is answered")?;
-        self.sees(db);
-        Ok(())
+        *self.held() = Some(self.facts([(Value::keyword("agent/answer"), text)]));
+        if may_be_later { Ok(()) } else { self.keep_answer() }
     }
 
     /// Keeps how the program ended.

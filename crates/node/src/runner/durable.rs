@@ -87,7 +87,8 @@ impl Runner {
     }
 
     fn named<'a>(&'a self, name: &'a str, lease: &Arc<Lease>) -> Named<'a> {
-        Named { name, world: &self.world, rights: &self.rights, lease: lease.clone() }
+        let (lease, pause) = (lease.clone(), self.machine.pause());
+        Named { name, world: &self.world, rights: &self.rights, lease, pause }
     }
 
     fn begin(
@@ -110,10 +111,13 @@ impl Runner {
         let record = Record::of(&db, name)?.ok_or_else(|| lost("record"))?;
         let state = record.state()?.ok_or_else(|| lost("state"))?;
         self.machine.restore(&state, |hash| agent::program(&db, hash))?;
-        agent.sees(db.as_of(record.basis(&db, state.request())?));
+        agent.sees(record.basis(&db, state.request())?, None);
         let Some(id) = state.request() else { return Ok(()) };
         let answer = match (record.answer(id), record.request()) {
             (Some(answer), _) => answer,
+            (None, Some(request)) if request.id == id && request.was_made => {
+                self.again(agent, &state, &request, record.asked(&db)?)?
+            }
             (None, Some(request)) if request.id == id => self.once(agent, &state, &request)?,
             _ => {
                 return Err(Fault::new("the agent waits for a request that is not recorded").into());
@@ -141,8 +145,9 @@ impl Runner {
                     return Ok(value);
                 }
                 Outcome::Failed(error) => {
-                    if error.kind != yin::Kind::Interrupted {
-                        agent.ended(&Err(error.to_string()))?;
+                    match error.kind {
+                        yin::Kind::Interrupted => agent.keep_answer()?,
+                        _ => agent.ended(&Err(error.to_string()))?,
                     }
                     return Err(Box::new(Fault::in_program(&error)));
                 }
@@ -152,15 +157,14 @@ impl Runner {
                         Again::HarmlessWithKey => agent.with_key(id, args),
                         _ => args,
                     };
-                    let request = Request { id, op, args, was_made: false };
-                    if let Some(why) = agent.must_stop()? {
-                        return Err(Self::leave(agent, &state, Some(&request), why));
-                    }
+                    let request = Request { id, op, args, was_made: true };
                     let answer = self.once(agent, &state, &request)?;
                     since = 0;
                     self.machine.resume(id, answer)?;
                 }
                 Outcome::OutOfFuel => {
+                    self.machine.pause().store(false, Ordering::Relaxed);
+                    agent.keep_answer()?;
                     if let Some(why) = agent.must_stop()? {
                         let state = self.machine.capture()?;
                         return Err(Self::leave(agent, &state, None, why));
@@ -193,26 +197,61 @@ impl Runner {
         }
     }
 
-    /// Asks, performs and keeps the answer. What was asked for before may have been performed.
+    /// Asks, performs and takes the answer. If the agent may not go on here, nothing is performed.
     fn once(
         &mut self,
         agent: &Agent,
         state: &State,
         request: &Request,
     ) -> Result<Result<Value, Value>, Box<Fault>> {
-        let answer = if request.was_made && !is_harmless_again(&request.op, &request.args) {
-            Err(agent::ambiguous(&request.op))
-        } else {
-            let asked = Request { was_made: true, ..request.clone() };
-            self.trail.keep_before(agent.asks(state, &asked));
-            let answer = self.perform(&request.op, request.args.clone())?;
-            if let Some(error) = self.trail.take_refused() {
-                let why = agent.why(&error);
-                return Err(Self::leave(agent, state, Some(request), why));
-            }
-            answer
-        };
-        agent.answered(request.id, &answer)?;
+        let asked = Request { was_made: true, ..request.clone() };
+        agent.looks_away();
+        if self.is_wait(&request.op) {
+            return match agent.waits(state, &asked) {
+                Ok(since) => self.wait(agent, request, since),
+                Err(why) => Err(Self::leave(agent, state, Some(request), why)),
+            };
+        }
+        agent.asks(state, &asked);
+        let answer = self.perform(&request.op, request.args.clone())?;
+        if let Some(why) = self.trail.take_refused() {
+            let why = agent.why(why);
+            return Err(Self::leave(agent, state, Some(request), why));
+        }
+        agent.has_asked()?;
+        agent.answered(request.id, &answer, is_harmless_again(&request.op, &request.args))?;
+        Ok(answer)
+    }
+
+    /// Answers what was asked for at an instant, and may have been performed.
+    fn again(
+        &mut self,
+        agent: &Agent,
+        state: &State,
+        request: &Request,
+        asked: i64,
+    ) -> Result<Result<Value, Value>, Box<Fault>> {
+        if self.is_wait(&request.op) {
+            return self.wait(agent, request, asked);
+        }
+        if is_harmless_again(&request.op, &request.args) {
+            return self.once(agent, state, request);
+        }
+        let answer = Err(agent::ambiguous(&request.op));
+        agent.answered(request.id, &answer, false)?;
+        Ok(answer)
+    }
+
+    /// Waits for what was asked for at an instant, and keeps the answer. A wait that ends early is gone on
+    /// with by whoever takes the agent next: what was asked for is kept.
+    fn wait(
+        &mut self,
+        agent: &Agent,
+        request: &Request,
+        asked: i64,
+    ) -> Result<Result<Value, Value>, Box<Fault>> {
+        let answer = self.wait_for(&request.op, &request.args, asked)?;
+        agent.answered(request.id, &answer, false)?;
         Ok(answer)
     }
 }

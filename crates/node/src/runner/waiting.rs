@@ -1,48 +1,58 @@
 //! What a program waits for by itself: time, and rows of a query.
+//!
+//! 1. A wait sleeps on the commit word, so it ends with the transaction that ends it, and sees one that asks the
+//!    agent to leave.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bridge::Failure;
 use datom::{Keyword, Value};
 
 use super::Runner;
 use crate::awaits::{AWAIT, Await};
+use crate::clock;
 use crate::fault::Fault;
 
-/// How long a wait goes without looking whether somebody wants it to end.
+/// How long a wait goes without looking whether a signal wants it to end.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What a program is answered, or why it ends with nothing answered.
 type Served = Result<Result<Value, Value>, Box<Fault>>;
 
 impl Runner {
-    /// Serves a request to wait. `None` if it is another one.
-    pub(super) fn wait_for(&mut self, op: &Keyword, args: &[Value]) -> Option<Served> {
-        match op.as_str() {
-            AWAIT if self.is_past => {
-                let why = "nothing happens any more in a state of the past";
-                Some(Ok(Err(Failure::new("db/past", why).to_value())))
-            }
-            AWAIT => Some(match Await::new(&self.database, args) {
+    /// Whether a request is one to wait, and allowed.
+    pub(super) fn is_wait(&self, op: &Keyword) -> bool {
+        matches!(op.as_str(), AWAIT | "time/sleep") && !self.denied.contains(op)
+    }
+
+    /// Serves a request to wait that was made at an instant, in microseconds since 1970 UTC. An error is why
+    /// the program does not wait any longer: nothing is answered then, so an agent asks again.
+    pub(super) fn wait_for(&mut self, op: &Keyword, args: &[Value], asked: i64) -> Served {
+        if op.as_str() == AWAIT && self.is_past {
+            let why = "nothing happens any more in a state of the past";
+            return Ok(Err(Failure::new("db/past", why).to_value()));
+        }
+        match (op.as_str(), args) {
+            (AWAIT, _) => match Await::new(&self.database, args) {
                 Ok(wait) => self.await_rows(wait),
                 Err(why) => Ok(Err(why)),
-            }),
-            "time/sleep" => Some(match args {
-                [Value::Int(ms)] => {
-                    self.pass(Duration::from_millis(u64::try_from(*ms).unwrap_or(0)))
-                }
-                _ => {
-                    let why = ":time/sleep wants milliseconds";
-                    Ok(Err(Failure::new("bridge/bad-args", why).to_value()))
-                }
-            }),
-            _ => None,
+            },
+            (_, [Value::Int(ms)]) => {
+                self.pass(asked.saturating_add(ms.max(&0).saturating_mul(1_000)))
+            }
+            _ => {
+                let why = ":time/sleep wants milliseconds";
+                Ok(Err(Failure::new("bridge/bad-args", why).to_value()))
+            }
         }
     }
 
-    /// An interrupt ends the program while it waits: nothing is answered, so an agent asks again.
-    fn look_for_interrupt(&mut self) -> Result<(), Box<Fault>> {
+    /// Whether anybody wants the program to end while it waits.
+    fn look_up(&mut self) -> Result<(), Box<Fault>> {
+        if let Some(why) = self.agent.get().map_or(Ok(None), |agent| agent.must_stop())? {
+            return Err(why);
+        }
         if !self.interrupt().swap(false, Ordering::Relaxed) {
             return Ok(());
         }
@@ -51,24 +61,27 @@ impl Runner {
     }
 
     fn await_rows(&mut self, mut wait: Await) -> Served {
+        let mut t = self.database.db()?.basis();
         loop {
-            match wait.answer(LOOK) {
-                Ok(None) => self.look_for_interrupt()?,
+            match wait.answer_by(t) {
+                Ok(None) => self.look_up()?,
                 Ok(Some(answer)) => return Ok(Ok(answer)),
                 Err(why) => return Ok(Err(why)),
             }
+            t = self.database.wait(t, Some(LOOK))?;
         }
     }
 
-    fn pass(&mut self, time: Duration) -> Served {
-        let end = Instant::now().checked_add(time);
+    /// Until an instant.
+    fn pass(&mut self, end: i64) -> Served {
+        let mut t = 0;
         loop {
-            self.look_for_interrupt()?;
-            let left = end.map_or(LOOK, |end| end.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
+            self.look_up()?;
+            let left = u64::try_from(end.saturating_sub(clock::micros())).unwrap_or(0);
+            if left == 0 {
                 return Ok(Ok(Value::Nil));
             }
-            std::thread::park_timeout(left.min(LOOK));
+            t = self.database.wait(t, Some(Duration::from_micros(left).min(LOOK)))?;
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use datom::Word;
 
-use super::{Machine, Outcome, POLL, STEPS_PER_FUEL, State};
+use super::{Machine, Outcome, STEPS_PER_FUEL, State};
 use crate::ast::{Node, NodeId};
 use crate::error::{Call, Kind, Trouble};
 use crate::projection::{PRELUDE, Projection, Site};
@@ -36,7 +36,7 @@ impl Machine {
         if self.heap.interrupt.load(Ordering::Relaxed) {
             return Err(Trouble::Interrupted);
         }
-        let budget = self.fuel.min(POLL);
+        let (budget, pauses) = self.budget();
         let later = self.fuel - budget;
         self.fuel = budget;
         let need = self.walk();
@@ -51,7 +51,9 @@ impl Machine {
                 self.walk = Walk::default();
                 self.state = State::Between;
             }
-            Ok(Some(Need::Fuel)) if self.fuel == 0 => return Ok(Some(Outcome::OutOfFuel)),
+            Ok(Some(Need::Fuel)) if self.fuel == 0 || pauses => {
+                return Ok(Some(Outcome::OutOfFuel));
+            }
             Ok(Some(Need::Request(node))) => return self.ask(node).map(Some),
             Ok(_) => {}
             Err(trouble) => self.starving(Err(trouble))?,
