@@ -44,6 +44,12 @@ pub(crate) enum Unkept {
     Broken,
 }
 
+impl From<Error> for Unkept {
+    fn from(error: Error) -> Self {
+        Unkept::Database(error)
+    }
+}
+
 impl From<Unkept> for Box<Fault> {
     fn from(why: Unkept) -> Self {
         match why {
@@ -130,36 +136,37 @@ impl Journal {
         let (entries, sleepers): (Vec<Entry>, Vec<Arc<Sleeper>>) =
             self.batch().into_iter().map(|waiting| (waiting.entry, waiting.sleeper)).unzip();
         let untold = Untold(sleepers);
-        let shared = self.transact(&entries);
-        match shared {
+        match self.transact(&entries) {
             Ok(report) => {
                 lead.hand_on();
-                match self.database.sync() {
-                    Ok(_) => untold.tell(|| Ok(report.clone())),
-                    Err(_) => untold.tell(|| self.synced(report.clone())),
-                }
+                let synced = self.synced(&report).map_err(Arc::new);
+                untold.tell(|| match &synced {
+                    Ok(()) => Ok(report.clone()),
+                    Err(why) => Err(not_durable(report.t, why)),
+                });
             }
+            // It is made: not once more.
+            Err(Error::NotDurable { t, why }) => untold.tell(|| Err(not_durable(t, &why))),
             Err(why) if entries.len() == 1 => {
                 let mut why = Some(Unkept::Database(why));
                 untold.tell(|| Err(why.take().unwrap_or(Unkept::Broken)));
             }
             Err(_) => {
                 let mut alone = entries.chunks(1);
-                untold.tell(|| match self.transact(alone.next().unwrap_or(&[])) {
-                    Ok(report) => self.synced(report),
-                    Err(why) => Err(Unkept::Database(why)),
+                untold.tell(|| {
+                    let report = self.transact(alone.next().unwrap_or(&[]))?;
+                    self.synced(&report).map_err(|why| not_durable(report.t, &Arc::new(why)))?;
+                    Ok(report)
                 });
             }
         }
     }
 
-    /// A transaction that was made, if it is on the disk.
-    fn synced(&self, report: Arc<Report>) -> Result<Arc<Report>, Unkept> {
-        match self.database.sync() {
-            Ok(_) => Ok(report),
-            Err(why) => {
-                Err(Unkept::Database(Error::NotDurable { t: report.t, why: why.into() }))
-            }
+    /// Waits for the disk.
+    fn synced(&self, report: &Report) -> Result<(), Error> {
+        match self.database.durable_t() >= report.t {
+            true => Ok(()),
+            false => self.database.sync().map(drop),
         }
     }
 
@@ -184,6 +191,10 @@ impl Journal {
         let visible = TransactOptions::new().durability(Durability::Process);
         self.database.transact_with(&data, &visible).map(Arc::new)
     }
+}
+
+fn not_durable(t: u64, why: &Arc<Error>) -> Unkept {
+    Unkept::Database(Error::NotDurable { t, why: why.clone() })
 }
 
 /// Bytes of a state in a form of an agent.
