@@ -56,7 +56,7 @@ impl Place {
             at: chunk.start() + u64::from(geometry.offset_of(index)),
             chunk,
             birth: chunk.start() + chunk::BIRTHS + u64::from(index) * 8,
-            words: geometry.bytes / 8,
+            words: geometry.words,
             class: Some(class),
         }
     }
@@ -100,28 +100,27 @@ impl Blocks {
         self.region.word(chunk.entry())
     }
 
-    /// The content of the block at `at` if a version of epoch `newest` may see it (4) and this process
-    /// knows that its transaction has ended, which holds for all but the newest blocks: an address is
-    /// checked by a handful of loads that are in the caches, and by its birth.
+    /// The content of the block at `at` if a version whose [`Blocks::sure`] this is may see it (4) and
+    /// this process knows that its transaction has ended, which holds for all but the newest blocks:
+    /// an address is checked by a handful of loads that are in the caches, and by its birth.
     ///
-    /// So may whoever has written it, the transaction whose blocks have the birth `own`.
+    /// So may a transaction that has written it: `own` is the birth of its blocks, and the epoch of the
+    /// version it began with.
     ///
     /// # Safety
-    /// A pin of epoch `newest`, held since before this call, outlives the slice, and the transaction
-    /// writes none of its blocks as long.
+    /// A pin of that version's epoch, held since before this call, outlives the slice, and the
+    /// transaction writes none of its blocks as long.
     #[inline]
     pub(crate) unsafe fn visible(
         &self,
         at: Addr,
-        newest: u64,
-        own: Option<Birth>,
+        sure: u64,
+        own: Option<(Birth, u64)>,
     ) -> Option<&[u64]> {
         let place = self.place_small(at)?;
-        // Before the birth, as in `published`.
-        let settled = self.settled.load(Ordering::Acquire);
         let birth = self.birth(&place);
-        let ended = birth.is_of_version_to(newest.min(settled))
-            || own.is_some_and(|own| {
+        let ended = birth.is_of_version_to(sure)
+            || own.is_some_and(|(own, newest)| {
                 // Of this lane's transactions all that came before have ended (lane, 2).
                 own == birth || own.lane() == birth.lane() && birth.is_of_version_to(newest)
             });
@@ -147,16 +146,22 @@ impl Blocks {
     #[inline]
     pub(crate) fn place_small(&self, at: Addr) -> Option<Place> {
         let raw = at.raw();
-        if raw >= self.region.allocated() {
+        if !self.region.has(raw) {
             return None;
         }
-        let chunk = ChunkId::holding(raw);
         // SAFETY: the directory of a chunk's group lies before the chunk, which is allocated.
-        let entry = unsafe { self.region.word_unchecked(chunk.entry()) };
-        let class = Entry(entry.load(Ordering::Acquire)).class()?;
-        let geometry = class.geometry();
-        let index = geometry.block_at((raw % CHUNK) as u32)?;
-        Some(Place { at: raw, ..Place::small(chunk, class, index) })
+        let entry = unsafe { self.region.word_unchecked(layout::entry_for(raw)) };
+        let entry = Entry(entry.load(Ordering::Acquire));
+        let geometry = entry.geometry()?;
+        let within = raw % CHUNK;
+        let index = geometry.block_at(within as u32)?;
+        Some(Place {
+            at: raw,
+            chunk: ChunkId::holding(raw),
+            birth: raw - within + chunk::BIRTHS + u64::from(index) * 8,
+            words: geometry.words,
+            class: entry.class(),
+        })
     }
 
     #[cold]
@@ -236,6 +241,13 @@ impl Blocks {
     /// such a birth is published.
     pub(crate) fn settle(&self, epoch: u64) {
         self.settled.fetch_max(epoch, Ordering::Release);
+    }
+
+    /// The newest epoch up to which a version of epoch `newest` sees whatever has a birth of a version.
+    /// Look at the birth later: of what was settled before, nothing is left that was not published.
+    #[inline]
+    pub(crate) fn sure(&self, newest: u64) -> u64 {
+        self.settled.load(Ordering::Acquire).min(newest)
     }
 
     /// The newest epoch that was settled.

@@ -23,15 +23,13 @@ pub(crate) struct Class(u8);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Geometry {
     /// Of one block.
-    pub(crate) bytes: u32,
+    pub(crate) words: u32,
     /// Where the first block begins.
     pub(crate) data: u32,
     /// How many blocks a chunk holds.
     pub(crate) capacity: u32,
-    /// Free blocks that make a chunk worth another pass.
-    pub(crate) worthwhile: u32,
-    /// `ceil(2^32 / granules of one block)`: dividing by the size is a multiplication.
-    reciprocal: u64,
+    /// `ceil(2^32 / bytes)`: dividing by the size is a multiplication.
+    reciprocal: u32,
 }
 
 const fn bytes_of(class: usize) -> u64 {
@@ -55,18 +53,17 @@ const fn geometry_of(class: usize) -> Geometry {
         capacity -= 1;
         data = (chunk::BIRTHS + capacity * 8).next_multiple_of(DATA_ALIGN);
     }
-    let worthwhile = if capacity < 8 { 1 } else { capacity / 8 };
     Geometry {
-        bytes: bytes as u32,
+        words: (bytes / 8) as u32,
         data: data as u32,
         capacity: capacity as u32,
-        worthwhile: worthwhile as u32,
-        reciprocal: (1u64 << 32).div_ceil(bytes / GRANULE),
+        reciprocal: (1u64 << 32).div_ceil(bytes) as u32,
     }
 }
 
-const GEOMETRIES: [Geometry; CLASSES] = {
-    let mut all = [geometry_of(0); CLASSES];
+/// Of every number a class could have; those that are none have no blocks.
+const GEOMETRIES: [Geometry; 1 << u8::BITS] = {
+    let mut all = [Geometry { words: 0, data: 0, capacity: 0, reciprocal: 0 }; 1 << u8::BITS];
     let mut class = 0;
     while class < CLASSES {
         all[class] = geometry_of(class);
@@ -119,26 +116,45 @@ impl Class {
 
     #[inline]
     pub(crate) const fn geometry(self) -> &'static Geometry {
-        &GEOMETRIES[self.0 as usize]
+        Geometry::of(self.0)
     }
 }
 
 impl Geometry {
+    /// That of the class with this number; one without blocks if there is none.
+    #[inline]
+    pub(crate) const fn of(raw: u8) -> &'static Geometry {
+        &GEOMETRIES[raw as usize]
+    }
+
+    /// Bytes of one block.
+    #[inline]
+    pub(crate) const fn bytes(&self) -> u32 {
+        self.words * 8
+    }
+
     /// Which block begins at `offset` of its chunk; `None` where none begins.
+    ///
+    /// One multiplication tells all three: the upper half of the product is the index, out of bounds
+    /// before the first block as well, where the difference wraps; the lower half is less than the
+    /// reciprocal for multiples of the size alone (Lemire, Kaser and Kurz, "Faster Remainder by Direct
+    /// Computation", 2019).
     #[inline]
     pub(crate) const fn block_at(&self, offset: u32) -> Option<u32> {
-        if offset < self.data {
-            return None;
-        }
-        let relative = offset - self.data;
-        let index = (((relative as u64 / GRANULE) * self.reciprocal) >> 32) as u32;
-        if index < self.capacity && index * self.bytes == relative { Some(index) } else { None }
+        let product = offset.wrapping_sub(self.data) as u64 * self.reciprocal as u64;
+        let (index, rest) = ((product >> 32) as u32, product as u32);
+        if index < self.capacity && rest < self.reciprocal { Some(index) } else { None }
+    }
+
+    /// Free blocks that make a chunk worth another pass.
+    pub(crate) const fn worthwhile(&self) -> u32 {
+        if self.capacity < 8 { 1 } else { self.capacity / 8 }
     }
 
     /// Where block `index` begins in its chunk.
     #[inline]
     pub(crate) const fn offset_of(&self, index: u32) -> u32 {
-        self.data + index * self.bytes
+        self.data + index * self.bytes()
     }
 }
 

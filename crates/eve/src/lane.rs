@@ -232,7 +232,7 @@ impl Lane {
     /// who try, one does.
     pub(crate) fn free(&mut self, blocks: &Blocks, place: Place, birth: Birth) {
         let room = |class: Class| {
-            self.spare[class.index()].len() * (class.geometry().bytes as usize) < SPARE_BYTES_MAX
+            self.spare[class.index()].len() * (class.geometry().bytes() as usize) < SPARE_BYTES_MAX
         };
         match place.class {
             Some(class) if room(class) => {

@@ -158,9 +158,7 @@ impl ChunkId {
 
     /// Where the directory says what the chunk is.
     pub(crate) const fn entry(self) -> u64 {
-        let (group, within) = (self.0 as u64 / GROUP_CHUNKS, self.0 as u64 % GROUP_CHUNKS);
-        let directory = if group == 0 { DIRECTORY_START } else { group << GROUP_SHIFT };
-        directory + within * 8
+        entry_for(self.start())
     }
 
     /// The first chunk of this chunk's group that can hold blocks.
@@ -178,6 +176,14 @@ impl ChunkId {
     pub(crate) const fn plus(self, chunks: u32) -> ChunkId {
         ChunkId(self.0 + chunks)
     }
+}
+
+/// Where the directory says what the chunk is that holds this byte.
+#[inline]
+pub(crate) const fn entry_for(offset: u64) -> u64 {
+    let group = offset & !(GROUP - 1);
+    let directory = if group == 0 { DIRECTORY_START } else { group };
+    directory + (offset >> CHUNK_SHIFT) % GROUP_CHUNKS * 8
 }
 
 /// The most bytes one block can have: a group without its directory.

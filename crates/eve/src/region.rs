@@ -72,6 +72,8 @@ pub struct Region {
     /// Nothing from here on is accessed, whatever the header says: of a file that is only read, and
     /// so cannot be made as long as its header says, its length.
     end: u64,
+    /// What was allocated when somebody looked last, or less.
+    seen: AtomicU64,
     backing: Backing,
 }
 
@@ -155,7 +157,7 @@ impl Region {
         // a huge page of it would be written to the disk whole.
         let _ = map.advise(memmap2::Advice::HugePage);
         let backing = Backing::Anonymous { _map: map.into() };
-        let region = Region { start, limit, end: limit, backing };
+        let region = Region::over(start, limit, backing);
         header::format(&region, limit);
         Ok(region)
     }
@@ -176,9 +178,13 @@ impl Region {
         // SAFETY: the layout's size is at least `REGION_MIN`, so not zero.
         let start = unsafe { alloc::alloc_zeroed(layout) };
         let start = NonNull::new(start).ok_or(refused)?;
-        let region = Region { start, limit, end: limit, backing: Backing::Heap { layout } };
+        let region = Region::over(start, limit, Backing::Heap { layout });
         header::format(&region, limit);
         Ok(region)
+    }
+
+    fn over(start: NonNull<u8>, limit: u64, backing: Backing) -> Region {
+        Region { start, limit, end: limit, seen: AtomicU64::new(0), backing }
     }
 
     /// The most bytes this region can ever have.
@@ -209,6 +215,20 @@ impl Region {
     pub(crate) fn allocated(&self) -> u64 {
         // SAFETY: page 0 is always there.
         unsafe { self.word_unchecked(page::ALLOCATED) }.load(Ordering::Acquire).min(self.end)
+    }
+
+    /// Whether the byte at `at` has room behind it.
+    #[inline]
+    pub(crate) fn has(&self, at: u64) -> bool {
+        // Acquire and release: as if the one who looked had told the others.
+        at < self.seen.load(Ordering::Acquire) || self.has_grown_beyond(at)
+    }
+
+    #[cold]
+    fn has_grown_beyond(&self, at: u64) -> bool {
+        let allocated = self.allocated();
+        self.seen.fetch_max(allocated, Ordering::Release);
+        at < allocated
     }
 
     /// Looks how long the file is by now, of one that is only read.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::epoch::{self, RootWord};
 use crate::pins::Released;
 use crate::slab::Inner;
+use crate::sync::{AtomicU64, Ordering};
 use crate::{Addr, Error, Read};
 
 /// One version of the slab, held as long as the value or a clone of it lives.
@@ -19,13 +20,16 @@ pub struct Snapshot {
     pin: usize,
     pub(crate) word: RootWord,
     root: Addr,
+    /// What [`Blocks::sure`](crate::blocks::Blocks::sure) said when it was last asked.
+    sure: AtomicU64,
 }
 
 impl Snapshot {
     #[inline]
     pub(crate) fn new(inner: &Arc<Inner>) -> Result<Snapshot, Error> {
         let (pin, word, root) = inner.attachment.pin()?;
-        Ok(Snapshot { inner: uncounted(inner), pin, word, root })
+        let sure = AtomicU64::new(inner.blocks().sure(word.epoch()));
+        Ok(Snapshot { inner: uncounted(inner), pin, word, root, sure })
     }
 
     #[inline]
@@ -47,10 +51,17 @@ impl Snapshot {
         self.word.epoch()
     }
 
+    #[inline]
+    pub(crate) fn sure(&self) -> u64 {
+        // Acquire: pairs with the release of who has asked since.
+        self.sure.load(Ordering::Acquire)
+    }
+
     /// A block that is large, or so new that whoever made it may still be at it, or none at all.
     #[cold]
     pub(crate) fn words_of_rare(&self, at: Addr) -> Result<&[u64], Error> {
         let blocks = self.inner.blocks();
+        self.sure.store(blocks.sure(self.epoch()), Ordering::Release);
         let place = blocks.locate(at)?;
         if blocks.published(&place, self.epoch()).is_none() {
             return Err(Error::corrupt("a block that this version does not have", at));
@@ -64,7 +75,7 @@ impl Read for Snapshot {
     #[inline]
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
         // SAFETY: the slice borrows the snapshot, and that owns its pin.
-        match unsafe { self.inner.blocks().visible(at, self.epoch(), None) } {
+        match unsafe { self.inner.blocks().visible(at, self.sure(), None) } {
             Some(words) => Ok(words),
             None => self.words_of_rare(at),
         }
@@ -94,7 +105,14 @@ impl Clone for Snapshot {
     fn clone(&self) -> Snapshot {
         let attachment = &self.inner.attachment;
         attachment.pins.join(attachment.region(), self.pin);
-        Snapshot { inner: uncounted(&self.inner), ..*self }
+        let sure = AtomicU64::new(self.sure());
+        Snapshot {
+            inner: uncounted(&self.inner),
+            pin: self.pin,
+            word: self.word,
+            root: self.root,
+            sure,
+        }
     }
 }
 

@@ -148,7 +148,8 @@ impl Read for Txn {
         let blocks = self.base.inner().blocks();
         // SAFETY: the base owns its pin and lives as long as the slice's borrow of `self`, and the
         // transaction's own blocks are written through `&mut self` only, which that excludes.
-        match unsafe { blocks.visible(at, self.base.epoch(), Some(self.birth)) } {
+        match unsafe { blocks.visible(at, self.base.sure(), Some((self.birth, self.base.epoch()))) }
+        {
             Some(words) => Ok(words),
             None => self.words_of_rare(at),
         }

@@ -132,6 +132,17 @@ impl View {
         self.offer.map_or(0, |offer| offer.epoch)
     }
 
+    /// A block that is large, or of a transaction that may not have ended, or none at all.
+    #[cold]
+    fn words_of_rare(&self, at: Addr) -> Result<&[u64], Error> {
+        let place = self.blocks.locate(at)?;
+        if self.blocks.published(&place, self.epoch()).is_none() {
+            return Err(Error::corrupt("a block that this version does not have", at));
+        }
+        // SAFETY: as in `words`.
+        Ok(unsafe { self.blocks.content(&place) })
+    }
+
     fn region(&self) -> &Region {
         self.blocks.region()
     }
@@ -148,14 +159,14 @@ impl View {
 }
 
 impl Read for View {
+    #[inline]
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
-        let place = self.blocks.locate(at)?;
-        if self.blocks.published(&place, self.epoch()).is_none() {
-            return Err(Error::corrupt("a block that this version does not have", at));
+        // SAFETY: the offer whose lock this value holds pins its version; it is let go by
+        // `&mut self` only.
+        match unsafe { self.blocks.visible(at, self.blocks.sure(self.epoch()), None) } {
+            Some(words) => Ok(words),
+            None => self.words_of_rare(at),
         }
-        // SAFETY: a published block is written by nobody, and not used again while its version is
-        // pinned, which the offer does whose lock this value holds; it is let go by `&mut self` only.
-        Ok(unsafe { self.blocks.content(&place) })
     }
 
     fn prefetch(&self, at: Addr, bytes: usize) {

@@ -1,6 +1,6 @@
 //! Directory words: what a chunk is.
 
-use crate::class::Class;
+use crate::class::{Class, Geometry};
 
 /// `run << 32 | detail << 8 | kind`. 0 is a free chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,12 @@ impl Entry {
     #[inline]
     pub(crate) const fn class(self) -> Option<Class> {
         if self.kind() == SMALL { Class::from_raw((self.0 >> 8) as u8) } else { None }
+    }
+
+    /// How blocks lie in a small chunk; without blocks where the class is none.
+    #[inline]
+    pub(crate) const fn geometry(self) -> Option<&'static Geometry> {
+        if self.kind() == SMALL { Some(Geometry::of((self.0 >> 8) as u8)) } else { None }
     }
 
     /// How many chunks a large block takes.

@@ -39,7 +39,7 @@ impl Blocks {
     /// One more block of the chunk is free.
     #[inline]
     pub(super) fn count_freed(&self, chunk: ChunkId, class: Class) {
-        let worthwhile = u64::from(class.geometry().worthwhile);
+        let worthwhile = u64::from(class.geometry().worthwhile());
         let state = self.state(chunk);
         let mut old = state.load(Ordering::Relaxed);
         loop {
@@ -160,7 +160,7 @@ impl Blocks {
     /// Ends a pass in which `taken` blocks were found of the `free` the chunk was said to have.
     /// Returns how many are free again, if that is worth another pass.
     pub(crate) fn end_pass(&self, class: Class, pass: Taken, taken: u32) -> Option<u32> {
-        let worthwhile = u64::from(class.geometry().worthwhile);
+        let worthwhile = u64::from(class.geometry().worthwhile());
         // Every block that was free at the beginning has been found, so what the count says above
         // that was freed behind the pass.
         let gone = u64::from(taken.max(pass.free));
@@ -181,7 +181,7 @@ impl Blocks {
 
     /// The same, and if it is listed it is on this one of the class's stacks.
     pub(super) fn let_loose_to(&self, chunk: ChunkId, class: Class, side: u64) {
-        let worthwhile = u64::from(class.geometry().worthwhile);
+        let worthwhile = u64::from(class.geometry().worthwhile());
         let state = self.state(chunk);
         let mut old = state.load(Ordering::Relaxed);
         loop {
@@ -229,7 +229,7 @@ impl Blocks {
         let geometry = class.geometry();
         if free == geometry.capacity as usize && !looked_at {
             self.entry_word(chunk).store(Entry::FREE.0, Ordering::Release);
-        } else if free >= geometry.worthwhile as usize {
+        } else if free >= geometry.worthwhile() as usize {
             self.state(chunk).store(LISTED << STATE_SHIFT | free as u64, Ordering::Relaxed);
             self.push(chunk, class);
         } else {

@@ -215,7 +215,7 @@ impl Inspection {
         for chunk in self.blocks.chunks() {
             let Some(class) = self.blocks.entry(chunk).class() else { continue };
             let sums = classes.entry(class.raw()).or_default();
-            sums.block_bytes = u64::from(class.geometry().bytes);
+            sums.block_bytes = u64::from(class.geometry().bytes());
             sums.chunks += 1;
             sums.free += u64::from(class.geometry().capacity);
         }

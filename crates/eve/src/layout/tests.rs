@@ -164,7 +164,7 @@ fn size_classes_are_those_of_the_document() {
     }
     expected.extend([21_760, 32_640]);
     assert!(section().contains("then 21760 and 32640"));
-    assert_eq!(Class::all().map(|c| u64::from(c.geometry().bytes)).collect::<Vec<_>>(), expected);
+    assert_eq!(Class::all().map(|c| u64::from(c.geometry().bytes())).collect::<Vec<_>>(), expected);
 }
 
 /// A file made by this layout version, looked at byte by byte.

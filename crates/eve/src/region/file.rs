@@ -91,7 +91,7 @@ fn mapped(
         let _ = map.advise_range(memmap2::Advice::Random, written as usize, unwritten);
     }
     let backing = Backing::File { file, path: path.to_owned(), map };
-    Ok(Region { start, limit, end: limit, backing })
+    Ok(Region::over(start, limit, backing))
 }
 
 fn name(draft: &Path, path: &Path) -> Result<(), Error> {

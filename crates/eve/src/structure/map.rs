@@ -33,10 +33,10 @@ pub(super) use node::LEVELS as LEVELS_OF_HASH;
 use std::{fmt, marker::PhantomData};
 
 use super::stored::Stored;
+use crate::bits::{Asking, Count, Native};
 use crate::{Addr, Error, Read};
 use node::{
-    KEYS_APART, LEVELS, MAGIC, Slot, VALUES_APART, collision_entries, count_of, depth, hint, peek,
-    slot,
+    Descent, KEYS_APART, LEVELS, MAGIC, Slot, VALUES_APART, collision_entries, count_of, peek,
 };
 
 /// Words of an entry, at most.
@@ -144,7 +144,7 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
         if self.root.is_none() {
             return Ok(0);
         }
-        peek::<Of<K, V>>(reader.words(self.root)?, self.root, 0, 0)?;
+        peek::<Of<K, V>>(Asking, reader.words(self.root)?, self.root, 0, 0)?;
         Ok(count_of(reader.words(self.root)?))
     }
 
@@ -161,14 +161,27 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
         if self.root.is_none() {
             return Ok(None);
         }
+        match Native::detect() {
+            Some(count) => self.find(count, reader, key),
+            None => self.find(Asking, reader, key),
+        }
+    }
+
+    #[inline(always)]
+    fn find<'r, R: Read + ?Sized>(
+        self,
+        count: impl Count,
+        reader: &'r R,
+        key: &K,
+    ) -> Result<Option<V::Shown<'r>>, Error> {
         let hash = key.hash(reader.seed());
         let mut at = self.root;
         let mut words = reader.words(at)?;
-        let last = depth(count_of(words));
+        let mut way = Descent::new(hash, count_of(words));
         for level in 0..LEVELS {
-            match peek::<Of<K, V>>(words, at, level, slot(hash, level))? {
+            match peek::<Of<K, V>>(count, words, at, level, way.slot())? {
                 Slot::Child(child) => {
-                    hint(reader, child, slot(hash, level + 1), level + 1 == last);
+                    way = way.descend(reader, child);
                     (at, words) = (child, reader.words(child)?);
                 }
                 Slot::Entry(entry) => return Self::value_in(reader, entry, key),
@@ -232,31 +245,39 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> Map<K, V> {
             if batch.is_empty() {
                 return Ok(());
             }
-            self.get_batch(reader, &batch, &mut show)?;
+            match Native::detect() {
+                Some(count) => self.get_batch(count, reader, &batch, &mut show)?,
+                None => self.get_batch(Asking, reader, &batch, &mut show)?,
+            }
         }
     }
 
     /// All of a batch go down one level, then all the next: their loads don't depend on each other.
     fn get_batch<'r, 'k, R: Read + ?Sized>(
         self,
+        count: impl Count,
         reader: &'r R,
         batch: &[(&'k K, u64)],
         show: &mut impl FnMut(&'k K, Option<V::Shown<'r>>),
     ) -> Result<(), Error> {
         let mut places = [Slot::Empty; TOGETHER];
-        let mut last = 0;
+        let mut ways = [Descent::new(0, 0); TOGETHER];
         if !self.root.is_none() {
             places = [Slot::Child(self.root); TOGETHER];
-            last = depth(count_of(reader.words(self.root)?));
+            let entries = count_of(reader.words(self.root)?);
+            for (way, (_, hash)) in ways.iter_mut().zip(batch) {
+                *way = Descent::new(*hash, entries);
+            }
         }
         for level in 0..LEVELS {
             let mut deeper = false;
-            for (place, (_, hash)) in places.iter_mut().zip(batch) {
+            for (place, way) in places.iter_mut().zip(&mut ways).take(batch.len()) {
                 if let Slot::Child(at) = *place {
-                    let found = peek::<Of<K, V>>(reader.words(at)?, at, level, slot(*hash, level))?;
+                    let words = reader.words(at)?;
+                    let found = peek::<Of<K, V>>(count, words, at, level, way.slot())?;
                     if let Slot::Child(child) = found {
                         reader.prefetch(child, 0);
-                        hint(reader, child, slot(*hash, level + 1), level + 1 == last);
+                        *way = way.descend(reader, child);
                         deeper = true;
                     }
                     *place = found;

@@ -9,10 +9,11 @@ use std::{borrow::Borrow, cmp::Ordering};
 use super::{
     ENTRY_WORDS_MAX, Kept, Kinds, Map, Of, Stored,
     node::{
-        Content, Counted, Editable, LEVELS, Slot, collision_entries, count_of, create, depth, hint,
+        Content, Counted, Descent, Editable, LEVELS, Slot, collision_entries, count_of, create,
         level_apart, peek, slot, write_collision,
     },
 };
+use crate::bits::Asking;
 use crate::{Addr, Error, Read, Write};
 
 /// The nodes above the one where a key is or would be, and that one.
@@ -24,12 +25,12 @@ struct Way {
 impl Way {
     fn find<K: Kinds, R: Read + ?Sized>(reader: &R, root: Addr, hash: u64) -> Result<Way, Error> {
         let mut way = Way { nodes: [root; LEVELS + 1], level: 0 };
-        let last = depth(count_of(reader.words(root)?));
+        let mut descent = Descent::new(hash, count_of(reader.words(root)?));
         while way.level < LEVELS {
-            let (at, level) = (way.at(), way.level);
-            match peek::<K>(reader.words(at)?, at, level, slot(hash, level))? {
+            let at = way.at();
+            match peek::<K>(Asking, reader.words(at)?, at, way.level, descent.slot())? {
                 Slot::Child(child) => {
-                    hint(reader, child, slot(hash, level + 1), level + 1 == last);
+                    descent = descent.descend(reader, child);
                     way.level += 1;
                     way.nodes[way.level] = child;
                 }
@@ -225,7 +226,7 @@ fn put<K: Stored + ?Sized, V: Stored + ?Sized, W: Write + ?Sized>(
     value: &V,
 ) -> Result<Put<V::Owned>, Error> {
     let (slot, stride) = (slot(hash, level), <Of<K, V>>::ENTRY);
-    let there = match peek::<Of<K, V>>(memory.words(at)?, at, level, slot)? {
+    let there = match peek::<Of<K, V>>(Asking, memory.words(at)?, at, level, slot)? {
         Slot::Entry(entry) => Entry::<K, V>::of(entry),
         Slot::Empty => {
             let entry = Entry::store(memory, key, value)?;

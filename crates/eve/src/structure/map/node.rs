@@ -6,7 +6,8 @@
 //! level, where hashes have no more bits, word 1 is the number of entries, which ascend by key.
 
 use super::Kinds;
-use crate::{Addr, Error, Read, Write, bits::ones};
+use crate::bits::{Count, ones};
+use crate::{Addr, Error, Read, Write};
 
 /// Levels that take bits of the hash: ten of six bits, one of the four that are left.
 pub(in crate::structure) const LEVELS: usize = 11;
@@ -191,50 +192,87 @@ pub(super) enum Slot<'r> {
     Child(Addr),
 }
 
+/// What a head says, without the count and whether there are children: half a word, which is compared
+/// with less effort than a whole one.
+#[inline(always)]
+const fn what(head: u64) -> u32 {
+    ((head & !INNER) >> COUNT_MAX.trailing_ones()) as u32
+}
+
+/// The slots up to `slot`, shifted so that it comes to lie on the sign.
+#[inline(always)]
+const fn up_to(map: u64, slot: u32) -> u64 {
+    map << (63 - slot)
+}
+
 /// Looks at one slot of a node: no more of it is read, counted or checked than that takes.
 #[inline(always)]
 pub(super) fn peek<K: Kinds>(
+    count: impl Count,
     words: &[u64],
     at: Addr,
     level: usize,
     slot: u32,
 ) -> Result<Slot<'_>, Error> {
     let &[head, entry_map, third, ..] = words else { return Err(misshapen(at)) };
-    if head & !(COUNT_MAX | INNER) != tag::<K>(level) {
+    if what(head) != what(tag::<K>(level)) {
         return Err(misshapen(at));
     }
-    let (inner, there) = (head & INNER != 0, 1 << slot);
+    let ones = |map: u64| count.ones(map) as usize;
+    let inner = head & INNER != 0;
     // In a node with children most slots hold one, in one without there is none.
-    if inner && third & there != 0 {
-        let child = HEAD_WORDS + 1 + ones(entry_map) as usize * K::ENTRY + below(third, slot);
+    let children = up_to(third, slot);
+    if inner && (children as i64) < 0 {
+        let child = HEAD_WORDS + ones(entry_map) * K::ENTRY + ones(children);
         return match words.get(child) {
             Some(child) => Ok(Slot::Child(Addr::from_raw(*child))),
             None => Err(misshapen(at)),
         };
     }
-    if entry_map & there == 0 {
+    let entries = up_to(entry_map, slot);
+    if entries as i64 >= 0 {
         return Ok(Slot::Empty);
     }
-    let entry = HEAD_WORDS + usize::from(inner) + below(entry_map, slot) * K::ENTRY;
+    let entry = HEAD_WORDS + usize::from(inner) + (ones(entries) - 1) * K::ENTRY;
     match words.get(entry..entry + K::ENTRY) {
         Some(entry) => Ok(Slot::Entry(entry)),
         None => Err(misshapen(at)),
     }
 }
 
-/// The level on which a map of so many entries ends, most ways.
-#[inline(always)]
-pub(super) const fn depth(count: u64) -> usize {
-    (count | 1).ilog2() as usize / SLOT_BITS
+/// The way of a hash through a map, at one of its levels.
+#[derive(Clone, Copy)]
+pub(super) struct Descent {
+    /// Its bits from this level on, the highest first.
+    hash: u64,
+    /// How many entries a node of this level has below it, most of them.
+    count: u64,
 }
 
-/// Says where in a node, whose head one waits for first, one will look next: in one above the last
-/// level most slots hold a child, in one of the last there are but a few entries. Were it not
-/// for this, each node would be waited for twice.
-#[inline(always)]
-pub(super) fn hint<R: Read + ?Sized>(reader: &R, at: Addr, slot: u32, is_last: bool) {
-    let words = if is_last { 8 } else { HEAD_WORDS + 1 + slot as usize };
-    reader.prefetch(at, words * 8);
+impl Descent {
+    /// At the root of a map of so many entries.
+    #[inline(always)]
+    pub(super) const fn new(hash: u64, count: u64) -> Descent {
+        Descent { hash, count }
+    }
+
+    /// The slot that it takes.
+    #[inline(always)]
+    pub(super) const fn slot(self) -> u32 {
+        slot(self.hash, 0)
+    }
+
+    /// One level deeper, in the node at `child`. Says where in it, whose head one waits for first, one
+    /// will look next: in a node above the last level most slots hold a child, in one of the last
+    /// there are but a few entries. Were it not for this, each node would be waited for twice.
+    #[inline(always)]
+    pub(super) fn descend<R: Read + ?Sized>(self, reader: &R, child: Addr) -> Descent {
+        let way = Descent { hash: self.hash << SLOT_BITS, count: self.count >> SLOT_BITS };
+        let is_last = way.count < 1 << SLOT_BITS;
+        let words = if is_last { 8 } else { HEAD_WORDS + 1 + way.slot() as usize };
+        reader.prefetch(child, words * 8);
+        way
+    }
 }
 
 /// A block that should hold a node of this level.

@@ -341,7 +341,7 @@ fn a_hash_spreads_over_every_slot_of_every_level() {
         for level in 0..LEVELS {
             let mut slots = [0_u32; 64];
             for n in 0..64_000 {
-                slots[super::slot(hash_word(n, seed), level) as usize] += 1;
+                slots[super::node::slot(hash_word(n, seed), level) as usize] += 1;
             }
             // The last level has four bits, the upper ones of its slots.
             let step = if level + 1 == LEVELS { 4 } else { 1 };
