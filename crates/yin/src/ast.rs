@@ -174,6 +174,11 @@ impl Node {
 }
 
 impl Node {
+    /// Gives a node other children, in the order of [`Node::children`].
+    pub(crate) fn adopt(&mut self, children: &[NodeId]) {
+        self.children_mut().zip(children).for_each(|(slot, &child)| *slot = child);
+    }
+
     /// As [`Node::children`].
     fn children_mut(&mut self) -> impl Iterator<Item = &mut NodeId> {
         let (first, many, last): (&mut [NodeId], &mut [NodeId], &mut [NodeId]) = match self {
@@ -214,12 +219,22 @@ impl Tree {
     /// Adds a node whose children are in the tree already. `None` if it would be nested deeper
     /// than [`DEPTH_MAX`].
     pub(crate) fn add(&mut self, node: Node, span: Span) -> Option<NodeId> {
+        self.add_hashed(node, span, None)
+    }
+
+    /// The same for a node whose hash may be known already.
+    pub(crate) fn add_hashed(
+        &mut self,
+        node: Node,
+        span: Span,
+        hash: Option<[u8; 32]>,
+    ) -> Option<NodeId> {
         let below = node.children().map(|child| self.depth(child)).max().unwrap_or(0);
         if below >= DEPTH_MAX {
             return None;
         }
         let id = NodeId(u32::try_from(self.nodes.len()).ok()?);
-        self.hashes.push(hash::of(&node, self));
+        self.hashes.push(hash.unwrap_or_else(|| hash::of(&node, self)));
         self.nodes.push(node);
         self.spans.push(span);
         self.depths.push(below as u16 + 1);

@@ -4,10 +4,10 @@
 //! machine decides what stands behind them, and may add to what passes: a node adds which
 //! program and which token a transaction came from.
 
-use daodb::{Database, Db, Input};
-use datom::{Keyword, Value};
+use daodb::{Database, Db, Index, Input};
+use datom::{Keyword, Value, Word};
 
-use crate::program::Code;
+use crate::program::{AttributeValues, Code};
 
 /// Why a verb was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,5 +139,17 @@ impl Code for Db {
             Value::Nil => Ok(None),
             facts => Ok(Some(facts)),
         }
+    }
+
+    fn facts(&self, name: &Value) -> Result<Option<(Value, AttributeValues)>, String> {
+        let failed = |error: daodb::Error| error.to_string();
+        let Some(id) = self.entity_id(name).map_err(failed)? else { return Ok(None) };
+        let mut facts = AttributeValues::new();
+        for datom in self.datoms(Index::Eavt, &[Word::entity(id)]).map_err(failed)? {
+            let datom = datom.map_err(failed)?;
+            let Some(attribute) = self.attribute(datom.a) else { continue };
+            facts.push((attribute.ident.clone(), self.value(datom.v).map_err(failed)?));
+        }
+        Ok((!facts.is_empty()).then_some((Value::Ref(id), facts)))
     }
 }

@@ -47,7 +47,7 @@ pub use facts::{Facts, NoFacts, Refusal};
 pub use format::format;
 pub use library::{Embedded, Library};
 pub use machine::{Active, Engine, Level, Limits, Machine, Outcome};
-pub use program::{Code, Program, schema};
+pub use program::{AttributeValues, Code, Program, schema};
 pub use scheduler::{
     AgentId, Clock, Event, Outside, Request, Scheduler, Setup, Sight, Source, SystemClock,
     VirtualClock,

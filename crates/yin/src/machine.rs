@@ -225,11 +225,7 @@ impl Machine {
     /// [`Kind::Memory`] or [`Kind::Limit`] if the value does not fit the machine.
     pub fn define(&mut self, name: &str, value: &Value) -> Result<(), Error> {
         let word = self.adopt(value).map_err(|trouble| self.plain_error(trouble))?;
-        self.projection.shadow(&name.into());
-        let id = self.projection.global(&name.into());
-        if let Some(slot) = self.projection.values.get_mut(id as usize) {
-            *slot = word;
-        }
+        self.projection.bind(name, word);
         Ok(())
     }
 
@@ -242,26 +238,17 @@ impl Machine {
             return Err(Error::new(Kind::State, "another program is not done yet")
                 .help("run it to its end, or abandon it"));
         }
-        self.shadow(program);
         // Whoever pressed Ctrl-C before meant an earlier program.
         self.heap.interrupt.store(false, Ordering::Relaxed);
         let program = match self.projection.program_of(&program.hash()) {
             Some(id) => id,
             None => self.projection.add_program(Arc::new(program.clone())),
         };
+        self.projection.shadow_all(program);
         self.queue = Some(Queue { program, next: 0 });
         self.registers_nil();
         self.state = State::Between;
         Ok(())
-    }
-
-    /// The built-in names that a program defines mean its own from now on.
-    pub(crate) fn shadow(&mut self, program: &Program) {
-        for id in program.tree().ids() {
-            if let Node::Definition { name, .. } = program.tree().node(id) {
-                self.projection.shadow(name);
-            }
-        }
     }
 
     /// The value of an empty program is nil.
@@ -424,7 +411,7 @@ impl Machine {
             && let Some(&word) = self.live.get(name)
         {
             let name = name.clone();
-            self.set_global(&name, word);
+            self.projection.bind(name.as_str(), word);
             self.set(0, word);
             return Ok(true);
         }

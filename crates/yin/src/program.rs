@@ -24,7 +24,7 @@ use crate::error::{Error, Position};
 use crate::library::{Embedded, Library};
 use crate::reader;
 
-pub use load::Code;
+pub use load::{AttributeValues, Code};
 pub(crate) use places::{Meaning, Places, immediate};
 pub use store::schema;
 

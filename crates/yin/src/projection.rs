@@ -32,7 +32,7 @@ use crate::program::{Places, Program};
 pub(crate) use compile::{BATCH, UPDATE_ARGS_MAX, Unfit};
 pub(crate) use free::names as free_names;
 pub(crate) use instruction::{Compare, Instruction};
-pub(crate) use point::{AGAIN, Points, Stand};
+pub(crate) use point::{AGAIN, Point, Points, Stand};
 use shared::{Edit, Sharing};
 
 /// Registers in the window of a call.
@@ -112,6 +112,8 @@ pub(crate) struct Projection {
     pub(crate) builtins: Arc<HashMap<Symbol, Word>>,
     /// What free names mean, by program and node, as far as anybody asked.
     free: Vec<Vec<Free>>,
+    /// The programs whose definitions are globals already, whatever is built in.
+    shadowed: Vec<bool>,
     /// How it is shared with other machines.
     sharing: Sharing,
 }
@@ -335,6 +337,21 @@ impl Projection {
         }
     }
 
+    /// Defines a name.
+    pub(crate) fn bind(&mut self, name: &str, word: Word) {
+        let id = match self.global_ids.get(name) {
+            Some(&id) => id,
+            None => {
+                let name = name.into();
+                self.shadow(&name);
+                self.global(&name)
+            }
+        };
+        if let Some(slot) = self.values.get_mut(id as usize) {
+            *slot = word;
+        }
+    }
+
     pub(crate) fn global_name(&self, id: u32) -> Option<&Symbol> {
         self.globals.get(id as usize).map(|global| &global.name)
     }
@@ -399,6 +416,27 @@ impl Projection {
                 this.note(Edit::Shadowed);
             }
         });
+    }
+
+    /// The definitions of a program hide built-in names from now on. Cost: linear in its nodes the
+    /// first time.
+    pub(crate) fn shadow_all(&mut self, program: u32) {
+        let at = program as usize;
+        if program == PRELUDE || self.shadowed.get(at) == Some(&true) {
+            return;
+        }
+        let Some(code) = self.program(program).cloned() else { return };
+        for id in code.tree().ids() {
+            if let Node::Definition { name, .. } = code.tree().node(id) {
+                self.shadow(name);
+            }
+        }
+        if self.shadowed.len() <= at {
+            self.shadowed.resize(at + 1, false);
+        }
+        if let Some(slot) = self.shadowed.get_mut(at) {
+            *slot = true;
+        }
     }
 
     /// The built-in value of a name in a program, unless a program defined it. What begins with a

@@ -13,25 +13,18 @@
 //! 3. Collections are kept as their elements, so the format knows nothing of how the heap holds
 //!    them.
 
+mod archive;
 mod datoms;
 mod load;
 mod names;
 mod pack;
 mod unpack;
 
-use rkyv::rancor;
-
 use crate::error::{Error, Kind};
+use names::Table;
 
-/// The first bytes of an archive, with the number of its format.
-const MAGIC: [u8; 8] = *b"yin st 1";
-/// Hash of the content behind the magic.
-const HASH_BYTES: usize = 32;
-/// The archive itself lies aligned in its buffer.
-const ALIGNMENT: usize = 16;
-
-/// How a program stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+/// How a program stands. The numbers are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// Between two of its forms.
     Between,
@@ -44,7 +37,7 @@ pub(crate) enum Standing {
 }
 
 /// One call: a place of a program, and how many words it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) place: u32,
     pub(crate) program: u16,
@@ -52,14 +45,14 @@ pub(crate) struct Frame {
 }
 
 /// A function: a lambda of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lambda {
     pub(crate) program: u32,
     pub(crate) place: u32,
 }
 
 /// A name that the program defined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Global {
     pub(crate) name: u32,
     pub(crate) word: u64,
@@ -83,10 +76,10 @@ pub(crate) struct Global {
 /// other.resume(id, Ok(41.into())).unwrap();
 /// assert_eq!(other.run(100), Outcome::Done(42.into()));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     pub(crate) programs: Vec<[u8; 32]>,
-    pub(crate) names: Vec<String>,
+    pub(crate) names: Table,
     pub(crate) lambdas: Vec<Lambda>,
     /// Objects, each behind those it refers to.
     pub(crate) cells: Vec<u64>,
@@ -112,7 +105,7 @@ impl State {
     fn empty(standing: Standing) -> Self {
         State {
             programs: Vec::new(),
-            names: Vec::new(),
+            names: Table::default(),
             lambdas: Vec::new(),
             cells: Vec::new(),
             frames: Vec::new(),
@@ -151,40 +144,26 @@ impl State {
         self.programs.get(self.program as usize).copied().unwrap_or_default()
     }
 
-    /// As bytes: an rkyv archive behind a header with its hash. Cost: linear in the state.
+    /// As bytes, short ones: see `docs/format.md`. Cost: linear in the state.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        // Writing to memory does not fail; an empty archive would be refused by its reader.
-        let archive = rkyv::to_bytes::<rancor::Failure>(self).unwrap_or_default();
-        bytes.extend_from_slice(blake3::hash(&archive).as_bytes());
-        bytes.extend_from_slice(&archive);
-        bytes
+        archive::write(self)
     }
 
     /// Reads what [`State::to_bytes`] wrote. What the bytes hold is checked here as far as they
-    /// can be checked alone, and the rest by [`Machine::restore`](crate::Machine::restore).
+    /// can be checked alone, and the rest by [`Machine::restore`](crate::Machine::restore). Cost:
+    /// linear in the bytes, in time and in memory.
     ///
     /// # Errors
     /// [`Kind::Code`] if the bytes are no state, of another format, or damaged.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let damaged = |what: &str| Error::new(Kind::Code, format!("no state of a program: {what}"));
-        let body = bytes.strip_prefix(&MAGIC).ok_or_else(|| damaged("it begins otherwise"))?;
-        let (hash, archive) =
-            body.split_at_checked(HASH_BYTES).ok_or_else(|| damaged("it ends early"))?;
-        if blake3::hash(archive).as_bytes() != hash {
-            return Err(damaged("its hash is another"));
-        }
-        let mut aligned = rkyv::util::AlignedVec::<ALIGNMENT>::with_capacity(archive.len());
-        aligned.extend_from_slice(archive);
-        rkyv::from_bytes::<Self, rancor::Failure>(&aligned)
-            .map_err(|_| damaged("its archive is broken"))
+        archive::read(bytes)
+            .map_err(|what| Error::new(Kind::Code, format!("no state of a program: {what}")))
     }
 
     /// The BLAKE3 hash of the state: equal for programs that stand alike.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let archive = rkyv::to_bytes::<rancor::Failure>(self).unwrap_or_default();
-        *blake3::hash(&archive).as_bytes()
+        archive::hash(self)
     }
 }

@@ -140,3 +140,48 @@ proptest! {
         prop_assert_eq!(common::run(&source).unwrap(), Value::Vector(kept));
     }
 }
+
+#[test]
+fn elements_that_are_written_again_and_again_are_where_they_were() {
+    // Leaves, tails and what was dropped in front, while the vector grows and is kept now and then.
+    gives(
+        "(loop [i 0 v (vec (range 70)) kept []]
+           (cond (= i 200) [(reduce + 0 v) (map count kept) (map (fn [v] (nth v 3)) kept) (count v)]
+                 (= 0 (rem i 50)) (recur (inc i) v (conj kept v))
+                 (= 0 (rem i 7)) (recur (inc i) (conj v i) kept)
+                 :else (recur (inc i) (assoc v (rem i 64) i) kept)))",
+        "[13321 [70 77 84 91] [3 3 67 131] 98]",
+    );
+    // A vector of which the first was dropped, and one that became short and long again.
+    gives(
+        "(loop [i 0 v (vec (rest (range 100)))] (if (= i 99) (= v (vec (range 99))) (recur (inc i) (assoc v i i))))",
+        "true",
+    );
+}
+
+#[test]
+fn a_leaf_that_was_kept_is_copied_before_it_is_written_again() {
+    gives(
+        "(defn f [v n] (if (= n 0) v (recur (assoc v (rem n 40) [n]) (dec n))))
+         (let [a (f (vec (range 100)) 80) b (f a 3)] [(nth a 2) (nth b 2) (nth a 39) (= a b) (nth b 0)])",
+        "[[2] [2] [39] true [40]]",
+    );
+    gives(
+        "(defn f [v n] (if (= n 0) v (recur (assoc v (rem n 40) [n (count v)]) (dec n))))
+         (let [a (f (vec (range 100)) 80) b (loop [i 0 v a] (if (= i 80) v (recur (inc i) (assoc v (rem i 40) :b))))]
+           [(nth a 2) (nth b 2)])",
+        "[[2 100] :b]",
+    );
+}
+
+#[test]
+fn remainders_by_a_number_in_the_text() {
+    gives(
+        "(map (fn [n] [(rem n 3) (rem n -3) (rem n 1) (rem n -1)]) [7 -7 0 4294967299 -4294967299 288230376151711744])",
+        "[[1 1 0 0] [-1 -1 0 0] [0 0 0 0] [1 1 0 0] [-1 -1 0 0] [1 1 0 0]]",
+    );
+    gives("(rem 123456789012345678901234567890 7)", "0");
+    gives("(rem 7.5 2)", "1.5");
+    common::fails("(rem 1 0)", yin::Kind::Arithmetic, (1, 1), "");
+    common::fails("(rem :a 2)", yin::Kind::Type, (1, 1), "");
+}

@@ -16,6 +16,7 @@ use std::cmp::Ordering;
 
 use datom::Word;
 
+use super::vector::WIDTH;
 use super::{Form, Heap, LENGTH_MASK, OBJECT, PLACE_SHIFT, STAMP_SHIFT, payload, small, sort};
 use crate::builtin;
 use crate::error::Trouble;
@@ -83,22 +84,34 @@ impl Heap {
         result
     }
 
-    /// `assoc` where it is but a write: a finger points at the key of a map, or a vector has the place
-    /// in an array that is owned. False if it is more than that.
-    #[inline]
+    /// `assoc` where it is but a write: a finger points at the key of a map or at the leaf of a vector, or a
+    /// vector has the place in an array that is owned. False if it is more than that.
+    #[inline(always)]
     pub(crate) fn assoc_in_place(&mut self, collection: Word, key: Word, value: Word) -> bool {
-        const VECTOR: u64 = Form::Vector as u64;
-        let stamp = self.stamp(collection);
-        if stamp == 0 {
+        const MAP: u64 = Form::Map as u64;
+        if sort(collection) != OBJECT {
             return false;
         }
         let Some(&header) = self.words.get(payload(collection) as usize) else { return false };
-        if header >> PLACE_SHIFT != VECTOR {
-            return self.write_pointed(collection, key, value);
+        let stamp = (header >> STAMP_SHIFT) as u32 & STAMP_MAX;
+        if header >> PLACE_SHIFT == MAP {
+            return self.write_pointed(stamp, key, value);
         }
-        let at = key.as_int().and_then(|at| usize::try_from(at).ok());
-        let Some((array, at)) = at.and_then(|at| self.slot(collection, at)) else { return false };
-        self.stamp(array) == stamp && self.write_word(array, at, value)
+        let Some(at) = key.as_int().and_then(|at| usize::try_from(at).ok()) else { return false };
+        self.write_element(stamp, at, value) || self.write_slot(collection, stamp, at, value)
+    }
+
+    /// Writes an element of a vector if the array it lies in is owned, too.
+    #[inline(never)]
+    fn write_slot(&mut self, vector: Word, stamp: u32, at: usize, value: Word) -> bool {
+        let Some(slot) = self.slot(vector, at) else { return false };
+        if stamp == 0 || self.stamp(slot.array) != stamp {
+            return false;
+        }
+        if slot.is_leaf {
+            self.point_leaf(stamp, at / WIDTH, slot.array);
+        }
+        self.write_word(slot.array, slot.at, value)
     }
 
     /// Writes to the parts that are owned; false if the update needs more than that.
@@ -115,10 +128,7 @@ impl Heap {
             }
             (builtin::ASSOC, Some(Form::Vector | Form::Array), &[key, value]) => {
                 let at = key.as_int().and_then(|at| usize::try_from(at).ok());
-                let Some((array, at)) = at.and_then(|at| self.slot(collection, at)) else {
-                    return Ok(false);
-                };
-                Ok(self.stamp(array) == stamp && self.write_word(array, at, value))
+                Ok(at.is_some_and(|at| self.write_slot(collection, stamp, at, value)))
             }
             (builtin::CONJ, Some(Form::Vector), &[element]) => {
                 let Some((end, tail, at)) = self.room_in_tail(collection) else { return Ok(false) };

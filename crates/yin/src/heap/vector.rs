@@ -29,6 +29,14 @@ struct Header {
     tail: Word,
 }
 
+/// Where an element lies.
+pub(super) struct Slot {
+    pub(super) array: Word,
+    pub(super) at: usize,
+    /// Whether the array is a leaf of a tree of which nothing was dropped.
+    pub(super) is_leaf: bool,
+}
+
 impl Header {
     /// The index of the first element in the tail.
     fn tail_start(&self) -> usize {
@@ -108,15 +116,19 @@ impl Heap {
         }
     }
 
-    /// The array that holds an element that exists, and its place there.
+    /// Where an element lies that exists.
     #[inline]
-    pub(super) fn slot(&self, word: Word, at: usize) -> Option<(Word, usize)> {
+    pub(super) fn slot(&self, word: Word, at: usize) -> Option<Slot> {
         match self.header(word) {
             Some(h) => {
                 let at = at.checked_add(h.start).filter(|&at| at < h.end)?;
-                Some((self.leaf(&h, at), at & MASK))
+                let is_leaf = h.start == 0 && at < h.tail_start();
+                Some(Slot { array: self.leaf(&h, at), at: at & MASK, is_leaf })
             }
-            None => (at < self.array(word).len()).then_some((word, at)),
+            None => {
+                let exists = at < self.array(word).len();
+                exists.then_some(Slot { array: word, at, is_leaf: false })
+            }
         }
     }
 

@@ -88,7 +88,7 @@ impl Machine {
         if let Some(before) = before.filter(|&before| before != word && sort(before) == FUNCTION) {
             self.projection.drop_code(payload(before) as u32);
         }
-        self.set_global(name, word);
+        self.projection.bind(name.as_str(), word);
         self.live.insert(name.clone(), word);
         Ok(())
     }

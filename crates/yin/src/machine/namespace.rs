@@ -48,8 +48,8 @@ impl Machine {
                     value: None,
                 }))
             })?;
-            self.shadow(&program);
             let id = self.projection.add_program(Arc::new(program.clone()));
+            self.projection.shadow_all(id);
             for &form in program.forms() {
                 let function = self.projection.form(id, form, name.as_str());
                 forms.push(Projection::plain(function));

@@ -16,7 +16,7 @@ use crate::ast::{Node, NodeId};
 use crate::error::{Kind, Trouble};
 use crate::heap::{Continuation, again_word};
 use crate::program::immediate;
-use crate::projection::{AGAIN, BATCH, Instruction, Projection, Stand, WINDOW};
+use crate::projection::{AGAIN, BATCH, Instruction, Point, Projection, Stand, WINDOW};
 use crate::stepper::{Activation, CALLED, Code, Control, Step, Wait};
 
 /// How a call stands at its node.
@@ -73,10 +73,55 @@ struct Spot {
     code: Code,
     function: u32,
     shape: Shape,
+    /// For register code.
+    seat: Option<Seat>,
+}
+
+/// Where register code stands at a spot, and which registers hold what the spot holds.
+struct Seat {
+    point: Point,
+    sources: Vec<u8>,
+    /// A call in the last place has nothing to go on with: its caller waits for the value.
+    is_last: bool,
+}
+
+/// What register code says of the calls that stand at one address.
+#[derive(Clone, Copy)]
+struct Rest<'p> {
+    program: u32,
+    node: NodeId,
+    stance: Stance,
+    closure: bool,
+    sources: &'p [u8],
 }
 
 /// Spots that are remembered while a stack is put back.
 const SPOTS_MAX: usize = 8;
+
+impl Stance {
+    const fn stand(self) -> Stand {
+        match self {
+            Stance::Turn => Stand::Enter,
+            Stance::Call | Stance::Wait => Stand::Call,
+        }
+    }
+}
+
+impl Rest<'_> {
+    /// Tells of a call whose registers begin at `base`.
+    fn tell(&self, stack: &mut Stack, registers: &[Word], base: u32) {
+        let window = registers.get(base as usize..).unwrap_or(&[]);
+        let register = |register: u8| match register {
+            AGAIN => again_word(),
+            _ => window.get(usize::from(register)).copied().unwrap_or(Word::NIL),
+        };
+        stack.words.extend(self.closure.then(|| register(0)));
+        stack.words.extend(self.sources.iter().map(|&source| register(source)));
+        let count = (usize::from(self.closure) + self.sources.len()) as u32;
+        let Rest { program, node, stance, .. } = *self;
+        stack.frames.push(Told { program, node, stance, count });
+    }
+}
 
 impl Spot {
     fn is_of(&self, told: &Told) -> bool {
@@ -102,14 +147,13 @@ impl Machine {
     }
 
     fn stack_of_registers(&self) -> Result1<Stack> {
-        let mut stack = Stack::default();
-        for frame in self.frames.get(1..).unwrap_or(&[]) {
-            let pc = frame.pc.saturating_sub(1);
-            self.tell(&mut stack, &self.registers, (pc, Stand::Call), frame.base, Stance::Wait)?;
-        }
+        let waiting = self.frames.get(1..).unwrap_or(&[]);
+        let mut stack = Stack { frames: Vec::with_capacity(waiting.len() + 1), ..Stack::default() };
+        let waits = waiting.iter().map(|frame| (frame.pc, frame.base));
+        self.tell_waiting(&mut stack, &self.registers, waits)?;
         let (pc, stance) = match self.projection.code.get(self.pc as usize) {
             _ if matches!(self.state, State::Parked { .. }) => (self.pc, Stance::Wait),
-            Some(Instruction::Loop { by }) => {
+            Some(Instruction::Loop { by } | Instruction::MoveLoop { by, .. }) => {
                 (self.pc.wrapping_add(1).wrapping_add_signed(*by), Stance::Turn)
             }
             _ => match self.projection.points.at(self.pc, Stand::Call) {
@@ -117,52 +161,50 @@ impl Machine {
                 None => (self.pc, Stance::Turn),
             },
         };
-        let stand = if stance == Stance::Turn { Stand::Enter } else { Stand::Call };
-        self.tell(&mut stack, &self.registers, (pc, stand), self.base, stance)?;
+        self.rest(pc, stance)?.tell(&mut stack, &self.registers, self.base);
         Ok(stack)
     }
 
-    /// Tells of a call whose code stands at an address.
-    pub(crate) fn tell(
+    /// Tells of calls that wait, by the addresses they go on at and where their registers begin.
+    fn tell_waiting(
         &self,
         stack: &mut Stack,
         registers: &[Word],
-        (pc, stand): (u32, Stand),
-        base: u32,
-        stance: Stance,
+        waits: impl Iterator<Item = (u32, u32)>,
     ) -> Result1<()> {
-        let point = self.projection.points.at(pc, stand);
+        let mut known = None;
+        for (pc, base) in waits {
+            let rest = match known {
+                Some((at, rest)) if at == pc => rest,
+                _ => self.rest(pc.saturating_sub(1), Stance::Wait)?,
+            };
+            known = Some((pc, rest));
+            rest.tell(stack, registers, base);
+        }
+        Ok(())
+    }
+
+    fn rest(&self, pc: u32, stance: Stance) -> Result1<Rest<'_>> {
+        let point = self.projection.points.at(pc, stance.stand());
         let (Some(point), Some(function)) = (point, self.projection.function_at(pc)) else {
             return Err(Trouble::new(Kind::State, "the program does not stand at a safepoint"));
         };
-        let from = stack.words.len();
-        let register = |register: u8| match register {
-            AGAIN => again_word(),
-            _ => {
-                let at = base as usize + usize::from(register);
-                registers.get(at).copied().unwrap_or(Word::NIL)
-            }
-        };
-        if !function.captures.is_empty() {
-            stack.words.push(register(0));
-        }
         let sources = self.projection.points.sources(point);
         let own = if stance == Stance::Wait { usize::from(point.own) } else { 0 };
-        let sources = sources.get(..sources.len() - own).unwrap_or(&[]);
-        stack.words.extend(sources.iter().map(|&source| register(source)));
-        let count = (stack.words.len() - from) as u32;
-        stack.frames.push(Told { program: function.program, node: point.node, stance, count });
-        Ok(())
+        Ok(Rest {
+            program: function.program,
+            node: point.node,
+            stance,
+            closure: !function.captures.is_empty(),
+            sources: sources.get(..sources.len() - own).unwrap_or(&[]),
+        })
     }
 
     /// The calls of a continuation that register code took.
     pub(crate) fn stack_of_continuation(&self, k: &Continuation) -> Result1<Stack> {
         let mut stack = Stack::default();
         let waiting = k.frames.iter().copied().chain([(k.pc, k.base)]);
-        for (pc, base) in waiting.filter(|&(pc, _)| pc > 0) {
-            let stand = (pc - 1, Stand::Call);
-            self.tell(&mut stack, &k.registers, stand, base, Stance::Wait)?;
-        }
+        self.tell_waiting(&mut stack, &k.registers, waiting.filter(|&(pc, _)| pc > 0))?;
         Ok(stack)
     }
 
@@ -323,7 +365,8 @@ impl Machine {
                     spots.len() - 1
                 }
             };
-            let Some(Spot { code, function: id, shape, .. }) = spots.get(place) else { continue };
+            let Some(spot) = spots.get(place) else { continue };
+            let Spot { code, function: id, shape, .. } = spot;
             let id = *id;
             let words = stack.words.get(from..from + told.count as usize);
             let words = words.ok_or_else(|| damaged("it lacks values"))?;
@@ -341,14 +384,11 @@ impl Machine {
                 _ => (Projection::plain(id), words),
             };
             let is_top = at + 1 == stack.frames.len();
-            match self.engine {
-                Engine::Register => {
-                    base =
-                        self.put_registers(code, (function, id), shape, told, words, base, is_top)?;
+            match &spot.seat {
+                Some(seat) => {
+                    base = self.put_registers(spot, seat, function, words, base, is_top)?;
                 }
-                Engine::Stepper => {
-                    self.put_walk(code, (function, id), shape, told, words, is_top)?;
-                }
+                None => self.put_walk(code, (function, id), shape, told, words, is_top)?,
             }
         }
         Ok(())
@@ -358,41 +398,55 @@ impl Machine {
         let code = self.code(told.program).ok_or_else(|| damaged("a program is missing"))?;
         let function = self.function_of(&code, told.node)?;
         let shape = self.shape(&code, told)?;
+        let seat = match self.engine {
+            Engine::Register => Some(self.seat(function, told)?),
+            Engine::Stepper => None,
+        };
         let Told { program, node, stance, .. } = *told;
-        Ok(Spot { program, node, stance, code, function, shape })
+        Ok(Spot { program, node, stance, code, function, shape, seat })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one call")]
-    fn put_registers(
-        &mut self,
-        code: &Code,
-        (function, id): (Word, u32),
-        shape: &Shape,
-        told: &Told,
-        words: &[Word],
-        base: u32,
-        is_top: bool,
-    ) -> Result1<u32> {
-        if self.projection.entries.get(id as usize).is_none_or(|entry| entry.pc == 0) {
-            self.compile(id)?;
+    fn seat(&mut self, function: u32, told: &Told) -> Result1<Seat> {
+        if self.projection.entries.get(function as usize).is_none_or(|entry| entry.pc == 0) {
+            self.compile(function)?;
         }
-        let (from, to) = self.projection.extent(id);
-        let stand = if told.stance == Stance::Turn { Stand::Enter } else { Stand::Call };
-        let point = self.projection.points.of(from, to, told.node, stand).copied();
+        let (from, to) = self.projection.extent(function);
+        let point = self.projection.points.of(from, to, told.node, told.stance.stand()).copied();
         let point = point.ok_or_else(|| damaged("its code does not stop there"))?;
-        while self.registers.len() < base as usize + 2 * WINDOW {
-            self.grow()?;
-        }
         let mut sources = self.projection.points.sources(&point).to_vec();
         if told.stance == Stance::Wait {
             sources.truncate(sources.len() - usize::from(point.own));
         }
-        if sources.len() != words.len() {
+        let is_last = matches!(
+            self.projection.code.get(point.pc as usize),
+            Some(
+                Instruction::TailCall { .. }
+                    | Instruction::TailCallGlobal { .. }
+                    | Instruction::Apply { tail: true, .. }
+            )
+        );
+        Ok(Seat { point, sources, is_last })
+    }
+
+    fn put_registers(
+        &mut self,
+        spot: &Spot,
+        seat: &Seat,
+        function: Word,
+        words: &[Word],
+        base: u32,
+        is_top: bool,
+    ) -> Result1<u32> {
+        let Spot { code, shape, .. } = spot;
+        while self.registers.len() < base as usize + 2 * WINDOW {
+            self.grow()?;
+        }
+        if seat.sources.len() != words.len() {
             return Err(damaged("its code holds other values there"));
         }
         self.base = base;
         self.set(0, function);
-        for (at, (&source, &word)) in sources.iter().zip(words).enumerate() {
+        for (at, (&source, &word)) in seat.sources.iter().zip(words).enumerate() {
             if source == AGAIN {
                 continue;
             }
@@ -403,31 +457,21 @@ impl Machine {
             };
             self.set(source, word);
         }
-        self.pc = point.pc;
+        self.pc = seat.point.pc;
         if is_top {
             if let State::Parked { at, .. } = &mut self.state {
-                *at = point.at;
+                *at = seat.point.at;
             }
             return Ok(base);
         }
-        let next = base + u32::from(point.at);
-        // A call in the last place has nothing to go on with: its caller waits for the value.
-        let is_last = matches!(
-            self.projection.code.get(point.pc as usize),
-            Some(
-                Instruction::TailCall { .. }
-                    | Instruction::TailCallGlobal { .. }
-                    | Instruction::Apply { tail: true, .. }
-            )
-        );
-        if is_last {
+        if seat.is_last {
             return Ok(base);
         }
         if self.frames.len() >= self.limits.calls {
             return Err(self.too_deep());
         }
-        self.frames.push(Frame { pc: point.pc + 1, base });
-        Ok(next)
+        self.frames.push(Frame { pc: seat.point.pc + 1, base });
+        Ok(base + u32::from(seat.point.at))
     }
 
     fn put_walk(

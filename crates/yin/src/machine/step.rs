@@ -71,6 +71,17 @@ fn rem(a: Word, b: Word) -> Option<Word> {
     Word::int(a.as_int()?.checked_rem(b.as_int()?)?)
 }
 
+/// The remainder by a number that is not 0. Small dividends take the shorter division.
+#[inline(always)]
+fn rem_int(a: Word, value: i32) -> Option<Word> {
+    let int = a.as_int()?;
+    let rest = match (u32::try_from(int), u32::try_from(value)) {
+        (Ok(int), Ok(value)) => i64::from(int.checked_rem(value)?),
+        _ => int.checked_rem(i64::from(value))?,
+    };
+    Some(int_word(rest))
+}
+
 /// The order of two inline integers.
 #[inline(always)]
 fn int_order(a: Word, b: Word) -> Option<Ordering> {
@@ -91,6 +102,15 @@ fn slow_arithmetic(
     b: Word,
 ) -> Result<Word, Trouble> {
     heap.arithmetic(operation, a, b)
+}
+
+/// `assoc` where it is more than a write.
+#[inline(never)]
+fn slow_assoc(heap: &mut Heap, args: [Word; 3]) -> Result<Word, Trouble> {
+    match builtin::primitive(builtin::ASSOC).map(|primitive| primitive.body) {
+        Some(Body::Plain(run)) => heap.update(builtin::ASSOC, run, &args),
+        _ => Err(Trouble::new(Kind::State, "no primitive")),
+    }
 }
 
 /// Any two values; NaN compares with nothing.
@@ -331,6 +351,10 @@ impl Machine {
                     let (a, b) = (r!(a), r!(b));
                     arithmetic!(rem(a, b), Arithmetic::Rem, d, a, b);
                 }
+                I::RemInt { d, a, value } => {
+                    let (a, b) = (r!(a), int_word(i64::from(value)));
+                    arithmetic!(rem_int(a, value), Arithmetic::Rem, d, a, b);
+                }
                 I::Mul { d, a, b } => {
                     let (a, b) = (r!(a), r!(b));
                     arithmetic!(mul(a, b), Arithmetic::Mul, d, a, b);
@@ -358,6 +382,15 @@ impl Machine {
 
                 I::Jump { by } => jump(&mut pc, by),
                 I::Loop { by } => {
+                    if left == 0 {
+                        leave!(Exit::Poll);
+                    }
+                    left -= 1;
+                    jump(&mut pc, by);
+                }
+                // Whoever comes back here moves once more, from where nothing was written since.
+                I::MoveLoop { d, a, by } => {
+                    r!(d) = r!(a);
                     if left == 0 {
                         leave!(Exit::Poll);
                     }
@@ -420,8 +453,12 @@ impl Machine {
                     r!(d) = check!(run_plain(heap, id, &[r!(a), r!(b)]));
                     settle!();
                 }
-                I::Update { d, at, n: 2, id: builtin::ASSOC }
-                    if heap.assoc_in_place(r!(d), r!(at), r!(at.wrapping_add(1))) => {}
+                I::Assoc { d, a, b } => {
+                    if !heap.assoc_in_place(r!(d), r!(a), r!(b)) {
+                        r!(d) = check!(slow_assoc(heap, [r!(d), r!(a), r!(b)]));
+                        settle!();
+                    }
+                }
                 I::Update { d, at, n, id } => {
                     let mut args = [Word::NIL; UPDATE_ARGS_MAX];
                     let n = usize::from(n) + 1;

@@ -1,6 +1,6 @@
 //! What capturing and restoring need of a machine that stands still.
 
-use datom::{Symbol, Word};
+use datom::Word;
 
 use super::{Engine, Frame, Machine, Queue, State};
 use crate::ast::NodeId;
@@ -48,24 +48,6 @@ impl Machine {
         self.projection.objects.clear();
         self.namespaces.clear();
         self.starved = None;
-    }
-
-    /// The definitions of a program hide built-in names from now on.
-    pub(crate) fn shadow_definitions(&mut self, program: u32) {
-        if program == PRELUDE {
-            return;
-        }
-        if let Some(program) = self.projection.program(program).cloned() {
-            self.shadow(&program);
-        }
-    }
-
-    pub(crate) fn set_global(&mut self, name: &Symbol, word: Word) {
-        self.projection.shadow(name);
-        let id = self.projection.global(name);
-        if let Some(slot) = self.projection.values.get_mut(id as usize) {
-            *slot = word;
-        }
     }
 
     /// The function of a lambda.

@@ -63,7 +63,7 @@ impl Machine {
                 key,
             ));
         }
-        self.set_global(&cell, word);
+        self.projection.bind(cell.as_str(), word);
         Ok(word)
     }
 }

@@ -3,11 +3,11 @@
 //! 1. A node is accepted only if the hash it has is the hash of its content, so an AST that was
 //!    edited in place, or made by hand and wrongly, is refused with the node's name.
 //! 2. Cycles, dangling references, wrong types, depth and size all end in an error.
+//! 3. An entity is read and hashed once, however many places of the program it stands at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use datom::edn::Span;
 use datom::{Keyword, Symbol, Value};
 
 use super::Program;
@@ -27,7 +27,30 @@ pub trait Code {
     /// # Errors
     /// Why the database cannot tell.
     fn entity(&self, name: &Value) -> Result<Option<Value>, String>;
+
+    /// The same as facts one by one, in any order, without `:db/id`: of an attribute of cardinality many each
+    /// value by itself or all in a set, references as [`Value::Ref`] or as maps with `:db/id`. Databases
+    /// that need not make a map of an entity are read faster so.
+    ///
+    /// # Errors
+    /// As [`Code::entity`].
+    fn facts(&self, name: &Value) -> Result<Option<(Value, AttributeValues)>, String> {
+        let Some(Value::Map(map)) = self.entity(name)? else { return Ok(None) };
+        let mut id = name.clone();
+        let mut facts = Vec::with_capacity(map.len());
+        for (attribute, value) in map {
+            match attribute {
+                Value::Keyword(attribute) if attribute.as_str() == "db/id" => id = value,
+                Value::Keyword(attribute) => facts.push((attribute, value)),
+                _ => {}
+            }
+        }
+        Ok(Some((id, facts)))
+    }
 }
+
+/// Attributes of an entity with their values.
+pub type AttributeValues = Vec<(Keyword, Value)>;
 
 type Result1<T> = Result<T, Error>;
 
@@ -35,6 +58,10 @@ fn wrong(message: impl Into<String>) -> Error {
     Error::new(Kind::Code, message).help(
         "store programs with `Program::transaction`; an edit is new nodes, never changed ones",
     )
+}
+
+fn too_deep(id: &Value) -> Error {
+    wrong(format!("node {id} is nested deeper than {DEPTH_MAX} levels"))
 }
 
 impl Program {
@@ -46,10 +73,10 @@ impl Program {
     pub fn load(code: &(impl Code + ?Sized), entity: &Value) -> Result<Self, Error> {
         let mut loader = Loader {
             code,
-            known: BTreeMap::new(),
+            names: HashMap::new(),
+            known: Vec::new(),
             tree: Tree::default(),
             path: Vec::new(),
-            positions: None,
         };
         let root = loader.fetch(entity)?;
         let text = |attribute| match root.get(attribute) {
@@ -58,10 +85,15 @@ impl Program {
         };
         let (name, source) = (text("yin.program/name")?, text("yin.program/source")?);
         let order = root.hashes("yin.program/order")?;
-        if let Some(Value::Bytes(bytes)) = root.get("yin.program/positions") {
-            loader.positions = Some((bytes.clone(), source.len()));
-        }
-        let forms = loader.forms(&order)?;
+        let mut positions = match root.get("yin.program/positions") {
+            Some(Value::Bytes(bytes)) => Some(Positions::new(bytes, source.len())),
+            _ => None,
+        };
+        let forms = order.iter().map(|form| {
+            let at = loader.resolve(Name::Hash(*form))?;
+            loader.place(at, &mut positions)
+        });
+        let forms = forms.collect::<Result1<_>>()?;
         let docs = docs(root.get("yin.program/docs"));
         let program = Self { name, source, tree: loader.tree, forms, docs, hash: OnceLock::new() };
         for &form in &program.forms {
@@ -92,17 +124,14 @@ fn docs(value: Option<&Value>) -> BTreeMap<Symbol, Arc<str>> {
 
 /// What is known of an entity.
 struct Facts {
-    map: BTreeMap<Value, Value>,
-    name: Value,
+    id: Value,
+    facts: AttributeValues,
 }
 
 impl Facts {
     fn get(&self, attribute: &str) -> Option<&Value> {
-        self.map.get(&Value::keyword(attribute))
-    }
-
-    fn id(&self) -> &Value {
-        self.get("db/id").unwrap_or(&self.name)
+        let mut facts = self.facts.iter();
+        facts.find(|(known, _)| known.as_str() == attribute).map(|(_, value)| value)
     }
 
     fn missing(&self, attribute: &str, wanted: &str) -> Error {
@@ -110,7 +139,7 @@ impl Facts {
             Some(value) => value.kind(),
             None => "nothing",
         };
-        wrong(format!("node {} wants {wanted} as :{attribute}, not {found}", self.id()))
+        wrong(format!("node {} wants {wanted} as :{attribute}, not {found}", self.id))
     }
 
     fn symbol(&self, attribute: &str) -> Result1<Option<Symbol>> {
@@ -147,15 +176,14 @@ impl Facts {
             .ok_or_else(|| self.missing(attribute, "a tuple of symbols"))
     }
 
-    /// A tuple of hashes, as the lookup refs of their nodes.
-    fn hashes(&self, attribute: &str) -> Result1<Vec<Value>> {
-        let lookup = |hash: &Value| match hash {
-            Value::Hash(_) => Some(Value::Vector(vec![Value::keyword("yin/hash"), hash.clone()])),
+    fn hashes(&self, attribute: &str) -> Result1<Vec<[u8; 32]>> {
+        let hash = |hash: &Value| match hash {
+            Value::Hash(hash) => Some(*hash),
             _ => None,
         };
         self.tuple(attribute)?
             .iter()
-            .map(lookup)
+            .map(hash)
             .collect::<Option<_>>()
             .ok_or_else(|| self.missing(attribute, "a tuple of hashes"))
     }
@@ -171,92 +199,142 @@ impl Facts {
     }
 }
 
+/// What a node is asked for as.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Name {
+    Hash([u8; 32]),
+    Entity(Value),
+}
+
+impl Name {
+    fn value(&self) -> Value {
+        match self {
+            Name::Hash(hash) => Value::Vector(vec![Value::keyword("yin/hash"), Value::Hash(*hash)]),
+            Name::Entity(entity) => entity.clone(),
+        }
+    }
+}
+
+/// An entity that is a node.
+struct Known {
+    id: Value,
+    /// The node, its children not yet places of the tree.
+    node: Node,
+    /// The children among what is known, in the order of [`Node::children`].
+    children: Vec<usize>,
+    /// How many levels of nodes it is.
+    depth: usize,
+    hash: [u8; 32],
+    /// Whether the hash is that of its content.
+    is_proven: bool,
+}
+
 struct Loader<'c, C: Code + ?Sized> {
     code: &'c C,
-    known: BTreeMap<Value, Arc<Facts>>,
+    names: HashMap<Name, usize>,
+    known: Vec<Known>,
     tree: Tree,
-    /// The nodes that are being loaded, outermost first.
+    /// The nodes that are being read, outermost first.
     path: Vec<Value>,
-    /// The bytes of the positions and the length of the source.
-    positions: Option<(Arc<[u8]>, usize)>,
 }
 
 impl<C: Code + ?Sized> Loader<'_, C> {
-    fn fetch(&mut self, name: &Value) -> Result1<Arc<Facts>> {
-        if let Some(facts) = self.known.get(name) {
-            return Ok(facts.clone());
+    fn fetch(&self, name: &Value) -> Result1<Facts> {
+        let found = self.code.facts(name).map_err(|error| Error::new(Kind::Database, error))?;
+        let (id, facts) = found.ok_or_else(|| wrong(format!("there is no node {name}")))?;
+        Ok(Facts { id, facts })
+    }
+
+    /// Reads a node and all below it, each once.
+    fn resolve(&mut self, name: Name) -> Result1<usize> {
+        if let Some(&known) = self.names.get(&name) {
+            return Ok(known);
         }
-        let found =
-            self.code.entity(name).map_err(|message| Error::new(Kind::Database, message))?;
-        let Some(Value::Map(map)) = found else {
-            return Err(wrong(format!("there is no node {name}")));
-        };
-        let facts = Arc::new(Facts { map, name: name.clone() });
-        self.known.insert(name.clone(), facts.clone());
-        Ok(facts)
-    }
-
-    fn forms(&mut self, order: &[Value]) -> Result1<Vec<NodeId>> {
-        let positions = self.positions.take();
-        let mut spans =
-            positions.as_ref().map(|(bytes, source_bytes)| Positions::new(bytes, *source_bytes));
-        order.iter().map(|form| self.node(form, &mut spans)).collect()
-    }
-
-    /// A node and all below it, in the order of their positions.
-    fn node(&mut self, name: &Value, spans: &mut Option<Positions<'_>>) -> Result1<NodeId> {
-        let facts = self.fetch(name)?;
-        let id = facts.id().clone();
+        let facts = self.fetch(&name.value())?;
+        let id = facts.id.clone();
         if self.path.contains(&id) {
             return Err(wrong(format!("node {id} contains itself")));
         }
         if self.path.len() >= DEPTH_MAX {
-            return Err(wrong(format!("node {id} is nested deeper than {DEPTH_MAX} levels")));
+            return Err(too_deep(&id));
         }
+        let entity = Name::Entity(id.clone());
+        let at = match self.names.get(&entity) {
+            Some(&at) => at,
+            None => {
+                self.path.push(id);
+                let known = self.read(facts)?;
+                self.path.pop();
+                self.known.push(known);
+                self.known.len() - 1
+            }
+        };
+        self.names.insert(entity, at);
+        self.names.insert(name, at);
+        Ok(at)
+    }
+
+    fn read(&mut self, facts: Facts) -> Result1<Known> {
+        let mut children = Vec::new();
+        let node = self.content(&facts, &mut children)?;
+        let below = children.iter().filter_map(|&child| self.known.get(child));
+        let depth = 1 + below.map(|child| child.depth).max().unwrap_or(0);
+        if depth > DEPTH_MAX {
+            return Err(too_deep(&facts.id));
+        }
+        match facts.get("yin/hash") {
+            Some(&Value::Hash(hash)) => {
+                Ok(Known { id: facts.id, node, children, depth, hash, is_proven: false })
+            }
+            _ => Err(facts.missing("yin/hash", "the hash of its content")),
+        }
+    }
+
+    /// A place of the tree for a node, behind places for all below it; positions come in their order.
+    fn place(&mut self, at: usize, spans: &mut Option<Positions<'_>>) -> Result1<NodeId> {
         if self.tree.len() >= NODES_MAX {
             return Err(wrong(format!("the program has more than {NODES_MAX} nodes")));
         }
         let span = spans.as_mut().and_then(Positions::next).unwrap_or_default();
-        self.path.push(id);
-        let node = self.content(&facts, spans)?;
-        self.path.pop();
-        self.add(&facts, node, span)
-    }
-
-    fn add(&mut self, facts: &Facts, node: Node, span: Span) -> Result1<NodeId> {
-        let id = self
-            .tree
-            .add(node, span)
-            .ok_or_else(|| wrong(format!("node {} is nested too deeply", facts.id())))?;
-        match facts.get("yin/hash") {
-            Some(Value::Hash(hash)) if *hash == self.tree.hash(id) => Ok(id),
-            Some(Value::Hash(_)) => {
-                Err(wrong(format!("node {} is not what its :yin/hash says", facts.id())))
-            }
-            _ => Err(facts.missing("yin/hash", "the hash of its content")),
+        let mut children = Vec::new();
+        while let Some(&child) =
+            self.known.get(at).and_then(|known| known.children.get(children.len()))
+        {
+            children.push(self.place(child, spans)?);
         }
+        let Some(known) = self.known.get_mut(at) else { return Err(wrong("there is no node")) };
+        let mut node = known.node.clone();
+        node.adopt(&children);
+        let proven = known.is_proven.then_some(known.hash);
+        let id = self.tree.add_hashed(node, span, proven).ok_or_else(|| too_deep(&known.id))?;
+        if self.tree.hash(id) != known.hash {
+            return Err(wrong(format!("node {} is not what its :yin/hash says", known.id)));
+        }
+        known.is_proven = true;
+        Ok(id)
     }
 
     fn child(
         &mut self,
         facts: &Facts,
         attribute: &str,
-        spans: &mut Option<Positions<'_>>,
+        children: &mut Vec<usize>,
     ) -> Result1<NodeId> {
-        let name = facts.reference(attribute)?;
-        self.node(&name, spans)
+        children.push(self.resolve(Name::Entity(facts.reference(attribute)?))?);
+        Ok(NodeId::default())
     }
 
-    fn operands(
-        &mut self,
-        facts: &Facts,
-        spans: &mut Option<Positions<'_>>,
-    ) -> Result1<Vec<NodeId>> {
+    fn operands(&mut self, facts: &Facts, children: &mut Vec<usize>) -> Result1<Vec<NodeId>> {
         let order = facts.hashes("yin/order")?;
-        order.iter().map(|name| self.node(name, spans)).collect()
+        let operands = vec![NodeId::default(); order.len()];
+        for hash in order {
+            children.push(self.resolve(Name::Hash(hash))?);
+        }
+        Ok(operands)
     }
 
-    fn content(&mut self, facts: &Facts, spans: &mut Option<Positions<'_>>) -> Result1<Node> {
+    /// What a node is; its children go to `children` in their order, and are filled in by its places.
+    fn content(&mut self, facts: &Facts, children: &mut Vec<usize>) -> Result1<Node> {
         let kind = facts.keyword("yin/type")?;
         let name = match kind.namespace() {
             Some("yin.type") => kind.name(),
@@ -270,45 +348,45 @@ impl<C: Code + ?Sized> Loader<'_, C> {
                 own: facts.symbol("yin/own")?,
                 params: facts.symbols("yin/params")?,
                 rest: facts.symbol("yin/rest")?,
-                body: self.child(facts, "yin/body", spans)?,
+                body: self.child(facts, "yin/body", children)?,
             },
             "application" => Node::Application {
-                operator: self.child(facts, "yin/operator", spans)?,
-                operands: self.operands(facts, spans)?,
+                operator: self.child(facts, "yin/operator", children)?,
+                operands: self.operands(facts, children)?,
             },
             "if" => Node::If {
-                test: self.child(facts, "yin/test", spans)?,
-                consequent: self.child(facts, "yin/consequent", spans)?,
-                alternate: self.child(facts, "yin/alternate", spans)?,
+                test: self.child(facts, "yin/test", children)?,
+                consequent: self.child(facts, "yin/consequent", children)?,
+                alternate: self.child(facts, "yin/alternate", children)?,
             },
             "let" | "loop" => {
                 let names = facts.symbols("yin/params")?;
-                let values = self.operands(facts, spans)?;
-                let body = self.child(facts, "yin/body", spans)?;
+                let values = self.operands(facts, children)?;
+                let body = self.child(facts, "yin/body", children)?;
                 match name {
                     "let" => Node::Let { names, values, body },
                     _ => Node::Loop { names, values, body },
                 }
             }
-            "recur" => Node::Recur { operands: self.operands(facts, spans)? },
-            "do" => Node::Do { operands: self.operands(facts, spans)? },
+            "recur" => Node::Recur { operands: self.operands(facts, children)? },
+            "do" => Node::Do { operands: self.operands(facts, children)? },
             "definition" => Node::Definition {
                 name: facts.name()?,
-                value: self.child(facts, "yin/definition-of", spans)?,
+                value: self.child(facts, "yin/definition-of", children)?,
             },
             "expansion" => Node::Expansion {
                 name: facts
                     .symbol("yin/macro")?
                     .ok_or_else(|| facts.missing("yin/macro", "the name of a macro"))?,
                 call: facts.get("yin/value").cloned().unwrap_or(Value::Nil),
-                body: self.child(facts, "yin/body", spans)?,
+                body: self.child(facts, "yin/body", children)?,
             },
             "perform" => Node::Perform {
                 op: facts.keyword("yin/op")?,
-                operands: self.operands(facts, spans)?,
+                operands: self.operands(facts, children)?,
             },
             _ => {
-                return Err(wrong(format!("node {} has the unknown :yin/type {kind}", facts.id())));
+                return Err(wrong(format!("node {} has the unknown :yin/type {kind}", facts.id)));
             }
         })
     }

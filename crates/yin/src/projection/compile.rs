@@ -542,11 +542,15 @@ impl<'p> Compiler<'p> {
                 self.pending.push(register);
             }
         }
+        let last = moves.pop();
         for (d, a) in moves {
             self.push(I::Move { d, a });
         }
         let by = (target.start as i64 - self.code.len() as i64 - 1) as i32;
-        self.push(I::Loop { by });
+        self.push(match last {
+            Some((d, a)) => I::MoveLoop { d, a, by },
+            None => I::Loop { by },
+        });
         Ok(())
     }
 }

@@ -126,6 +126,12 @@ pub(crate) enum Instruction {
         a: u8,
         b: u8,
     },
+    /// The remainder of a division by a number that is not 0.
+    RemInt {
+        d: u8,
+        a: u8,
+        value: i32,
+    },
     Mul {
         d: u8,
         a: u8,
@@ -143,6 +149,12 @@ pub(crate) enum Instruction {
     },
     /// The turn of a loop: a safepoint.
     Loop {
+        by: i32,
+    },
+    /// The same behind a move.
+    MoveLoop {
+        d: u8,
+        a: u8,
         by: i32,
     },
     JumpIfFalse {
@@ -241,6 +253,12 @@ pub(crate) enum Instruction {
         n: u8,
         id: u32,
     },
+    /// `assoc` of the key in `a` and the value in `b` to what is in `d`, likewise.
+    Assoc {
+        d: u8,
+        a: u8,
+        b: u8,
+    },
     /// Others will see what is in `a`.
     Share {
         a: u8,
@@ -297,6 +315,7 @@ impl Instruction {
         match self {
             I::Jump { by }
             | I::Loop { by }
+            | I::MoveLoop { by, .. }
             | I::JumpIfFalse { by, .. }
             | I::JumpIfTrue { by, .. }
             | I::Lt { by, .. }

@@ -222,8 +222,7 @@ impl<'s> Teller<'s> {
     }
 
     fn name(&self, index: u64) -> Result1<&'s str> {
-        let name = usize::try_from(index).ok().and_then(|index| self.state.names.get(index));
-        name.map(String::as_str).ok_or_else(|| damaged("an unknown name"))
+        self.state.names.get(index).ok_or_else(|| damaged("an unknown name"))
     }
 
     fn hash_of(&self, program: u32) -> Result1<[u8; 32]> {

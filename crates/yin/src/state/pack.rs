@@ -1,6 +1,6 @@
 //! From a machine to a state.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use datom::{Tag, Word};
 
@@ -88,8 +88,10 @@ struct Packer<'m> {
     /// Where the objects of the heap went.
     places: HashMap<u64, u64>,
     names: Names,
-    programs: HashMap<u32, u32>,
-    lambdas: HashMap<u32, u32>,
+    programs: BTreeMap<u32, u32>,
+    lambdas: BTreeMap<u32, u32>,
+    /// The call that was looked up last: many of a recursion stand at one place.
+    last: Option<(Told, Frame)>,
 }
 
 type Result1<T> = Result<T, Trouble>;
@@ -117,8 +119,9 @@ impl State {
             state,
             places: HashMap::new(),
             names: Names::default(),
-            programs: HashMap::new(),
-            lambdas: HashMap::new(),
+            programs: BTreeMap::new(),
+            lambdas: BTreeMap::new(),
+            last: None,
         };
         packer.state.program = packer.program(queue.0)?;
         packer.state.value = packer.word(value)?;
@@ -181,10 +184,17 @@ impl Packer<'_> {
     }
 
     fn frame(&mut self, told: &Told) -> Result1<Frame> {
+        if let Some((last, frame)) = &self.last
+            && last == told
+        {
+            return Ok(*frame);
+        }
         let (program, place) = self.place(Site { program: told.program, node: told.node })?;
         let program = u16::try_from(program).map_err(|_| too_many("programs"))?;
         let count = u16::try_from(told.count).map_err(|_| too_many("values in one call"))?;
-        Ok(Frame { place, program, count })
+        let frame = Frame { place, program, count };
+        self.last = Some((*told, frame));
+        Ok(frame)
     }
 
     fn lambda(&mut self, function: u32) -> Result1<u32> {
@@ -205,8 +215,8 @@ impl Packer<'_> {
     fn word(&mut self, word: Word) -> Result1<u64> {
         match word.tag() {
             Tag::Keyword | Tag::Symbol => {
-                let name = self.machine.heap.name(word).unwrap_or_default().to_owned();
-                let index = self.name(&name);
+                let name = self.machine.heap.name(word).unwrap_or_default();
+                let index = self.names.number(name, &mut self.state.names);
                 Ok(Word::new(word.tag(), u64::from(index)).raw())
             }
             Tag::Private => self.private(word),

@@ -35,6 +35,8 @@ struct Unpacker<'m, 's> {
     objects: Vec<(u64, Word)>,
     /// The machine's functions of the state's lambdas.
     lambdas: Vec<u32>,
+    /// The call that was looked up last: many of a recursion stand at one place.
+    last: Option<(Frame, Told)>,
 }
 
 impl Machine {
@@ -86,7 +88,7 @@ impl Machine {
                     self.projection.add_program(Arc::new(program))
                 }
             };
-            self.shadow_definitions(id);
+            self.projection.shadow_all(id);
             programs.push(id);
         }
         let mut unpacker = Unpacker {
@@ -95,6 +97,7 @@ impl Machine {
             programs,
             objects: Vec::new(),
             lambdas: Vec::with_capacity(state.lambdas.len()),
+            last: None,
         };
         unpacker.lambdas()?;
         unpacker.cells()?;
@@ -119,14 +122,14 @@ impl Machine {
     /// The program of a namespace that the state had loaded, by hash.
     fn namespace_of(&mut self, state: &State, hash: &[u8; 32]) -> Option<Program> {
         state.namespaces.iter().find_map(|&name| {
-            let name = state.names.get(name as usize)?.as_str().into();
+            let name = state.names.get(u64::from(name))?.into();
             let program = self.find_namespace(&name)?;
             (program.hash() == *hash).then_some(program)
         })
     }
 }
 
-impl Unpacker<'_, '_> {
+impl<'s> Unpacker<'_, 's> {
     fn program(&self, index: u32) -> Result1<u32> {
         self.programs.get(index as usize).copied().ok_or_else(|| damaged("an unknown program"))
     }
@@ -152,9 +155,8 @@ impl Unpacker<'_, '_> {
         Ok(())
     }
 
-    fn name(&self, index: u64) -> Result1<&str> {
-        let name = usize::try_from(index).ok().and_then(|index| self.state.names.get(index));
-        name.map(String::as_str).ok_or_else(|| damaged("an unknown name"))
+    fn name(&self, index: u64) -> Result1<&'s str> {
+        self.state.names.get(index).ok_or_else(|| damaged("an unknown name"))
     }
 
     fn function(&self, index: u64) -> Result1<u32> {
@@ -166,12 +168,12 @@ impl Unpacker<'_, '_> {
         let word = Word::from_raw(raw);
         match word.tag() {
             Tag::Keyword => {
-                let name = self.name(word.payload())?.to_owned();
-                self.machine.heap.keyword(&name)
+                let name = self.name(word.payload())?;
+                self.machine.heap.keyword(name)
             }
             Tag::Symbol => {
-                let name = self.name(word.payload())?.to_owned();
-                self.machine.heap.symbol(&name)
+                let name = self.name(word.payload())?;
+                self.machine.heap.symbol(name)
             }
             Tag::Private => self.private(word),
             // Words of a store's own heap mean nothing here.
@@ -310,15 +312,22 @@ impl Unpacker<'_, '_> {
     }
 
     fn told(&mut self, frame: Frame, stance: Stance) -> Result1<Told> {
+        if let Some((last, told)) = &self.last
+            && *last == frame
+        {
+            return Ok(Told { stance, ..*told });
+        }
         let (program, node) = self.node(u32::from(frame.program), frame.place)?;
-        Ok(Told { program, node, stance, count: u32::from(frame.count) })
+        let told = Told { program, node, stance, count: u32::from(frame.count) };
+        self.last = Some((frame, told));
+        Ok(told)
     }
 
     fn globals(&mut self) -> Result1<()> {
         for global in &self.state.globals {
             let word = self.word(global.word)?;
-            let name = self.name(u64::from(global.name))?.into();
-            self.machine.set_global(&name, word);
+            let name = self.name(u64::from(global.name))?;
+            self.machine.projection.bind(name, word);
         }
         for &name in &self.state.namespaces {
             let name = self.name(u64::from(name))?.into();

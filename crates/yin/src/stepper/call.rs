@@ -9,6 +9,7 @@ use crate::error::{Kind, Trouble};
 use crate::heap::{Form, PRIMITIVE, payload, sort};
 use crate::machine::Machine;
 use crate::program::Meaning;
+use crate::projection::{Free, Site};
 
 impl Machine {
     /// The innermost waiting node calls its operator with its operands.
@@ -131,11 +132,13 @@ impl Machine {
     }
 
     /// Whether a call waits even where it comes last.
-    fn is_traced(&self, code: &Code, step: Step) -> bool {
+    fn is_traced(&mut self, code: &Code, step: Step) -> bool {
         let tree = code.program.tree();
         let Node::Application { operator, .. } = tree.node(step.node) else { return false };
         let Node::Variable(name) = tree.node(*operator) else { return false };
+        let site = Site { program: code.id, node: *operator };
         code.places.get(*operator).is_some_and(|place| place.meaning == Meaning::Free)
+            && matches!(self.projection.free(site, name), Free::BuiltIn(_))
             && self.projection.is_traced(code.id, name)
     }
 }

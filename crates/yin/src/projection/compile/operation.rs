@@ -31,6 +31,15 @@ impl Compiler<'_> {
             (builtin::ADD | builtin::SUB | builtin::MUL, [a, b, ..]) if operands.len() <= BATCH => {
                 return self.chain(id, [*a, *b], operands.get(2..).unwrap_or(&[]), want);
             }
+            (builtin::REM, [a, b]) => {
+                if let Some(value) = self.small(*b).filter(|&value| value != 0) {
+                    let a = self.operand(*a)?;
+                    let d = self.destination(want)?;
+                    self.push(I::RemInt { d, a, value });
+                    self.finish(d, want);
+                    return Ok(());
+                }
+            }
             (builtin::INC, [a]) => return self.add_int(*a, 1, want),
             (builtin::DEC, [a]) => return self.add_int(*a, -1, want),
             _ => {}

@@ -73,11 +73,20 @@ impl Compiler<'_> {
         let outer = std::mem::replace(&mut self.site, id);
         let (next, pending) = (self.next, self.pending.len());
         self.pending.extend([AGAIN, register]);
-        for &operand in &rest {
-            self.next_operand(operand)?;
-        }
+        let update = match (primitive, rest.as_slice()) {
+            (builtin::ASSOC, &[key, value]) => {
+                let (a, b) = (self.held_operand(key)?, self.operand(value)?);
+                I::Assoc { d: register, a, b }
+            }
+            _ => {
+                for &operand in &rest {
+                    self.next_operand(operand)?;
+                }
+                I::Update { d: register, at: next, n: rest.len() as u8, id: primitive }
+            }
+        };
         self.pending.truncate(pending);
-        self.push(I::Update { d: register, at: next, n: rest.len() as u8, id: primitive });
+        self.push(update);
         self.next = next;
         self.site = outer;
         Ok(true)
