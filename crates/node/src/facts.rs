@@ -13,6 +13,7 @@ use crate::reporter::Reporter;
 use crate::schema;
 
 /// What stands behind `transact!`, `q`, `pull` and `entity`.
+#[derive(Clone)]
 pub(crate) struct ProgramFacts {
     database: Database,
     reporter: Reporter,

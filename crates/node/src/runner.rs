@@ -3,6 +3,7 @@
 //! 1. The machine touches nothing but the database; every other effect leaves as a request datom.
 //! 2. Whatever the machine commits says which program made it and under which tokens it had acted.
 
+mod crew;
 mod durable;
 mod waiting;
 
@@ -29,6 +30,8 @@ use crate::reporter::Reporter;
 use crate::trace::Trace;
 use crate::world::World;
 
+pub(crate) use crew::{AGENTS_MAX, Crew, Ended, Plan, is_of_a_crew};
+
 /// Requests that can be under way at once.
 const RING_SLOTS: u64 = 64;
 /// Machine steps between two looks at what else is to be done.
@@ -54,6 +57,8 @@ pub struct Grants {
 /// A machine attached to a world.
 pub struct Runner {
     machine: Machine,
+    /// The database as its programs see it.
+    facts: ProgramFacts,
     bridge: Bridge,
     port: Port<Heap>,
     dock: Dock<Heap>,
@@ -135,7 +140,8 @@ impl Runner {
             world: world.key().public().to_bytes().to_vec(),
             dir: world.dir().to_path_buf(),
             rights,
-            machine: Machine::new(facts, Limits::default()),
+            machine: Machine::new(facts.clone(), Limits::default()),
+            facts,
             bridge,
             port,
             dock,

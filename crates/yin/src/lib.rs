@@ -49,7 +49,7 @@ pub use library::{Embedded, Library};
 pub use machine::{Active, Engine, Level, Limits, Machine, Outcome};
 pub use program::{AttributeValues, Code, Program, schema};
 pub use scheduler::{
-    AgentId, Clock, Event, Outside, Request, Scheduler, Setup, Sight, Source, SystemClock,
+    AgentId, Clock, Event, Outside, Request, Scheduler, Setup, Sight, Source, Stopper, SystemClock,
     VirtualClock,
 };
 pub use state::State;

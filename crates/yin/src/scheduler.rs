@@ -56,6 +56,7 @@ pub struct Setup {
     threads: usize,
     clock: Arc<dyn Clock>,
     outside: Option<Arc<dyn Outside>>,
+    fuel: u64,
 }
 
 impl fmt::Debug for Setup {
@@ -65,9 +66,10 @@ impl fmt::Debug for Setup {
 }
 
 impl Default for Setup {
-    /// No threads of its own, the system's clock, and nobody outside.
+    /// No threads of its own, the system's clock, nobody outside, and fuel without end.
     fn default() -> Self {
-        Self { threads: 0, clock: Arc::new(SystemClock::default()), outside: None }
+        let clock = Arc::new(SystemClock::default());
+        Self { threads: 0, clock, outside: None, fuel: u64::MAX }
     }
 }
 
@@ -89,6 +91,13 @@ impl Setup {
     #[must_use]
     pub fn outside(self, outside: Arc<dyn Outside>) -> Self {
         Self { outside: Some(outside), ..self }
+    }
+
+    /// With so much fuel for each agent. One that has used it up, which is found at its next request or at the end of
+    /// its slice, ends with [`Kind::Limit`].
+    #[must_use]
+    pub fn fuel(self, fuel: u64) -> Self {
+        Self { fuel, ..self }
     }
 }
 
@@ -151,6 +160,25 @@ impl Drop for Source {
     }
 }
 
+/// Stops [`Scheduler::run`] from another thread, such as that of a signal. See [`Scheduler::stopper`].
+#[derive(Clone)]
+pub struct Stopper(Arc<Shared>);
+
+impl fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stopper")
+    }
+}
+
+impl Stopper {
+    /// Lets [`Scheduler::run`] give [`Event::Stopped`], before whatever else has happened; agents go on.
+    pub fn stop(&self) {
+        self.0.is_stopped.store(true, Ordering::Release);
+        self.0.call_host();
+        self.0.bell.ring_all();
+    }
+}
+
 impl Scheduler {
     /// A scheduler without threads, whose agents share a database and have these limits each.
     #[must_use]
@@ -179,10 +207,10 @@ impl Scheduler {
     /// If the system starts fewer threads, it works with these.
     #[must_use]
     pub fn with(facts: impl Facts + Clone + Send + 'static, limits: Limits, setup: Setup) -> Self {
-        let Setup { threads, clock, outside } = setup;
+        let Setup { threads, clock, outside, fuel } = setup;
         let queues: Vec<_> = (0..threads).map(|_| Queue::new_fifo()).collect();
         let stealers = queues.iter().map(Queue::stealer).collect();
-        let shared = Arc::new(Shared::new(clock, outside, stealers));
+        let shared = Arc::new(Shared::new(clock, outside, fuel, stealers));
         let maker = || -> DeskMaker {
             let facts = facts.clone();
             Box::new(move || Desk::new(facts.clone(), limits))
@@ -310,6 +338,27 @@ impl Scheduler {
         stream_value(self.shared.ports.make(capacity.max(1), NOBODY))
     }
 
+    /// Puts a value into a stream from outside, where nobody waits. False if it has no room, or is no open
+    /// stream.
+    pub fn put(&self, stream: &Value, value: Value) -> bool {
+        let Some(port) = stream_id(stream).and_then(|id| self.shared.ports.get(id)) else {
+            return false;
+        };
+        let mut answers = Vec::new();
+        let is_put = port.channel().offer(value, &mut answers);
+        self.shared.answer_all(answers, &mut |agent| self.shared.inject(agent));
+        is_put
+    }
+
+    /// Closes a stream from outside. Behind the last value its readers find nil, or `why`, an error value.
+    pub fn close(&self, stream: &Value, why: Option<Value>) {
+        let Some(port) = stream_id(stream).and_then(|id| self.shared.ports.get(id)) else { return };
+        let mut answers = Vec::new();
+        port.channel().close(why.map_or(End::Closed, End::Failed), &mut answers);
+        self.shared.ports.tidy(&port);
+        self.shared.answer_all(answers, &mut |agent| self.shared.inject(agent));
+    }
+
     /// A reader of a stream, at the oldest value it has. It is the agent's that first reads from it.
     /// `None` for anything but an open stream.
     #[must_use]
@@ -319,6 +368,20 @@ impl Scheduler {
         port.channel().open(cursor, NOBODY);
         self.shared.ports.name(cursor, port);
         Some(cursor_value(cursor))
+    }
+
+    /// What stops [`Scheduler::run`] from another thread.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.shared.clone())
+    }
+
+    /// Fuel that all agents have used so far, those that ended included; of one that runs just now, up to
+    /// its last request.
+    #[must_use]
+    pub fn spent(&self) -> u64 {
+        let ended = self.shared.spent.load(Ordering::Relaxed);
+        self.agents().iter().fold(ended, |sum, sight| sum.saturating_add(sight.fuel))
     }
 
     /// Says that whoever has the scheduler may bring more agents. Otherwise, once nobody can run and
@@ -357,9 +420,16 @@ impl Scheduler {
     /// this is where agents run; with threads they run by themselves, and this waits for them.
     pub fn run(&mut self) -> Event {
         loop {
+            if self.shared.is_told_to_stop() {
+                return Event::Stopped;
+            }
             let (event, seen) = self.shared.event();
             if let Some(event) = event {
                 return event;
+            }
+            // Who is told so behind this finds more news than was seen.
+            if self.shared.is_told_to_stop() {
+                return Event::Stopped;
             }
             if let Some(worker) = &mut self.own
                 && worker.turn()

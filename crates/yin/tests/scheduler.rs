@@ -409,3 +409,82 @@ fn what_agents_wait_for_can_be_looked_at() {
     assert!(scheduler.agents().first().unwrap().is_ready);
     assert_eq!(scheduler.run(), Event::Ended { agent, result: Ok(int(2)) });
 }
+
+#[test]
+fn whoever_runs_agents_can_be_stopped_from_another_thread_at_any_moment() {
+    for threads in [0, 2] {
+        let mut scheduler = on(threads);
+        let stopper = scheduler.stopper();
+        // Told before it waits: it does not begin to.
+        let runs = scheduler.spawn(&read("(loop [] (recur))"));
+        stopper.stop();
+        assert_eq!(scheduler.run(), Event::Stopped);
+        // Told while it waits, by who knows of an agent that is on its way.
+        let (begins, has_begun) = mpsc::channel();
+        let told = std::thread::spawn(move || {
+            has_begun.recv().unwrap();
+            stopper.stop();
+        });
+        begins.send(()).unwrap();
+        assert_eq!(scheduler.run(), Event::Stopped);
+        told.join().unwrap();
+        assert!(scheduler.kill(runs));
+        let Event::Ended { agent, result } = scheduler.run() else { panic!() };
+        assert_eq!((agent, result.unwrap_err().kind), (runs, Kind::Interrupted));
+        assert_eq!(scheduler.run(), Event::Idle, "it is told once");
+    }
+}
+
+#[test]
+fn an_agent_has_so_much_fuel_whether_it_computes_or_asks_and_what_was_used_is_counted() {
+    for threads in [0, 2] {
+        let setup = Setup::default().threads(threads).fuel(100_000);
+        let mut scheduler = Scheduler::with(NoFacts, limits(), setup);
+        let endless = [
+            "(loop [] (recur))",
+            "(loop [] (do (perform :time/sleep 0) (recur)))",
+            "(let [s (stream/make 4) c (stream/cursor s)] (loop [] (do (stream/put s 1) (stream/next c) (recur))))",
+        ];
+        let endless: Vec<AgentId> =
+            endless.iter().map(|source| scheduler.spawn(&read(source))).collect();
+        let frugal = scheduler.spawn(&read("(reduce + 0 (range 100))"));
+        let ended = ends(&mut scheduler);
+        assert_eq!(ended[&frugal], Ok(int(4950)));
+        for agent in endless {
+            let error = ended[&agent].clone().unwrap_err();
+            assert_eq!(error.kind, Kind::Limit, "{error}");
+            assert!(error.to_string().contains("more than 100000 steps"), "{error}");
+        }
+        let spent = scheduler.spent();
+        assert!((300_000..400_000).contains(&spent), "{spent}");
+    }
+}
+
+#[test]
+fn a_host_puts_values_into_streams_and_says_how_they_end() {
+    for threads in [0, 2] {
+        let mut scheduler = on(threads);
+        let reads = read(
+            "(loop [sum 0] (let [x (stream/next from)] (if (int? x) (recur (+ sum x)) [sum x])))",
+        );
+        let stream = scheduler.stream(2);
+        let from = scheduler.cursor(&stream).unwrap();
+        assert!(scheduler.put(&stream, int(1)) && scheduler.put(&stream, int(2)));
+        assert!(!scheduler.put(&stream, int(3)), "there is room for two");
+        assert!(!scheduler.put(&int(5), int(3)), "that is no stream");
+        let agent = scheduler.spawn_with(&reads, &[("from", from)]);
+        scheduler.close(&stream, None);
+        assert!(!scheduler.put(&stream, int(3)));
+        assert_eq!(ends(&mut scheduler)[&agent], Ok(Value::Vector(vec![int(3), Value::Nil])));
+
+        let fails = read("(let [x (stream/next from)] [(error-kind x) (error-message x)])");
+        let stream = scheduler.stream(1);
+        let from = scheduler.cursor(&stream).unwrap();
+        let agent = scheduler.spawn_with(&fails, &[("from", from)]);
+        let why = [("kind", Value::keyword("job/lost")), ("message", Value::text("it is gone"))];
+        let why = Value::map(why.map(|(key, value)| (Value::keyword(key), value)));
+        scheduler.close(&stream, Some(why));
+        let told = Value::Vector(vec![Value::keyword("job/lost"), Value::text("it is gone")]);
+        assert_eq!(ends(&mut scheduler)[&agent], Ok(told));
+    }
+}

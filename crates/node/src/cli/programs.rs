@@ -17,6 +17,13 @@ pub struct Fmt {
     pub check: bool,
 }
 
+/// What is for one program at a time.
+const ALONE: [&str; 4] = ["durable", "live", "trace", "as_of"];
+
+fn agents() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=crate::runner::AGENTS_MAX as u64)
+}
+
 /// `datom run`
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,6 +35,8 @@ Examples:
   datom run world examples/deps.yin Cargo.lock
   datom run world examples/deps.yin Cargo.lock --deny :fs/read
   datom run world report.yin --allow :fs/write
+  datom run world examples/ring.yin 1000 --agents 100
+  datom run world examples/boss.yin 200 --with examples/worker.yin --threads 2
   datom run world examples/deps.yin Cargo.lock --grant \"$(datom token mint world :fs/read --folder .)\"")]
 pub struct Run {
     /// Folder of the world; made if absent.
@@ -53,6 +62,20 @@ pub struct Run {
     /// asked to leave.
     #[arg(long, value_name = "NAME")]
     pub durable: Option<String>,
+    /// Run the program by so many agents at a time, in this process: each has its number as `agent`, how
+    /// many there are as `agents`, and its inbox as `inbox`; `(perform :agent/inbox n)` is the
+    /// stream to write to agent n, `(perform :agent/start NAME args)` one agent more. A program that
+    /// names streams or agents is run so anyway, by one agent. The values are printed in the order of
+    /// the numbers, and a summary on standard error; Ctrl-C ends all.
+    #[arg(long, value_name = "N", value_parser = agents(), conflicts_with_all = ALONE)]
+    pub agents: Option<u64>,
+    /// Threads that run the agents; all processors, if not given. With 0, one runs them in the same order
+    /// each time.
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(0..=1024), conflicts_with_all = ALONE)]
+    pub threads: Option<u16>,
+    /// Store this program too, so that agents can be started by its name.
+    #[arg(long, value_name = "FILE.yin", conflicts_with_all = ALONE)]
+    pub with: Vec<PathBuf>,
     /// Follow the functions of the world: whoever changes what :function/program a :function/name
     /// refers to changes this program while it runs. An agent goes on with the code it began with.
     #[arg(long)]
@@ -64,8 +87,8 @@ pub struct Run {
     /// name that the program was run with; nothing can be transacted.
     #[arg(long, value_name = "T", conflicts_with_all = ["durable", "live", "trace"])]
     pub as_of: Option<Moment>,
-    /// Stop the program after this many machine steps, effects included; an agent's next process has
-    /// as many again.
+    /// Stop the program, or each of its agents, after this many machine steps, effects included; a durable
+    /// agent's next process has as many again.
     #[arg(long, value_name = "STEPS", default_value_t = 10_000_000_000)]
     pub fuel: u64,
     /// How to print the result.

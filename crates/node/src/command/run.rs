@@ -13,10 +13,10 @@ use super::token::operation_named;
 use crate::cli;
 use crate::fault::Fault;
 use crate::live;
-use crate::program;
+use crate::program::{self, Stored};
 use crate::render::Output;
 use crate::reporter::Reporter;
-use crate::runner::{Grants, Runner, harmless};
+use crate::runner::{Crew, Ended, Grants, Plan, Runner, harmless, is_of_a_crew};
 use crate::world::World;
 
 pub(super) fn run(arguments: &cli::Run) -> Outcome {
@@ -47,7 +47,14 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
         None => program::store(world.database(), reporter, &name, &text)?,
         Some(t) => program::newest(&world.database().db()?.as_of(t), &name)?,
     };
-    let grants = grants(arguments, &stored.program)?;
+    let mut programs = vec![stored.program.clone()];
+    for file in &arguments.with {
+        let name = file.display().to_string();
+        let text = fs::read_to_string(file)
+            .map_err(|error| Fault::new(format!("cannot read the program {name}: {error}")))?;
+        programs.push(program::store(world.database(), reporter, &name, &text)?.program);
+    }
+    let grants = grants(arguments, &programs)?;
     let (by, program) = (&name, Some(stored.entity));
     let mut runner = match as_of {
         None => Runner::new(&world, reporter, by, program, &grants)?,
@@ -62,8 +69,20 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
     if let Some(every) = arguments.trace {
         runner.sample(every);
     }
-    let args = arguments.args.iter().map(|arg| Value::text(arg)).collect();
-    runner.define("args", &Value::Vector(args))?;
+    let args = Value::Vector(arguments.args.iter().map(|arg| Value::text(arg)).collect());
+    let is_alone = arguments.durable.is_some() || as_of.is_some();
+    let is_asked = arguments.agents.is_some() || arguments.threads.is_some() || programs.len() > 1;
+    if !is_alone && (is_asked || is_of_a_crew(&stored.program)) {
+        if arguments.live || arguments.trace.is_some() {
+            let message = format!("{name} works with streams or agents");
+            let help = "--live and --trace follow one program at a time; run it without them";
+            return Err(Fault::usage(message).help(help).into());
+        }
+        let outcome = run_crew(arguments, &mut runner, &stored, args);
+        reporter.tell("done", format_args!("{} ms", started.elapsed().as_millis()));
+        return outcome;
+    }
+    runner.define("args", &args)?;
 
     let interrupt = runner.interrupt();
     ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
@@ -75,14 +94,51 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
     Ok(Output::from_value(value).print(arguments.format)?)
 }
 
-fn grants(arguments: &cli::Run, program: &yin::Program) -> Result<Grants, Box<Fault>> {
+/// Runs the program by agents, and prints what they end with.
+fn run_crew(arguments: &cli::Run, runner: &mut Runner, stored: &Stored, args: Value) -> Outcome {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let agents = arguments.agents.unwrap_or(1) as usize;
+    let plan = Plan {
+        agents,
+        threads: arguments.threads.map_or_else(cores, usize::from),
+        fuel: arguments.fuel,
+    };
+    let crew = Crew::new(runner, stored, plan, args)?;
+    let stopper = crew.stopper();
+    ctrlc::set_handler(move || stopper.stop()).map_err(Fault::new)?;
+    let Ended { mut values, errors } = crew.work()?;
+    if agents == 1 {
+        return match (values.pop_first(), errors.first_key_value()) {
+            (Some((_, value)), _) => Ok(Output::from_value(value).print(arguments.format)?),
+            (None, Some((_, error))) => Err(Fault::in_program(error).into()),
+            (None, None) => Ok(()),
+        };
+    }
+    let row = |(agent, value): (u64, Value)| vec![Value::Int(agent.cast_signed()), value];
+    let columns = vec!["agent".to_owned(), "value".to_owned()];
+    Output::Table { columns, rows: values.into_iter().map(row).collect() }
+        .print(arguments.format)?;
+    match errors.len() {
+        0 => Ok(()),
+        wrong => Err(Fault::new(format!("{wrong} of {agents} agents did not end well")).into()),
+    }
+}
+
+fn grants(arguments: &cli::Run, programs: &[yin::Program]) -> Result<Grants, Box<Fault>> {
     let named = |texts: &[String]| -> Result<Vec<Keyword>, Box<Fault>> {
         texts.iter().map(|text| operation_named(text)).collect()
     };
     let token = |text: &String| Token::from_text(text).map_err(|error| Fault::new(error).into());
     let tokens = arguments.grant.iter().map(token).collect::<Result<Vec<_>, Box<Fault>>>()?;
     let mint = match tokens.is_empty() {
-        true => harmless(program, &named(&arguments.allow)?),
+        true => {
+            let allow = named(&arguments.allow)?;
+            let mut mint: Vec<_> =
+                programs.iter().flat_map(|program| harmless(program, &allow)).collect();
+            mint.sort();
+            mint.dedup();
+            mint
+        }
         false => named(&arguments.allow)?,
     };
     let deny = named(&arguments.deny)?;

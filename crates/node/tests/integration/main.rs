@@ -4,6 +4,7 @@ mod agents;
 mod bad_input;
 mod concurrency;
 mod crash;
+mod crew;
 mod durable;
 mod function;
 mod live;

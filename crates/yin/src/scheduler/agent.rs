@@ -176,6 +176,8 @@ pub enum Event {
     },
     /// Nobody can run: all agents that are left wait for answers.
     Idle,
+    /// Somebody has stopped whoever asks for events; see [`Scheduler::stopper`](crate::Scheduler::stopper).
+    Stopped,
 }
 
 /// How an agent stands, for onlookers.

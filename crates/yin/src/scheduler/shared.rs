@@ -60,12 +60,18 @@ pub(crate) struct Shared {
     news: Mutex<News>,
     heard: Condvar,
     pub(super) is_over: AtomicBool,
+    /// The host is to hear that before anything else.
+    pub(super) is_stopped: AtomicBool,
+    /// Fuel for each agent, and what those that ended have used.
+    pub(super) fuel: u64,
+    pub(super) spent: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(
         clock: Arc<dyn Clock>,
         outside: Option<Arc<dyn Outside>>,
+        fuel: u64,
         stealers: Vec<Stealer<Arc<Agent>>>,
     ) -> Self {
         Self {
@@ -88,7 +94,15 @@ impl Shared {
             news: Mutex::new(News::default()),
             heard: Condvar::new(),
             is_over: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
+            fuel,
+            spent: AtomicU64::new(0),
         }
+    }
+
+    /// Whether somebody has stopped the host; it is told so once.
+    pub(super) fn is_told_to_stop(&self) -> bool {
+        self.is_stopped.load(Ordering::Acquire) && self.is_stopped.swap(false, Ordering::AcqRel)
     }
 
     /// The space of a program's agents.
@@ -362,6 +376,7 @@ impl Shared {
             body.home = Home::Away;
             body.space = None;
             body.answer = None;
+            self.spent.fetch_add(std::mem::take(&mut body.fuel), Ordering::Relaxed);
             let waits = std::mem::replace(&mut body.waits, Waits::Nothing);
             (std::mem::take(&mut body.owned), body.request.take(), waits, body.deadline.take())
         };

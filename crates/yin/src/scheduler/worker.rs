@@ -22,7 +22,7 @@ use crate::machine::Outcome;
 
 /// Fuel that an agent may use before the next one's turn.
 const SLICE: u64 = 10_000;
-/// Fuel that a request costs which is answered at once.
+/// Fuel that a request costs.
 const REQUEST: u64 = 1;
 /// Turns after which a worker looks for timers, and for agents from outside, though it has others.
 const TURNS_TIMERS: u64 = 8;
@@ -67,6 +67,7 @@ impl Worker {
         let time = shared.timers.next().map(|at| at.saturating_sub(now));
         if next.is_some()
             || shared.is_over.load(Ordering::Acquire)
+            || shared.is_stopped.load(Ordering::Acquire)
             || time.is_some_and(|t| t.is_zero())
         {
             shared.bell.stop(listening);
@@ -149,10 +150,16 @@ impl Worker {
             let outcome = self.desk.machine.run(left);
             let spent = left.saturating_sub(self.desk.machine.fuel);
             left = self.desk.machine.fuel;
-            agent.body().fuel += spent;
+            let asked = if matches!(outcome, Outcome::Perform { .. }) { REQUEST } else { 0 };
+            let used = {
+                let mut body = agent.body();
+                body.fuel += spent + asked;
+                body.fuel
+            };
             let result = match outcome {
                 Outcome::Done(value) => Ok(value),
                 Outcome::Failed(error) => Err(error),
+                _ if used >= self.shared.fuel => Err(self.exhausted()),
                 Outcome::OutOfFuel => return self.give_way(agent),
                 Outcome::Perform { id, op, args } => match self.serve(agent, id, op, args) {
                     Served::Now(reply) => match self.desk.machine.resume(id, reply) {
@@ -169,6 +176,11 @@ impl Worker {
             };
             return self.end(agent, result);
         }
+    }
+
+    fn exhausted(&self) -> Error {
+        let fuel = self.shared.fuel;
+        Error::new(Kind::Limit, format!("the agent took more than {fuel} steps"))
     }
 
     fn put_on_desk(&mut self, agent: &Agent) -> Result<(), Error> {

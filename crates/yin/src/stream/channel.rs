@@ -21,6 +21,8 @@ pub(crate) enum End {
     Closed,
     /// Whoever made it failed: what follows the last value is an error.
     Broken,
+    /// What follows the last value is this error.
+    Failed(Value),
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +110,17 @@ impl<A: PartialEq> Channel<A> {
         None
     }
 
+    /// Takes a value of somebody who does not wait. False if there is no room.
+    pub(crate) fn offer(&mut self, value: Value, answers: &mut Answers<A>) -> bool {
+        let has_room = self.values.len() < self.capacity && self.writers.is_empty();
+        if self.end.is_some() || !has_room {
+            return false;
+        }
+        self.values.push_back(value);
+        self.settle(answers);
+        true
+    }
+
     /// The next value of a cursor; nil behind the last, and for a cursor that is gone.
     pub(crate) fn next(
         &mut self,
@@ -136,6 +149,7 @@ impl<A: PartialEq> Channel<A> {
             return self.end.as_ref().map(|end| match end {
                 End::Closed => Ok(Value::Nil),
                 End::Broken => Err(refused("stream/broken", "whoever made the stream failed")),
+                End::Failed(why) => Err(why.clone()),
             });
         };
         cursor.position += 1;
