@@ -11,7 +11,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use datom::{Datom, Frame, Tag, Word, id};
-use eve::Write;
+use eve::{Addr, Write};
 use eve::structure::Cursor;
 
 use crate::builtin;
@@ -19,6 +19,7 @@ use crate::dictionary;
 use crate::error::Error;
 use crate::index::{Index, Key};
 use crate::mix::{WordHashMap, WordHashSet};
+use crate::recent;
 use crate::record::Record;
 use crate::schema::Schema;
 use crate::statistics;
@@ -103,6 +104,9 @@ impl Applier {
         known: &[Option<Word>],
         after: Option<Arc<Schema>>,
     ) -> Result<Vec<Datom>, Error> {
+        if !self.fits {
+            self.settle(memory)?;
+        }
         let words = self.words(memory, frame, known)?;
         let mut known = self.record.current(Index::Eavt).cursor(&*memory);
         self.born.reserve(frame.datoms.len());
@@ -208,6 +212,49 @@ impl Applier {
 
     /// Writes what was gathered into the indexes.
     pub(crate) fn flush(&mut self, memory: &mut impl Write) -> Result<(), Error> {
+        let gathered = self.gathered();
+        self.write(memory, &gathered)
+    }
+
+    /// The same for a transaction of its own: of a small one the facts that nobody reads often are only
+    /// noted, until there are more of them.
+    pub(crate) fn conclude(&mut self, memory: &mut impl Write) -> Result<(), Error> {
+        let mut gathered = self.gathered();
+        let Gathered { born, past, .. } = &mut gathered;
+        if !recent::note(memory, &mut self.record, born, past)? {
+            self.take_up(memory, &mut gathered)?;
+        }
+        self.write(memory, &gathered)
+    }
+
+    /// Writes what earlier transactions noted into the indexes.
+    pub(crate) fn settle(&mut self, memory: &mut impl Write) -> Result<(), Error> {
+        if self.record.recent.is_none() {
+            return Ok(());
+        }
+        let mut gathered = Gathered::default();
+        self.take_up(memory, &mut gathered)?;
+        self.write(memory, &gathered)
+    }
+
+    fn take_up(
+        &mut self,
+        memory: &mut impl Write,
+        gathered: &mut Gathered,
+    ) -> Result<(), Error> {
+        let recent = recent::list(memory, &self.record)?;
+        for at in recent.blocks {
+            memory.retire(at);
+        }
+        self.record.recent = Addr::NONE;
+        gathered.born.extend(recent.instants);
+        gathered.past.extend(recent.past);
+        gathered.sort();
+        Ok(())
+    }
+
+    /// What was gathered since the last time.
+    fn gathered(&mut self) -> Gathered {
         let mut born = std::mem::take(&mut self.born);
         if !self.undone.is_empty() {
             let mut places = 0..;
@@ -215,25 +262,29 @@ impl Applier {
             self.undone.clear();
         }
         self.places.clear();
-        let mut ended: Vec<Datom> = self.ended.drain().map(|(_, datom)| datom).collect();
-        let mut past = std::mem::take(&mut self.past);
-        for datoms in [&mut born, &mut ended, &mut past] {
-            datoms.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
-        }
+        let ended = self.ended.drain().map(|(_, datom)| datom).collect();
+        let past = std::mem::take(&mut self.past);
         self.fresh = self.record.next_entity;
+        let mut gathered = Gathered { born, ended, past };
+        gathered.sort();
+        gathered
+    }
+
+    fn write(&mut self, memory: &mut impl Write, gathered: &Gathered) -> Result<(), Error> {
+        let Gathered { born, ended, past } = gathered;
         let schema = self.schema.clone();
         for index in Index::ALL {
             let place = index as usize;
             let keys = |datoms: &[Datom]| keys(index, &schema, datoms);
-            let current = self.record.current[place].remove_many(memory, &keys(&ended))?.0;
-            let born = keys(&born);
+            let current = self.record.current[place].remove_many(memory, &keys(ended))?.0;
+            let born = keys(born);
             if index == Index::Aevt {
                 let attribute = |id| schema.attribute(id);
                 statistics::note_all(memory, &mut self.record, attribute, &born)?;
             }
             self.record.current[place] = current.insert_many(memory, &born)?.0;
             let history = self.record.history[place];
-            self.record.history[place] = history.insert_many(memory, &keys(&past))?.0;
+            self.record.history[place] = history.insert_many(memory, &keys(past))?.0;
         }
         Ok(())
     }
@@ -283,6 +334,23 @@ impl Applier {
             };
         }
         Ok(())
+    }
+}
+
+/// What the indexes gain and lose, each in the order of EAVT.
+#[derive(Default)]
+struct Gathered {
+    born: Vec<Datom>,
+    ended: Vec<Datom>,
+    /// What history gains: assertions that ended, and retractions.
+    past: Vec<Datom>,
+}
+
+impl Gathered {
+    fn sort(&mut self) {
+        for datoms in [&mut self.born, &mut self.ended, &mut self.past] {
+            datoms.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
+        }
     }
 }
 

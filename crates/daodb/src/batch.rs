@@ -214,7 +214,7 @@ impl<'s> Batch<'s> {
             false => Applier::new(self.record, self.schema.clone()),
         };
         let datoms = next.apply(txn, frame, known, schema.clone())?;
-        next.flush(txn)?;
+        next.conclude(txn)?;
         (self.record, self.schema) = (next.record, next.schema);
         self.record.hash = hash;
         pending::push(txn, &mut self.record, frame.t, &bytes)?;

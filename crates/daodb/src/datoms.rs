@@ -85,7 +85,7 @@ impl<'a> Datoms<'a> {
     pub(crate) fn prefix(db: &'a Db, index: Index, components: &[Word]) -> Self {
         let (words, len) = prefix_of(index, components);
         let prefix = words.get(..len).unwrap_or_default();
-        Self::new(db, index, Way::Forward, |set, memory| set.prefix(memory, prefix))
+        Self::new(db, index, Way::Forward, prefix, |set, memory| set.prefix(memory, prefix))
     }
 
     /// From the first at or above these components on, forwards; or from the last that is at or
@@ -111,41 +111,48 @@ impl<'a> Datoms<'a> {
             Way::Forward => (bound(0, words), bound(MAX, fixed)),
             Way::Back => (bound(0, fixed), bound(MAX, words)),
         };
-        Self::new(db, index, way, |set, memory| set.range(memory, from..=to))
+        Self::new(db, index, way, fixed, |set, memory| set.range(memory, from..=to))
     }
 
+    /// What `keys` reads of an index, all of which begins with `prefix`.
     fn new(
         db: &'a Db,
         index: Index,
         way: Way,
+        prefix: &[u64],
         keys: impl Fn(SortedSet<5>, &'a Memory) -> Sorted<'a>,
     ) -> Self {
-        match db.check_held() {
-            Ok(()) => Self::held(db, index, way, keys),
-            Err(error) => Self { index, source: Source::Refused(Some(error)), filter: None },
-        }
+        let facts =
+            db.check_held().and_then(|()| Self::held(db, index, way, prefix, keys));
+        facts.unwrap_or_else(|error| Self::refused(index, error))
+    }
+
+    fn refused(index: Index, error: Error) -> Self {
+        Self { index, source: Source::Refused(Some(error)), filter: None }
     }
 
     /// Everything that the indexes hold of what was ever said, however little that is.
     pub(crate) fn all(db: &'a Db, index: Index) -> Datoms<'a> {
-        Self::held(db, index, Way::Forward, |set, memory| set.prefix(memory, &[]))
+        Self::held(db, index, Way::Forward, &[], |set, memory| set.prefix(memory, &[]))
+            .unwrap_or_else(|error| Self::refused(index, error))
     }
 
     fn held(
         db: &'a Db,
         index: Index,
         way: Way,
+        prefix: &[u64],
         keys: impl Fn(SortedSet<5>, &'a Memory) -> Sorted<'a>,
-    ) -> Self {
-        let state = db.state();
-        let current = keys(state.record.current(index), &state.memory);
-        let view = db.view();
-        let history = || keys(state.record.history(index), &state.memory);
+    ) -> Result<Self, Error> {
+        let (state, view) = (db.state(), db.view());
+        let (memory, current) = state.current_of(index, prefix)?;
+        let current = keys(current, memory);
+        let history = || state.history(index).map(|(memory, history)| keys(history, memory));
         let source = match (view.is_present(), way) {
             (true, Way::Forward) => Source::Present(current),
             (true, Way::Back) => Source::PresentBack(current),
             (false, Way::Forward) => {
-                let mut history = history().peekable();
+                let mut history = history()?.peekable();
                 if history.peek().is_none() {
                     Source::Unchanged(view, current)
                 } else {
@@ -154,13 +161,13 @@ impl<'a> Datoms<'a> {
                 }
             }
             (false, Way::Back) => {
-                let (current, history) = (current.rev().peekable(), history().rev().peekable());
+                let (current, history) = (current.rev().peekable(), history()?.rev().peekable());
                 let (seen, ended) = (None, false);
                 Source::MergedBack(Box::new(MergedBack { view, current, history, seen, ended }))
             }
         };
         let filter = db.filtered().map(|filter| (db.unfiltered(), filter.clone()));
-        Self { index, source, filter }
+        Ok(Self { index, source, filter })
     }
 
     fn next_key(&mut self) -> Option<Result<Key, Error>> {
@@ -317,7 +324,7 @@ pub(crate) fn index_range(
         let (first, last) =
             ([attribute, from.raw(), 0, 0, 0], [attribute, to.raw(), MAX, MAX, MAX]);
         let range = |set: SortedSet<5>, memory| set.range(memory, first..=last);
-        return Datoms::new(db, Index::Avet, Way::Forward, range).collect();
+        return Datoms::new(db, Index::Avet, Way::Forward, &[attribute], range).collect();
     }
     let mut found = Vec::new();
     for datom in db.datoms(Index::Avet, &[Word::entity(attribute)])? {

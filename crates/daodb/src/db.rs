@@ -20,6 +20,7 @@ use crate::index::Index;
 use crate::lookup::Basis;
 use crate::overlay::Memory;
 use crate::query::Columns;
+use crate::recent::Whole;
 use crate::record::Record;
 use crate::schema::Schema;
 
@@ -43,11 +44,19 @@ pub(crate) struct State {
     pub(crate) functions: Arc<Functions>,
     /// What queries of it made.
     pub(crate) columns: Arc<Columns>,
+    /// Its indexes with what is not in them yet.
+    pub(crate) whole: Whole,
 }
 
 impl State {
     pub(crate) fn basis(&self) -> Basis<'_, Memory> {
         Basis { memory: &self.memory, record: &self.record, schema: &self.schema }
+    }
+
+    /// The same with the instants of the latest transactions: see [`crate::recent`].
+    pub(crate) fn whole_basis(&self) -> Result<Basis<'_, Memory>, Error> {
+        let (memory, record) = self.whole()?;
+        Ok(Basis { memory, record, schema: &self.schema })
     }
 }
 
@@ -215,8 +224,8 @@ impl Db {
     /// [`Error::Lookup`] when there is no such transaction yet.
     pub fn instant_of(&self, t: u64) -> Result<i64, Error> {
         let prefix = [id::transaction(t), builtin::TX_INSTANT];
-        let eavt = self.state.record.current(Index::Eavt);
-        let found = eavt.first_with(&self.state.memory, &prefix)?;
+        let (memory, eavt) = self.state.current(Index::Eavt)?;
+        let found = eavt.first_with(memory, &prefix)?;
         let word = found.map(|key| Index::Eavt.datom(&key).v);
         word.and_then(Word::as_instant).ok_or_else(|| {
             Error::lookup(
@@ -348,10 +357,12 @@ impl Db {
 
     /// A cursor over the current facts in the order of `index`, for the plain present;
     /// `None` for any other view, which [`Db::datoms`] answers.
-    #[must_use]
-    pub fn cursor(&self, index: Index) -> Option<Cursor<'_>> {
-        let set = self.state.record.current(index);
-        self.is_present().then(|| set.cursor(&self.state.memory))
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn cursor(&self, index: Index) -> Result<Option<Cursor<'_>>, Error> {
+        let (memory, set) = self.state.current(index)?;
+        Ok(self.is_present().then(|| set.cursor(memory)))
     }
 
     /// How many current facts have a key that begins with `components`: O(log n), by the counts in
@@ -362,7 +373,8 @@ impl Db {
     pub fn count(&self, index: Index, components: &[Word]) -> Result<u64, Error> {
         let (words, len) = crate::datoms::prefix_of(index, components);
         let prefix = words.get(..len).unwrap_or_default();
-        Ok(self.state.record.current(index).count_prefix(&self.state.memory, prefix)?)
+        let (memory, set) = self.state.current_of(index, prefix)?;
+        Ok(set.count_prefix(memory, prefix)?)
     }
 }
 

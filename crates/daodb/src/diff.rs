@@ -14,10 +14,11 @@ use eve::Read;
 use eve::structure::Change;
 
 use crate::datoms::Datoms;
-use crate::db::Db;
+use crate::db::{Db, State};
 use crate::error::Error;
 use crate::history::Diff;
 use crate::index::Index;
+use crate::recent;
 
 impl Db {
     /// The facts that hold in `other` and not in this state, and the other way round, with the words
@@ -54,15 +55,22 @@ impl Db {
     }
 
     fn diff_of_blocks(&self, other: &Db) -> Result<Diff, Error> {
-        let set = |db: &Db| db.state().record.current(Index::Eavt);
-        let (here, there) = (&self.state().memory, &other.state().memory);
+        let (before, after) = (self.state(), other.state());
+        let set = |state: &State| state.record.current(Index::Eavt);
+        let noted = |state: &State| recent::list(&state.memory, &state.record);
         let mut diff = Diff::default();
-        for change in set(self).diff(here, set(other), there) {
+        for change in set(before).diff(&before.memory, set(after), &after.memory) {
             match change? {
                 Change::Removed(key, ()) => diff.removed.push(Index::Eavt.datom(&key)),
                 Change::Added(key, ()) => diff.added.push(Index::Eavt.datom(&key)),
                 Change::Changed(..) => {}
             }
+        }
+        // What one has in the index the other may have outside, and both outside.
+        diff.removed.extend(noted(before)?.instants);
+        diff.added.extend(noted(after)?.instants);
+        for side in [&mut diff.removed, &mut diff.added] {
+            side.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
         }
         Ok(without_restated(diff))
     }

@@ -21,7 +21,6 @@ use crate::index::Index;
 pub(crate) fn check(before: &State, frame: &Frame) -> Result<(), Error> {
     frame.check().map_err(|error| Error::corrupt(format!("frame {}: {error}", frame.t)))?;
     let words = words(before, frame)?;
-    let eavt = before.record.current(Index::Eavt);
     let mut named = HashSet::with_capacity(frame.datoms.len());
     for datom in &frame.datoms {
         let misfit = |why| Err(Error::Misfit { t: frame.t, datom: *datom, why });
@@ -34,7 +33,8 @@ pub(crate) fn check(before: &State, frame: &Frame) -> Result<(), Error> {
         if !named.insert(fact) {
             return misfit("is named twice");
         }
-        let holds = is_known && eavt.first_with(&before.memory, &fact)?.is_some();
+        let (memory, eavt) = before.current_of(Index::Eavt, &fact)?;
+        let holds = is_known && eavt.first_with(memory, &fact)?.is_some();
         match (datom.added(), holds) {
             (true, true) => return misfit("is stated, and holds already"),
             (false, false) => return misfit("is withdrawn, and does not hold"),

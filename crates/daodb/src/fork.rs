@@ -25,6 +25,7 @@ use crate::history::Diff;
 use crate::index::Index;
 use crate::options::TransactOptions;
 use crate::query::Columns;
+use crate::recent::Whole;
 use crate::report::{Report, States};
 use crate::transact;
 use crate::with;
@@ -355,6 +356,7 @@ fn replay(from: &Arc<State>, frames: &[Frame]) -> Result<Db, Error> {
         schema,
         functions,
         columns: Arc::new(Columns::new(record.t, from.columns.budget().clone())),
+        whole: Whole::default(),
     })))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use datom::{Value, frame::Header};
+use datom::{Value, Word, frame::Header};
 use eve::{Addr, Read};
 
 use crate::database::Database;
@@ -105,7 +105,7 @@ fn the_commit_record_is_as_documented() {
         let (number, _) = documented.iter().find(|(_, found)| found.starts_with(what)).expect(what);
         words[number.split('–').next().unwrap().parse::<usize>().unwrap()]
     };
-    let magic = u64::from_le_bytes(*b"daodbrec") ^ 3;
+    let magic = u64::from_le_bytes(*b"daodbrec") ^ 4;
     assert_eq!(word("\"daodbrec\""), magic);
     assert_eq!(word("t") as i64, 1);
     assert_eq!(word("instant") as i64, report.instant);
@@ -131,9 +131,46 @@ fn the_commit_record_is_as_documented() {
     assert_eq!(header.previous[..8], word("hash of the frame before").to_le_bytes());
     assert_eq!(pending::list(snapshot, record, 0).unwrap()[0].bytes, bytes);
 
+    // A change of the schema notes nothing, a small transaction does.
+    assert_eq!(word("address of the newest block of recent facts"), 0);
     let value = view.word(&Value::text("longer than a word")).unwrap().unwrap();
     let block = snapshot.bytes(Addr::from_granule(value.payload()).unwrap()).unwrap();
     let mut portable = Vec::new();
     datom::portable::encode(&Value::text("longer than a word"), &mut portable);
     assert!(block.starts_with(&portable));
+}
+
+/// What small transactions noted, read as the document says.
+#[test]
+fn recent_facts_are_as_documented() {
+    let db = Database::memory().unwrap();
+    let one = |text: &str| db.transact(&datom::edn::read_all(text).unwrap()).unwrap();
+    one("{:db/ident :name :db/valueType :db.type/string}");
+    let first = one("{:db/id 5000 :name \"Ada\"}");
+    let second = one("{:db/id 5000 :name \"Mary\"}");
+    let view = db.db().unwrap();
+    let snapshot = view.state().memory.commit();
+    let documented = table("word", 2);
+    let place = |what: &str| -> usize {
+        let (number, _) = documented.iter().find(|(_, found)| found.starts_with(what)).expect(what);
+        number.trim_end_matches('–').parse().unwrap()
+    };
+    let newest = snapshot.words(view.state().record.recent).unwrap();
+    let before = Addr::from_raw(newest[place("address of the block before")]);
+    let oldest = snapshot.words(before).unwrap();
+    assert_eq!(oldest[place("address of the block before")], 0);
+    for (block, number, past, of) in [(oldest, 1, 0, &first), (newest, 2, 2, &second)] {
+        assert_eq!(block[place("how many blocks")], number);
+        assert_eq!(block[place("how many words on facts of the past are in all")], past);
+        assert_eq!(block[place("t")], of.t);
+        let instant = Value::Instant(of.instant).to_inline().unwrap();
+        assert_eq!(block[place("the instant, as a word")], instant.raw());
+        assert_eq!(block[place("m of the fact")], 1);
+        assert_eq!(block[place("how many words on facts of the past are in this")], past);
+    }
+    let past = newest[place("these, of five words")..][..10].as_chunks::<5>().0;
+    let view = view.history();
+    let history = view.datoms(Index::Eavt, &[Word::entity(5_000)]).unwrap();
+    let history = history.map(|fact| Index::Eavt.key(&fact.unwrap())).filter(|key| past.contains(key));
+    assert_eq!(history.count(), 2);
 }

@@ -56,6 +56,7 @@ mod pending;
 mod prune;
 mod pull;
 mod query;
+mod recent;
 mod record;
 mod report;
 mod reports;

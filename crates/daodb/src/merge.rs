@@ -340,8 +340,9 @@ impl<'m> Merge<'m> {
 /// Whether anything that the indexes hold was said about an entity up to `t`.
 fn was_used(db: &Db, e: u64, t: u64) -> Result<bool, Error> {
     let state = db.state();
-    for set in [state.record.current(Index::Eavt), state.record.history(Index::Eavt)] {
-        for key in set.prefix(&state.memory, &[e]) {
+    let current = state.current_of(Index::Eavt, &[e])?;
+    for (memory, set) in [current, state.history(Index::Eavt)?] {
+        for key in set.prefix(memory, &[e]) {
             if Index::Eavt.datom(&key?).t <= t {
                 return Ok(true);
             }

@@ -12,7 +12,7 @@
 
 use std::ops::Bound;
 
-use crate::apply;
+use crate::apply::{self, Applier};
 use crate::database::Database;
 use crate::db::Db;
 use crate::error::Error;
@@ -95,6 +95,9 @@ fn announce(store: &Store, before: u64) -> Result<u64, Error> {
 
 fn give_up(store: &Store, gone: &[Datom]) -> Result<(), Error> {
     store.change(|db, txn, record| {
+        let mut applier = Applier::new(*record, db.state().schema.clone());
+        applier.settle(txn)?;
+        *record = applier.record;
         for index in Index::ALL {
             let history = &mut record.history[index as usize];
             let keys = apply::keys(index, &db.state().schema, gone);
@@ -130,10 +133,10 @@ impl Db {
             Bound::Included(key) | Bound::Excluded(key) => key,
             Bound::Unbounded => [0; 5],
         };
-        let history = state.record.history(Index::Eavt);
+        let (memory, history) = state.history(Index::Eavt)?;
         let mut ended = Vec::new();
         let mut stated: Option<Datom> = None;
-        for key in history.range(&state.memory, first..=[u64::MAX; 5]) {
+        for key in history.range(memory, first..=[u64::MAX; 5]) {
             let key = key?;
             if after == Bound::Excluded(key) {
                 continue;

@@ -37,8 +37,8 @@ impl Pattern {
         let mut puller = Puller {
             source,
             watch,
-            eavt: source.reader(Index::Eavt),
-            vaet: source.reader(Index::Vaet),
+            eavt: source.reader(Index::Eavt, None),
+            vaet: source.reader(Index::Vaet, None),
             inside: Vec::new(),
             depth: 0,
         };
@@ -264,7 +264,7 @@ impl Puller<'_> {
 pub(crate) fn touch(source: &dyn Source, entity: u64, watch: &Watch) -> Result<Value, QueryError> {
     let mut shown: BTreeMap<Value, Value> = BTreeMap::new();
     let mut facts = Vec::new();
-    source.reader(Index::Eavt).scan(&[entity], |key| {
+    source.reader(Index::Eavt, None).scan(&[entity], |key| {
         watch.scan()?;
         facts.push(Index::Eavt.datom(key));
         Ok(true)

@@ -15,8 +15,8 @@ use crate::index::Index;
 /// "daodbrec" in ASCII, read as a little-endian word.
 const MAGIC: u64 = u64::from_le_bytes(*b"daodbrec");
 /// Layout version of the record and of everything below it.
-const VERSION: u64 = 3;
-const WORDS: usize = 29;
+const VERSION: u64 = 4;
+const WORDS: usize = 30;
 
 /// One commit.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Record {
     pub(crate) schema_t: u64,
     pub(crate) current: [SortedSet<5>; 4],
     pub(crate) history: [SortedSet<5>; 4],
+    /// The newest block of facts that are not in the indexes yet: see [`crate::recent`].
+    pub(crate) recent: Addr,
     pub(crate) dictionary: Dictionary,
     /// Attribute to the address of its sketches: see [`crate::statistics`].
     pub(crate) sketches: WordMap,
@@ -52,6 +54,7 @@ impl Record {
             schema_t: 0,
             current: [SortedSet::empty(); 4],
             history: [SortedSet::empty(); 4],
+            recent: Addr::NONE,
             dictionary: Dictionary::empty(),
             sketches: WordMap::empty(),
             frame: Addr::NONE,
@@ -62,10 +65,12 @@ impl Record {
         }
     }
 
+    /// Those that are in the index: see [`crate::recent`].
     pub(crate) fn current(&self, index: Index) -> SortedSet<5> {
         self.current[index as usize]
     }
 
+    /// Those that are in the index: see [`crate::recent`].
     pub(crate) fn history(&self, index: Index) -> SortedSet<5> {
         self.history[index as usize]
     }
@@ -106,6 +111,7 @@ impl Record {
         hash_to_words(&self.previous, &mut words[20..24]);
         hash_to_words(&self.hash, &mut words[24..28]);
         words[28] = self.history_from;
+        words[29] = self.recent.raw();
         words
     }
 
@@ -129,6 +135,7 @@ impl Record {
             schema_t: words[5],
             current: [facts(6), facts(7), facts(8), facts(9)],
             history: [facts(10), facts(11), facts(12), facts(13)],
+            recent: Addr::from_raw(words[29]),
             dictionary: Dictionary::from_roots(
                 [14, 15, 16].map(|slot| Addr::from_raw(words[slot])),
                 words[4],

@@ -18,6 +18,7 @@ use crate::db::{Db, State};
 use crate::error::Error;
 use crate::index::Index;
 use crate::query::Columns;
+use crate::recent::Whole;
 use crate::schema::Schema;
 
 /// What the indexes gain and lose when time goes back.
@@ -106,9 +107,9 @@ fn undo(now: &State, t: u64, since: &[Datom]) -> Result<Undone, Error> {
     let mut undone = Undone::default();
     for ((e, a, v), said) in facts {
         if said.first().is_some_and(|first| !first.added()) {
-            let history = now.record.history(Index::Eavt).prefix(&now.memory, &[e, a, v.raw()]);
+            let (memory, history) = now.history(Index::Eavt)?;
             let mut held = None;
-            for key in history {
+            for key in history.prefix(memory, &[e, a, v.raw()]) {
                 let datom = Index::Eavt.datom(&key?);
                 held = (datom.t <= t).then_some(datom).or(held);
             }
@@ -127,6 +128,7 @@ fn undo(now: &State, t: u64, since: &[Datom]) -> Result<Undone, Error> {
 fn rewound(now: &Arc<State>, undone: Undone, set: impl FnOnce(&mut Applier)) -> Result<Db, Error> {
     let mut layer = now.memory.layer();
     let mut applier = Applier::new(now.record, now.schema.clone());
+    applier.settle(&mut layer)?;
     for index in Index::ALL {
         let keys = |datoms: &[Datom]| apply::keys(index, &now.schema, datoms);
         let record = &mut applier.record;
@@ -156,5 +158,6 @@ fn rewound(now: &Arc<State>, undone: Undone, set: impl FnOnce(&mut Applier)) -> 
         schema: Arc::new(then),
         functions,
         columns: Arc::new(Columns::new(record.t, now.columns.budget().clone())),
+        whole: Whole::default(),
     })))
 }

@@ -78,8 +78,9 @@ impl Db {
         let Some(known) = state.schema.attribute(attribute) else {
             return Ok(AttributeStatistics::default());
         };
+        let (memory, aevt) = state.current_of(Index::Aevt, &[attribute])?;
+        let datoms = aevt.count_prefix(memory, &[attribute])?;
         let (memory, record) = (&state.memory, &state.record);
-        let datoms = record.current(Index::Aevt).count_prefix(memory, &[attribute])?;
         let (values, entities) = sketched(known);
         let block = match record.sketches.get(memory, &attribute)? {
             Some(at) if values || entities => Some(block(memory, at)?),

@@ -73,7 +73,6 @@ impl Database {
     pub fn stats(&self) -> Result<Stats, Error> {
         let durable_t = self.durable_t();
         let db = self.db()?;
-        let (snapshot, record) = (&db.state().memory, &db.state().record);
         let history_from = db.history_from();
         let mut stats = Stats { t: db.basis(), durable_t, history_from, ..Stats::default() };
         for index in Index::ALL {
@@ -81,8 +80,10 @@ impl Database {
             if let (Some(current), Some(history)) =
                 (stats.current.get_mut(place), stats.history.get_mut(place))
             {
-                *current = record.current(index).len(snapshot)?;
-                *history = record.history(index).len(snapshot)?;
+                let (memory, set) = db.state().current(index)?;
+                *current = set.len(memory)?;
+                let (memory, set) = db.state().history(index)?;
+                *history = set.len(memory)?;
             }
         }
         let slab = self.slab().stats();

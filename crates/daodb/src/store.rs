@@ -20,6 +20,7 @@ use crate::function::Functions;
 use crate::log::{Holding, Link, Mark, Position};
 use crate::pending;
 use crate::query::{Budget, Columns};
+use crate::recent::Whole;
 use crate::record::Record;
 use crate::schema::Schema;
 use crate::transact::Proposal;
@@ -92,7 +93,8 @@ impl Store {
         let schema = self.schema(&snapshot, &record)?;
         let functions = self.functions.clone();
         let columns = self.columns(&snapshot, &record)?;
-        Ok(Arc::new(State { memory: snapshot.into(), record, schema, functions, columns }))
+        let whole = Whole::default();
+        Ok(Arc::new(State { memory: snapshot.into(), record, schema, functions, columns, whole }))
     }
 
     /// The columns of a state: gone on with from those of the state that was read last, if what was

@@ -5,6 +5,7 @@ use eve::{Addr, Error as MemoryError, Marks, Snapshot};
 
 use crate::error::Error;
 use crate::pending;
+use crate::recent;
 use crate::record::Record;
 use crate::statistics;
 
@@ -38,6 +39,10 @@ pub(crate) fn trace(
         let granule = Word::from_raw(entry?.1).payload();
         visit(Addr::from_granule(granule).unwrap_or(Addr::NONE));
     }
+    let recent = recent::list(snapshot, &record);
+    for at in recent.map_err(|error| plain(error, root))?.blocks {
+        visit(at);
+    }
     let frames = pending::list(snapshot, &record, record.floor);
     for frame in frames.map_err(|error| plain(error, root))? {
         visit(frame.at);
@@ -49,6 +54,6 @@ pub(crate) fn trace(
 fn plain(error: Error, root: Addr) -> MemoryError {
     match error {
         Error::Memory(error) => error,
-        _ => MemoryError::corrupt("the commit record or its frames", root),
+        _ => MemoryError::corrupt("the commit record, its frames or recent facts", root),
     }
 }

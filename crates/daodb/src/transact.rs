@@ -77,7 +77,7 @@ pub(crate) struct Code<'a> {
     functions: &'a Functions,
     /// None where the state is not one that code could be shown.
     db: Option<&'a Db>,
-    /// Some was to be called where there is none.
+    /// Some was to be called where there is none, or an instant was to be read that the basis may not have.
     is_missed: &'a Cell<bool>,
 }
 
@@ -122,11 +122,15 @@ pub(crate) fn prepare(
     let db = Db::new(before.clone());
     let is_missed = Cell::new(false);
     let code = Code { functions: &before.functions, db: Some(&db), is_missed: &is_missed };
-    work_out(code, before.basis(), data, metadata, now)
+    let prepared = work_out(code, before.basis(), data, metadata, now);
+    match is_missed.get() {
+        true => work_out(code, before.whole_basis()?, data, metadata, now),
+        false => prepared,
+    }
 }
 
 /// Works out a transaction on a state in the making, of which there is no value yet. `None` when the
-/// transaction calls code, which has to see a state.
+/// transaction calls code, which has to see a state, or may need what is in no index yet.
 pub(crate) fn prepare_plain<R: Read>(
     basis: Basis<'_, R>,
     functions: &Functions,
@@ -169,6 +173,11 @@ fn work_out_forms<R: Read>(
     let mut words = Words::new(basis);
     let claims = claims::expand(code, basis, &mut words, forms, metadata)?;
     let identified = identity::identify(basis, &mut words, claims)?;
+    let t = basis.record.t;
+    if !basis.record.recent.is_none() && identified.steps.iter().any(|step| step.may_need_instants(t)) {
+        code.is_missed.set(true);
+        return Err(Error::corrupt("what the transaction needs is in no index yet"));
+    }
     let mut changes = Changes::work_out(basis, &mut words, &identified.steps)?;
     let after = alter::alter(&mut changes)?.map(Arc::new);
     tuples::derive(&mut changes, after.as_deref())?;

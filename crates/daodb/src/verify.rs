@@ -24,6 +24,7 @@ use crate::datoms::Datoms;
 use crate::db::Db;
 use crate::error::Error;
 use crate::index::{Index, Key};
+use crate::overlay::Memory;
 use crate::statistics;
 use crate::trace::trace;
 
@@ -85,9 +86,14 @@ pub(crate) fn verify(database: &Database) -> Result<Verification, Error> {
         found.leaked_blocks = blocks.leaked_blocks;
     }
     for index in Index::ALL {
-        for (set, which) in sets(&db, index) {
-            let checked = set.verify(&db.state().memory).map_err(Error::from);
-            found.note(&format!("{index:?}, {which}"), checked);
+        match sets(&db, index) {
+            Ok(sets) => {
+                for (memory, set, which) in sets {
+                    let checked = set.verify(memory).map_err(Error::from);
+                    found.note(&format!("{index:?}, {which}"), checked);
+                }
+            }
+            Err(error) => found.problem(format!("{index:?}: {error}")),
         }
     }
     if found.is_clean() {
@@ -103,19 +109,20 @@ pub(crate) fn verify(database: &Database) -> Result<Verification, Error> {
     Ok(found)
 }
 
-fn sets(db: &Db, index: Index) -> [(SortedSet<5>, &'static str); 2] {
-    let record = &db.state().record;
-    [(record.current(index), "current facts"), (record.history(index), "history")]
+/// An index of current facts or of history, and the memory that holds it.
+type Facts<'d> = (&'d Memory, SortedSet<5>, &'static str);
+
+fn sets(db: &Db, index: Index) -> Result<[Facts<'_>; 2], Error> {
+    let (current, history) = (db.state().current(index)?, db.state().history(index)?);
+    Ok([(current.0, current.1, "current facts"), (history.0, history.1, "history")])
 }
 
 /// 3 and 4.
 fn check_facts(db: &Db, found: &mut Verification) -> Result<(), Error> {
-    let snapshot = &db.state().memory;
-    found.current = db.state().record.current(Index::Eavt).len(snapshot)?;
-    found.history = db.state().record.history(Index::Eavt).len(snapshot)?;
+    let [current, history] = sets(db, Index::Eavt)?;
+    (found.current, found.history) = (current.1.len(current.0)?, history.1.len(history.0)?);
     let mut last: Option<Datom> = None;
     let mut checked: Option<Word> = None;
-    let current = db.state().record.current(Index::Eavt);
     for datom in Datoms::all(&db.history(), Index::Eavt) {
         let datom = datom?;
         let same = |last: &Datom| (last.e, last.a, last.v) == (datom.e, datom.a, datom.v);
@@ -127,7 +134,7 @@ fn check_facts(db: &Db, found: &mut Verification) -> Result<(), Error> {
             found.problem(format!("{datom:?} is not later than {before:?}"));
         }
         if let Some(ended) = last.filter(|last| !same(last)) {
-            check_current(db, current, ended, found)?;
+            check_current(current, ended, found)?;
         }
         last = Some(datom);
         if checked != Some(datom.v) {
@@ -141,19 +148,18 @@ fn check_facts(db: &Db, found: &mut Verification) -> Result<(), Error> {
         }
     }
     match last {
-        Some(ended) => check_current(db, current, ended, found),
+        Some(ended) => check_current(current, ended, found),
         None => Ok(()),
     }
 }
 
 /// The last thing said of a fact is current exactly when it is a statement.
 fn check_current(
-    db: &Db,
-    current: SortedSet<5>,
+    (memory, current, _): Facts<'_>,
     datom: Datom,
     found: &mut Verification,
 ) -> Result<(), Error> {
-    let is_current = current.contains(&db.state().memory, &Index::Eavt.key(&datom))?;
+    let is_current = current.contains(memory, &Index::Eavt.key(&datom))?;
     if is_current != datom.added() {
         found.problem(format!(
             "{datom:?} should {}be current",
@@ -165,22 +171,21 @@ fn check_current(
 
 /// 2.
 fn check_indexes(db: &Db, found: &mut Verification) -> Result<(), Error> {
-    let snapshot = &db.state().memory;
-    let eavt = sets(db, Index::Eavt);
+    let eavt = sets(db, Index::Eavt)?;
     for index in [Index::Aevt, Index::Avet, Index::Vaet] {
-        for ((whole, which), (part, _)) in eavt.iter().zip(sets(db, index)) {
+        for ((all, whole, which), (memory, part, _)) in eavt.iter().zip(sets(db, index)?) {
             let mut expected = 0;
-            for key in whole.iter(snapshot) {
+            for key in whole.iter(*all) {
                 let datom = Index::Eavt.datom(&key?);
                 if !belongs(db, index, &datom) {
                     continue;
                 }
                 expected += 1;
-                if !part.contains(snapshot, &index.key(&datom))? {
+                if !part.contains(memory, &index.key(&datom))? {
                     found.problem(format!("{index:?}, {which}, lacks {datom:?}"));
                 }
             }
-            let length = part.len(snapshot)?;
+            let length = part.len(memory)?;
             if length != expected {
                 found.problem(format!("{index:?}, {which}, holds {length} facts for {expected}"));
             }
@@ -193,7 +198,8 @@ fn check_indexes(db: &Db, found: &mut Verification) -> Result<(), Error> {
 fn check_sketches(db: &Db, found: &mut Verification) -> Result<(), Error> {
     let (snapshot, record) = (&db.state().memory, &db.state().record);
     for attribute in db.attributes() {
-        let mut keys = record.current(Index::Aevt).prefix(snapshot, &[attribute.id]);
+        let (memory, aevt) = db.state().current_of(Index::Aevt, &[attribute.id])?;
+        let mut keys = aevt.prefix(memory, &[attribute.id]);
         loop {
             let run = keys.next_run()?;
             if run.is_empty() {
@@ -242,9 +248,8 @@ fn check_log(
     durable_t: u64,
     found: &mut Verification,
 ) -> Result<(), Error> {
-    let snapshot = &db.state().memory;
     let record = &db.state().record;
-    let (current, history) = (record.current(Index::Eavt), record.history(Index::Eavt));
+    let [(present, current, _), (past, history, _)] = sets(db, Index::Eavt)?;
     let mut said = builtin::facts().len() as u64;
     let (mut t, mut hash) = (0, [0; 32]);
     let mut given_up = GivenUp::default();
@@ -258,7 +263,7 @@ fn check_log(
         said += transaction.datoms.len() as u64;
         for datom in &transaction.datoms {
             let key: Key = Index::Eavt.key(datom);
-            if !current.contains(snapshot, &key)? && !history.contains(snapshot, &key)? {
+            if !current.contains(present, &key)? && !history.contains(past, &key)? {
                 match datom.t <= record.history_from {
                     true => given_up.take(datom),
                     false => found.problem(format!("the indexes lack {datom:?}")),
@@ -272,7 +277,7 @@ fn check_log(
     for (e, a, v) in given_up.open {
         found.problem(format!("the indexes lack what was said of {e}, {a}, {v:?}"));
     }
-    let held = current.len(snapshot)? + history.len(snapshot)? + given_up.datoms;
+    let held = current.len(present)? + history.len(past)? + given_up.datoms;
     if held != said {
         found.problem(format!("the transactions say {said} things, the indexes hold {held}"));
     }

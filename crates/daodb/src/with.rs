@@ -13,6 +13,7 @@ use crate::db::{Db, State};
 use crate::error::{Category, Error, Rejection};
 use crate::options::TransactOptions;
 use crate::overlay::LAYERS_MAX;
+use crate::recent::Whole;
 use crate::report::{Report, States};
 use crate::transact::{self, Proposal};
 
@@ -91,7 +92,7 @@ pub(crate) fn speculate(
         false => Applier::new(before.record, before.schema.clone()),
     };
     let datoms = next.apply(&mut layer, frame, known, proposal.schema.clone())?;
-    next.flush(&mut layer)?;
+    next.conclude(&mut layer)?;
     let mut record = next.record;
     record.hash = frame.hash();
     let state = State {
@@ -100,6 +101,7 @@ pub(crate) fn speculate(
         schema: next.schema,
         functions: before.functions.clone(),
         columns: Arc::new(before.columns.next(frame.t, &datoms).apart()),
+        whole: Whole::default(),
     };
     Ok((datoms, Db::new(Arc::new(state))))
 }

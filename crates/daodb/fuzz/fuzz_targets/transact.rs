@@ -44,7 +44,7 @@ fn base() -> &'static Db {
 fn check(db: &Db, datoms: &[datom::Datom]) {
     for fact in datoms {
         let key = Index::Eavt.key(fact);
-        let mut found = db.cursor(Index::Eavt).expect("the present");
+        let mut found = db.cursor(Index::Eavt).expect("whole").expect("the present");
         let holds =
             found.seek(&key[..3]).expect("a sound index").is_some_and(|at| at[..3] == key[..3]);
         assert_eq!(holds, fact.added(), "{fact:?}");

@@ -147,7 +147,7 @@ impl Column {
         let in_avet = source.attribute(attribute).is_some_and(crate::Attribute::in_avet);
         let index = if by == By::Value && in_avet { Index::Avet } else { Index::Aevt };
         let mut pairs = Vec::new();
-        source.reader(index).runs(&[attribute], |run| {
+        source.reader(index, Some(attribute)).runs(&[attribute], |run| {
             watch.scan_many(run.len())?;
             pairs.extend(run.iter().map(|[_, second, third, ..]| match (by, index) {
                 (By::Entity, _) => (Word::entity(*second).raw(), *third),

@@ -178,7 +178,7 @@ impl<'s> Env<'s> {
         }
         let mut rows = Vec::new();
         if let Some(source) = self.facts(at) {
-            source.reader(Index::Aevt).scan(&[attribute], |key| {
+            source.reader(Index::Aevt, Some(attribute)).scan(&[attribute], |key| {
                 self.watch.scan()?;
                 rows.push(Index::Avet.key(&Index::Aevt.datom(key)));
                 Ok(true)

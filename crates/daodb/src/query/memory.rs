@@ -202,7 +202,7 @@ impl Source for Memory {
         (!self.computed).then(|| self.columns.clone())
     }
 
-    fn reader(&self, index: Index) -> Reader<'_> {
+    fn reader(&self, index: Index, _: Option<u64>) -> Reader<'_> {
         let rows = self.orders[index as usize].as_slice();
         if !self.computed {
             return Reader::Run { rows, at: 0 };

@@ -110,7 +110,8 @@ impl<'s> Pairs<'s> {
             (Index::Vaet, _) => [key, self.attribute],
             _ => [self.attribute, key],
         };
-        let reader = self.reader.get_or_insert_with(|| self.source.reader(index));
+        let (source, attribute) = (self.source, Some(self.attribute));
+        let reader = self.reader.get_or_insert_with(|| source.reader(index, attribute));
         let (found, watch, by) = (&mut self.found, &self.watch, self.by);
         reader.runs(&prefix, |run| {
             watch.scan_many(run.len())?;
@@ -157,7 +158,7 @@ impl<'s> Pairs<'s> {
         let mut entity = None;
         let mut found = std::mem::take(&mut self.found);
         found.clear();
-        self.source.reader(Index::Aevt).runs(&[self.attribute], |run| {
+        self.source.reader(Index::Aevt, Some(self.attribute)).runs(&[self.attribute], |run| {
             watch.scan_many(run.len())?;
             for [_, e, v, ..] in run {
                 if entity != Some(*e) {

@@ -61,7 +61,8 @@ pub(crate) trait Source: Sync {
     /// The function of a name or entity.
     fn function(&self, name: &Value) -> Result<Stored, Error>;
 
-    fn reader(&self, index: Index) -> Reader<'_>;
+    /// Reads an index; facts of one attribute alone, if it is given.
+    fn reader(&self, index: Index, attribute: Option<u64>) -> Reader<'_>;
 
     /// What was planned for databases of the same schema.
     fn plans(&self) -> &Plans;

@@ -171,6 +171,17 @@ pub(crate) struct Scan {
     pub(crate) by_value: Option<u64>,
 }
 
+impl Scan {
+    /// The attribute of all of them, where the plan knows it.
+    pub(crate) fn attribute(&self) -> Option<u64> {
+        let attribute = self.prefix.iter().find(|(part, _)| *part == Part::Attribute);
+        match attribute {
+            Some((part, Cell::Const(word))) => part.key_word(*word),
+            _ => None,
+        }
+    }
+}
+
 /// Where a table is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum At {

@@ -98,11 +98,11 @@ fn kind<'s>(env: &Env<'s>, action: &Action, relations: &[Shared]) -> Result<Kind
         Action::Scan(scan) if scan.by_value.is_some() => Kind::Sorted(RefCell::new(None)),
         Action::Scan(scan) => {
             let source = env.facts(scan.at).ok_or_else(misplaced)?;
-            Kind::Index(Box::new(RefCell::new(source.reader(scan.index))))
+            Kind::Index(Box::new(RefCell::new(source.reader(scan.index, scan.attribute()))))
         }
         Action::All(all) if all.ranged => {
             let source = env.facts(all.side.at).ok_or_else(misplaced)?;
-            Kind::Index(Box::new(RefCell::new(source.reader(Index::Avet))))
+            Kind::Index(Box::new(RefCell::new(source.reader(Index::Avet, None))))
         }
         Action::All(all) => Kind::Side(Box::new(RefCell::new(pairs(env, all.side)?))),
         Action::Follow(follow) => Kind::Side(Box::new(RefCell::new(pairs(env, follow.side)?))),

@@ -77,8 +77,8 @@ impl Source for Db {
 
     fn count(&self, index: Index, prefix: &[u64]) -> Result<u64, Error> {
         let state = self.state();
-        let set = state.record.current(index);
-        set.count_prefix(&state.memory, prefix).map_err(Error::storage)
+        let (memory, set) = state.current_of(index, prefix).map_err(Error::storage)?;
+        set.count_prefix(memory, prefix).map_err(Error::storage)
     }
 
     fn statistics(&self, attribute: u64, entities: bool) -> Result<(u64, u64), Error> {
@@ -129,16 +129,21 @@ impl Source for Db {
         }
     }
 
-    fn reader(&self, index: Index) -> Reader<'_> {
+    fn reader(&self, index: Index, attribute: Option<u64>) -> Reader<'_> {
         let state = self.state();
-        let current = || state.record.current(index).cursor(&state.memory);
-        match Source::standing(self) {
-            Standing::Present => Reader::Tree(Box::new(current())),
-            Standing::Past => {
-                let history = state.record.history(index).cursor(&state.memory);
-                Reader::Past(Box::new(Past::new(self.view(), current(), history)))
+        let cursors = |past: bool| -> Result<_, crate::Error> {
+            let (memory, current) = state.current_with(index, attribute)?;
+            let history = past.then(|| state.history(index)).transpose()?;
+            Ok((current.cursor(memory), history.map(|(memory, set)| set.cursor(memory))))
+        };
+        let standing = Source::standing(self);
+        match (standing, cursors(standing == Standing::Past)) {
+            (Standing::Present, Ok((current, _))) => Reader::Tree(Box::new(current)),
+            (Standing::Past, Ok((current, Some(history)))) => {
+                Reader::Past(Box::new(Past::new(self.view(), current, history)))
             }
-            Standing::Computed => Reader::View(Box::new(move |prefix| {
+            // And whoever cannot be given a cursor is told why when he reads.
+            _ => Reader::View(Box::new(move |prefix| {
                 let key = components(index, prefix);
                 let facts = self.datoms(index, &key).map_err(Error::storage)?;
                 facts

@@ -175,6 +175,9 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
         let mut seen = HashSet::from([whole]);
         let mut queue = vec![whole];
         while let Some(entity) = queue.pop() {
+            if (id::transaction(1)..=id::transaction(record.t)).contains(&entity) {
+                self.guard(origin, entity, builtin::TX_INSTANT)?;
+            }
             for key in record.current(Index::Eavt).prefix(memory, &[entity]) {
                 let datom = Index::Eavt.datom(&key?);
                 self.guard(origin, entity, datom.a)?;

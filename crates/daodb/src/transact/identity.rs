@@ -16,6 +16,7 @@ use super::claims::{Claims, Kind, Place, Proposed};
 use super::forms::Origin;
 use super::words::{Words, is_provisional};
 use crate::attribute::{self, Attribute};
+use crate::builtin;
 use crate::error::{Category, Error, Rejection};
 use crate::lookup::Basis;
 use crate::mix::WordHashMap;
@@ -25,6 +26,15 @@ pub(crate) struct Step<'a> {
     pub(crate) origin: Origin<'a>,
     pub(crate) e: u64,
     pub(crate) action: Action,
+}
+
+impl Step<'_> {
+    /// Whether working it out may need the instants of transactions up to `t`: of that which it is about, or
+    /// of all, for a composite tuple that is installed.
+    pub(crate) fn may_need_instants(&self, t: u64) -> bool {
+        let is_made = (id::TX_BASE..=id::transaction(t)).contains(&self.e);
+        is_made || matches!(self.action, Action::Add { a, .. } if builtin::is_schema(a))
+    }
 }
 
 /// What is to happen to the entity.

@@ -64,7 +64,7 @@ impl Flow<'_, '_, '_> {
         let entity = Word::from_raw(word).as_entity();
         let mut found = None;
         if let Some(entity) = entity {
-            let mut reader = source.reader(Index::Eavt);
+            let mut reader = source.reader(Index::Eavt, None);
             for (attribute, name) in &consult.attributes {
                 reader.scan(&[entity, *attribute], |key| {
                     self.env.watch.scan()?;
