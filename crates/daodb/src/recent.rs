@@ -33,7 +33,7 @@ use crate::record::Record;
 /// Commits that note what they said before it goes into the indexes.
 const COMMITS_MAX: u64 = if cfg!(test) { 3 } else { 64 };
 /// Words on facts of the past in the list.
-const PAST_MAX: u64 = if cfg!(test) { 6 } else { 192 };
+const PAST_MAX: u64 = if cfg!(test) { 6 } else { 768 };
 /// A transaction of more facts takes up what was noted before it: it has its way to most leaves anyway, and
 /// after a load the indexes are whole.
 const SMALL_MAX: usize = 64;
