@@ -11,8 +11,8 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use datom::{Datom, Frame, Tag, Word, id};
-use eve::{Addr, Write};
 use eve::structure::Cursor;
+use eve::{Addr, Write};
 
 use crate::builtin;
 use crate::dictionary;
@@ -204,9 +204,12 @@ impl Applier {
         if is_fresh || self.ended.contains_key(&(e, a, v)) {
             return Ok(None);
         }
-        // Facts of one entity mostly come together.
+        // Facts of one entity mostly come together, and in order: the next is the one behind.
         let fact = [e, a, v.raw()];
         let key = known.seek_near(&fact)?.filter(|key| key.starts_with(&fact));
+        if key.is_some() {
+            known.next()?;
+        }
         Ok(key.map(|key| Index::Eavt.datom(&key)))
     }
 
@@ -237,11 +240,7 @@ impl Applier {
         self.write(memory, &gathered)
     }
 
-    fn take_up(
-        &mut self,
-        memory: &mut impl Write,
-        gathered: &mut Gathered,
-    ) -> Result<(), Error> {
+    fn take_up(&mut self, memory: &mut impl Write, gathered: &mut Gathered) -> Result<(), Error> {
         let recent = recent::list(memory, &self.record)?;
         for at in recent.blocks {
             memory.retire(at);
@@ -349,7 +348,10 @@ struct Gathered {
 impl Gathered {
     fn sort(&mut self) {
         for datoms in [&mut self.born, &mut self.ended, &mut self.past] {
-            datoms.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
+            // Facts mostly come in order.
+            if !datoms.is_sorted_by_key(|datom| Index::Eavt.key(datom)) {
+                datoms.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
+            }
         }
     }
 }

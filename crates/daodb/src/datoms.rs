@@ -122,8 +122,7 @@ impl<'a> Datoms<'a> {
         prefix: &[u64],
         keys: impl Fn(SortedSet<5>, &'a Memory) -> Sorted<'a>,
     ) -> Self {
-        let facts =
-            db.check_held().and_then(|()| Self::held(db, index, way, prefix, keys));
+        let facts = db.check_held().and_then(|()| Self::held(db, index, way, prefix, keys));
         facts.unwrap_or_else(|error| Self::refused(index, error))
     }
 

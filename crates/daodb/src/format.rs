@@ -171,6 +171,7 @@ fn recent_facts_are_as_documented() {
     let past = newest[place("these, of five words")..][..10].as_chunks::<5>().0;
     let view = view.history();
     let history = view.datoms(Index::Eavt, &[Word::entity(5_000)]).unwrap();
-    let history = history.map(|fact| Index::Eavt.key(&fact.unwrap())).filter(|key| past.contains(key));
+    let history =
+        history.map(|fact| Index::Eavt.key(&fact.unwrap())).filter(|key| past.contains(key));
     assert_eq!(history.count(), 2);
 }

@@ -96,9 +96,9 @@ fn head(memory: &impl Read, at: Addr) -> Result<[u64; HEAD_WORDS], Error> {
 
 /// Everything in the list of a record.
 pub(crate) fn list(memory: &impl Read, record: &Record) -> Result<Recent, Error> {
-    let mut recent = Recent::default();
+    let (mut recent, mut pasts) = (Recent::default(), Vec::new());
     let mut at = record.recent;
-    // The counts of a damaged block could be anything: the way down is bounded by what it may be.
+    // What a damaged block leads to could be anything: the way is no longer than it may be.
     while !at.is_none() {
         let [before, _, _, t, v, m, past] = head(memory, at)?;
         let words = memory.words(at)?.get(HEAD_WORDS..).unwrap_or_default().as_chunks::<5>().0;
@@ -106,13 +106,15 @@ pub(crate) fn list(memory: &impl Read, record: &Record) -> Result<Recent, Error>
         let Some(past) = past.filter(|_| (recent.blocks.len() as u64) < COMMITS_MAX) else {
             return Err(Error::corrupt(format!("no list of recent facts goes on at {at}")));
         };
-        recent.past.extend(past.iter().map(|key| Index::Eavt.datom(key)));
+        pasts.push(past);
         recent.instants.push(instant_of(t, v, m));
         recent.blocks.push(at);
         at = Addr::from_raw(before);
     }
     recent.instants.reverse();
-    recent.past.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
+    recent.past.extend(pasts.iter().rev().copied().flatten().map(|key| Index::Eavt.datom(key)));
+    // Each block's are in order: runs, which a stable sort merges.
+    recent.past.sort_by_key(|datom| Index::Eavt.key(datom));
     Ok(recent)
 }
 

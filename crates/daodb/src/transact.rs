@@ -174,7 +174,9 @@ fn work_out_forms<R: Read>(
     let claims = claims::expand(code, basis, &mut words, forms, metadata)?;
     let identified = identity::identify(basis, &mut words, claims)?;
     let t = basis.record.t;
-    if !basis.record.recent.is_none() && identified.steps.iter().any(|step| step.may_need_instants(t)) {
+    if !basis.record.recent.is_none()
+        && identified.steps.iter().any(|step| step.may_need_instants(t))
+    {
         code.is_missed.set(true);
         return Err(Error::corrupt("what the transaction needs is in no index yet"));
     }

@@ -151,7 +151,10 @@ fn what_speaks_of_transactions_sees_their_instants() -> Outcome {
             other => panic!("{other:?}"),
         }
     }
-    transact(&db, "{:db/ident :when :db/tupleAttrs [:db/txInstant :n] :db/cardinality :db.cardinality/one}")?;
+    transact(
+        &db,
+        "{:db/ident :when :db/tupleAttrs [:db/txInstant :n] :db/cardinality :db.cardinality/one}",
+    )?;
     let db = db.db()?;
     let when = Word::entity(db.attribute_named(&"when".into()).expect("installed").id);
     let all = db.datoms(Index::Aevt, &[when])?.map(|fact| fact.map(|fact| fact.e));

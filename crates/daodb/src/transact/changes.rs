@@ -309,7 +309,7 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
         Ok(())
     }
 
-    /// The stored values that matter for stating a fact: all of a cardinality-one attribute, the
+    /// The stored values that matter for stating a fact: the one of a cardinality-one attribute, the
     /// same one of a cardinality-many attribute.
     fn values_to_compare(&self, attribute: &Attribute, fact: Fact) -> Result<Vec<Word>, Error> {
         let (e, a, v) = fact;
@@ -319,7 +319,9 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
         if attribute.is_many() {
             return Ok(if self.holds(fact)? { vec![v] } else { Vec::new() });
         }
-        self.values(e, a)
+        let eavt = self.basis.record.current(Index::Eavt);
+        let held = eavt.first_with(self.basis.memory, &[e, a])?;
+        Ok(held.map(|[_, _, held, ..]| Word::from_raw(held)).into_iter().collect())
     }
 
     /// Refuses changes of what no transaction may change, and notes those of the schema.

@@ -388,8 +388,8 @@ fn level<const N: usize, W: Write + ?Sized>(
     }
     let mut replaced = Vec::with_capacity(2 * (N + 2));
     let total = left.total.wrapping_add(right.total);
-    // Joined nodes keep some room, lest the next insertion split them again.
-    if left.rows + right.rows <= rows_max::<N>(height) - rows_max::<N>(height) / 4 {
+    // Where the next insertion splits what was joined, both parts are far from poor.
+    if left.rows + right.rows <= rows_max::<N>(height) {
         let joined = replace::<N, W>(memory, left, &rows, total)?;
         memory.retire(right.at);
         joined.child(left_bound).push_to(&mut replaced);

@@ -33,9 +33,11 @@ pub(super) const fn rows_max<const N: usize>(height: usize) -> usize {
     }
 }
 
-/// Rows that a removal leaves in a node that has a sibling to take some from, at least.
+/// Rows that a removal leaves in a node that has a sibling to take some from, at least: so few that one
+/// which was filled in order is joined to its poor neighbour whole. Whoever removes in order so joins
+/// once for as many keys as a node holds, and does not share them out again and again.
 pub(super) const fn rows_min<const N: usize>(height: usize) -> usize {
-    if SMALL { 2 } else { rows_max::<N>(height) / 4 }
+    if SMALL { 2 } else { rows_max::<N>(height) - rows_fill::<N>(height) }
 }
 
 /// Rows in a node that is one of many written at once.
