@@ -30,7 +30,7 @@ use crate::reporter::Reporter;
 use crate::trace::Trace;
 use crate::world::World;
 
-pub(crate) use crew::{AGENTS_MAX, Crew, Ended, Plan, is_of_a_crew};
+pub(crate) use crew::{AGENTS_MAX, Crew, Ended, Plan, only_of_a_crew};
 
 /// Requests that can be under way at once.
 const RING_SLOTS: u64 = 64;
@@ -250,6 +250,9 @@ impl Runner {
     ) -> Result<Result<Value, Value>, Box<Fault>> {
         if self.is_wait(op) {
             return self.wait_for(op, &args, clock::micros());
+        }
+        if let Some(refused) = crew::refused(op, self.agent.get().is_some()) {
+            return Ok(Err(refused));
         }
         // An operation nobody knows has no entity; the bridge refuses 0 and records that.
         let db = self.database.db()?;

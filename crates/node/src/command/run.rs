@@ -16,7 +16,7 @@ use crate::live;
 use crate::program::{self, Stored};
 use crate::render::Output;
 use crate::reporter::Reporter;
-use crate::runner::{Crew, Ended, Grants, Plan, Runner, harmless, is_of_a_crew};
+use crate::runner::{Crew, Ended, Grants, Plan, Runner, harmless, only_of_a_crew};
 use crate::world::World;
 
 pub(super) fn run(arguments: &cli::Run) -> Outcome {
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
     let args = Value::Vector(arguments.args.iter().map(|arg| Value::text(arg)).collect());
     let is_alone = arguments.durable.is_some() || as_of.is_some();
     let is_asked = arguments.agents.is_some() || arguments.threads.is_some() || programs.len() > 1;
-    if !is_alone && (is_asked || is_of_a_crew(&stored.program)) {
+    if !is_alone && (is_asked || only_of_a_crew(&stored.program).is_some()) {
         if arguments.live || arguments.trace.is_some() {
             let message = format!("{name} works with streams or agents");
             let help = "--live and --trace follow one program at a time; run it without them";

@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bridge::Failure;
-use datom::Value;
+use datom::{Keyword, Value};
 use yin::{
-    AgentId, Error, Event, Kind, Limits, Outside, Program, Request, Scheduler, Setup, Stopper,
+    AgentId, Error, Event, Kind, Limits, Node, Outside, Program, Request, Scheduler, Setup, Stopper,
 };
 
 use super::Runner;
@@ -62,10 +62,45 @@ pub(crate) struct Ended {
     pub(crate) errors: BTreeMap<u64, Error>,
 }
 
-/// Whether a program asks for what only a scheduler answers.
-pub(crate) fn is_of_a_crew(program: &Program) -> bool {
-    let time = "time/sleep";
-    program::operations(program).iter().any(|op| op.as_str() != time && OWN.contains(&op.as_str()))
+/// What a program asks for that only a scheduler answers, by `perform` or by the library's function of that
+/// name: the first such operation.
+pub(crate) fn only_of_a_crew(program: &Program) -> Option<Keyword> {
+    let tree = program.tree();
+    tree.ids().find_map(|id| {
+        let op = match tree.node(id) {
+            Node::Perform { op, .. } => op.clone(),
+            Node::Variable(name) => Keyword::from(name.as_str()),
+            _ => return None,
+        };
+        is_of_a_crew(&op).then_some(op)
+    })
+}
+
+fn is_of_a_crew(op: &Keyword) -> bool {
+    op.as_str() != "time/sleep" && OWN.contains(&op.as_str())
+}
+
+/// What outlives no process, and what does.
+const DURABLE: &str = "streams and inboxes live in one process and would be lost with it; agents that \
+                       outlive their processes tell each other facts: `transact!`, and \
+                       `(perform :db/await query)` to wait for them";
+
+/// Why a durable agent cannot be made of a program, or cannot go on with it.
+///
+/// # Errors
+/// It asks for streams or agents.
+pub(super) fn refuse_durable(program: &Program) -> Result<(), Box<Fault>> {
+    let Some(op) = only_of_a_crew(program) else { return Ok(()) };
+    let message = format!("{} asks for {op}, and a durable agent has none of that", program.name());
+    Err(Fault::new(message).help(DURABLE).into())
+}
+
+/// The answer to a request for streams or agents where there is no scheduler; `None` for other requests.
+pub(super) fn refused(op: &Keyword, is_durable: bool) -> Option<Value> {
+    let why = if is_durable { DURABLE } else { "run the program with `--agents 1`" };
+    let refusal =
+        || Failure::new("agent/no-scheduler", &format!("nobody answers {op} here: {why}"));
+    is_of_a_crew(op).then(|| refusal().to_value())
 }
 
 /// An agent's streams.

@@ -8,7 +8,7 @@ use bridge::handlers::{Again, again};
 use datom::{Keyword, Value};
 use yin::{Outcome, State};
 
-use super::{FUEL_SLICE, Runner};
+use super::{FUEL_SLICE, Runner, crew};
 use crate::agent::{self, Agent, Lease, Named, Record, Request};
 use crate::fault::Fault;
 use crate::program::Stored;
@@ -30,6 +30,7 @@ impl Runner {
         name: &str,
         fuel: u64,
     ) -> Result<Value, Box<Fault>> {
+        crew::refuse_durable(&stored.program)?;
         let lease = Arc::new(self.lease(name)?);
         let (agent, is_new) = loop {
             let Some(record) = Record::of(&self.database.db()?, name)? else {

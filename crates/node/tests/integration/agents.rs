@@ -1,15 +1,13 @@
 //! Who looks at agents from outside is told the truth: who runs, who was killed, who had not begun.
 
-use std::process::Child;
-
-use crate::place::Place;
+use crate::place::{Killed, Place};
 
 const WAITS: &str = "(perform :db/await '[:find ?x . :where [_ :never/stated ?x]])";
 const RUN: [&str; 5] = ["run", "world", "waits.yin", "--durable", "worker"];
 
 /// A process that runs the agent, once that waits.
-fn waiting(place: &Place) -> Child {
-    let child = place.datom(&RUN).spawn().unwrap();
+fn waiting(place: &Place) -> Killed {
+    let child = Killed(place.datom(&RUN).spawn().unwrap());
     // Each look is a process of its own; the agent is there after few of them.
     let is_there = |_: &u32| place.ok(&["agents", "world"]).contains(":agent.status/running");
     assert!((0..1_000).any(|n| is_there(&n)), "the agent does not come to wait");
@@ -25,13 +23,12 @@ fn a_killed_agent_is_stopped_and_one_that_runs_has_its_process() {
     place.ok(&["transact", "world", "never.edn"]);
     let mut child = waiting(&place);
     let runs = place.ok(&["agents", "world"]);
-    let process = child.id().to_string();
+    let process = child.0.id().to_string();
     assert!(runs.contains(":agent.status/running") && runs.contains(&process), "{runs}");
     let shown = place.ok(&["agent", "show", "world", "worker"]);
     assert!(shown.contains(&format!(":process {process}")), "{shown}");
 
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
     let stopped = place.ok(&["agents", "world"]);
     assert!(stopped.contains(":agent.status/stopped") && !stopped.contains(&process), "{stopped}");
     let moment = |text: &str| text.split("#inst").nth(1).unwrap().to_owned();
@@ -45,12 +42,11 @@ fn a_killed_agent_is_stopped_and_one_that_runs_has_its_process() {
     assert!(!shown.contains(":process"), "{shown}");
 
     // Asking took nothing: the agent can be taken up, and runs again.
-    let mut again = place.datom(&RUN).spawn().unwrap();
+    let mut again = Killed(place.datom(&RUN).spawn().unwrap());
     let is_running = |_: &u32| place.ok(&["agents", "world"]).contains(":agent.status/running");
     assert!((0..1_000).any(|n| is_running(&n)));
     place.ok(&["agent", "cancel", "world", "worker"]);
-    again.kill().unwrap();
-    again.wait().unwrap();
+    again.kill();
     assert!(place.ok(&["agents", "world"]).contains(":agent.status/cancelled"));
 }
 

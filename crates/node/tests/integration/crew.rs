@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use crate::place::Place;
+use crate::place::{Killed, Place};
 
 const EXAMPLES: [(&str, &str); 3] = [
     ("ring.yin", include_str!("../../../../examples/ring.yin")),
@@ -143,7 +143,8 @@ fn an_interrupt_ends_all_agents_whatever_they_do_and_says_so() {
     );
     for threads in ["0", "2"] {
         let run = ["run", "world", "busy.yin", "--agents", "3", "--threads", threads];
-        let mut child = place.datom(&run).stderr(Stdio::piped()).spawn().unwrap();
+        let mut killed = Killed(place.datom(&run).stderr(Stdio::piped()).spawn().unwrap());
+        let child = &mut killed.0;
         let mut out = BufReader::new(child.stdout.take().unwrap());
         for _ in 0..3 {
             out.read_line(&mut String::new()).unwrap();
@@ -157,4 +158,27 @@ fn an_interrupt_ends_all_agents_whatever_they_do_and_says_so() {
         assert!(said.contains("3 of 3 agents did not end well"), "{said}");
         place.ok(&["verify", "world"]);
     }
+}
+
+#[test]
+fn streams_of_one_process_are_refused_to_agents_that_outlive_it() {
+    let place = place();
+    place.write("holds.yin", "(let [s (stream/make 4)] (perform :time/now) (stream/put s 1))");
+    let durable = ["run", "world", "holds.yin", "--durable", "worker"];
+    let why = ["holds.yin asks for :stream/make", "would be lost with it", ":db/await"];
+    place.run(&durable).fails_with(1, &why);
+    assert_eq!(place.ok(&["agents", "world"]).trim(), "[]", "it has not begun");
+
+    // Where it is not seen before, it is an error value for whoever asks.
+    place.write("lib.yin", "(ns lib) (defn make [] (stream/make 4))");
+    place.write(
+        "uses.yin",
+        "(ns uses (:require lib)) (let [s (lib/make)] (if (error? s) (error-message s) :made))",
+    );
+    place.ok(&["run", "world", "lib.yin"]);
+    let told = place.ok(&["run", "world", "uses.yin", "--durable", "worker"]);
+    assert!(told.contains("nobody answers :stream/make here: streams and inboxes"), "{told}");
+    let told = place.ok(&["run", "world", "uses.yin"]);
+    assert!(told.contains("run the program with `--agents 1`"), "{told}");
+    assert_eq!(place.ok(&["run", "world", "uses.yin", "--agents", "1"]).trim(), ":made");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A temporary folder with the example program in it.
 pub(crate) struct Place {
@@ -48,6 +48,22 @@ impl Place {
         let ran = self.run(arguments);
         assert_eq!(ran.status, Some(0), "{ran}");
         ran.stdout
+    }
+}
+
+/// A process that is killed at the latest when nobody has it any more.
+pub(crate) struct Killed(pub(crate) Child);
+
+impl Killed {
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
