@@ -31,7 +31,7 @@ const COMMANDS: [Command; 15] = [
     Command { name: "loom", about: "every lock-free protocol, every interleaving", run: loom },
     Command {
         name: "bench",
-        about: "Criterion suites beside their peers: bench [growth|query|ring|slab|time] [filter], bench ring iceoryx2",
+        about: "Criterion suites beside their peers: bench [growth|query|ring|slab|time|yin] [filter], bench yin agents, bench ring iceoryx2",
         run: bench,
     },
     Command {

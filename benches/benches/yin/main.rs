@@ -1,5 +1,7 @@
 //! Yin beside Lua 5.4, rhai and CPython: the same programs, taken in turns; the best of several rounds counts.
+//! With `agents`, its scheduler beside tokio's and Lua's coroutines, by Criterion.
 
+mod agents;
 mod cases;
 mod peers;
 
@@ -8,6 +10,8 @@ use std::time::{Duration, Instant};
 use cases::CASES;
 use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program};
 
+/// What the measurements of the scheduler are called.
+const AGENTS: &str = "agents";
 /// Rounds of each program; the best counts.
 const ROUNDS: usize = 5;
 
@@ -47,11 +51,21 @@ impl Best {
 
 fn main() {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    if filter.starts_with(AGENTS) {
+        let mut criterion = criterion::Criterion::default().configure_from_args();
+        agents::measure(&mut criterion);
+        criterion.final_summary();
+        return;
+    }
+    programs(&filter);
+}
+
+fn programs(filter: &str) {
     println!(
         "{:<18} {:>9} {:>9} {:>9} {:>12} {:>10} {:>10}",
         "program", "yin ms", "lua ms", "yin/lua", "stepper/lua", "yin/rhai", "yin/cpython"
     );
-    for case in CASES.iter().filter(|case| case.name.contains(&filter)) {
+    for case in CASES.iter().filter(|case| case.name.contains(filter)) {
         let program = Program::read(case.name, case.yin).unwrap();
         let [mut ours, mut lua, mut rhai, mut python] = [const { Best::new() }; 4];
         let expected = peers::lua(case.lua).1;
