@@ -224,7 +224,8 @@ impl Applier {
     pub(crate) fn conclude(&mut self, memory: &mut impl Write) -> Result<(), Error> {
         let mut gathered = self.gathered();
         let Gathered { born, past, .. } = &mut gathered;
-        if !recent::note(memory, &mut self.record, born, past)? {
+        // Before a frame of other hands everything noted is taken up: it would not stay long.
+        if !self.fits || !recent::note(memory, &mut self.record, born, past)? {
             self.take_up(memory, &mut gathered)?;
         }
         self.write(memory, &gathered)

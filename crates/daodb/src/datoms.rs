@@ -146,7 +146,8 @@ impl<'a> Datoms<'a> {
         let (state, view) = (db.state(), db.view());
         let (memory, current) = state.current_of(index, prefix)?;
         let current = keys(current, memory);
-        let history = || state.history(index).map(|(memory, history)| keys(history, memory));
+        let history =
+            || state.history_of(index, prefix).map(|(memory, history)| keys(history, memory));
         let source = match (view.is_present(), way) {
             (true, Way::Forward) => Source::Present(current),
             (true, Way::Back) => Source::PresentBack(current),

@@ -128,6 +128,8 @@ pub(crate) struct Whole(OnceLock<Box<Made>>);
 
 #[derive(Default)]
 struct Made {
+    /// What is in none of them.
+    noted: OnceLock<Recent>,
     /// Those of current facts, and the memory that holds them.
     current: OnceLock<(Memory, Record)>,
     /// Those of history, by their place.
@@ -137,6 +139,16 @@ struct Made {
 impl Whole {
     fn made(&self) -> &Made {
         self.0.get_or_init(Box::default)
+    }
+}
+
+impl Made {
+    fn noted(&self, state: &State) -> Result<&Recent, Error> {
+        if let Some(noted) = self.noted.get() {
+            return Ok(noted);
+        }
+        let noted = list(&state.memory, &state.record)?;
+        Ok(self.noted.get_or_init(|| noted))
     }
 }
 
@@ -184,11 +196,11 @@ impl State {
         if self.record.recent.is_none() {
             return Ok((&self.memory, &self.record));
         }
-        let made = &self.whole.made().current;
-        let whole = match made.get() {
+        let made = self.whole.made();
+        let whole = match made.current.get() {
             Some(whole) => whole,
             None => {
-                let recent = list(&self.memory, &self.record)?;
+                let recent = made.noted(self)?;
                 let (mut layer, mut record) = (self.memory.layer(), self.record);
                 record.recent = Addr::NONE;
                 for index in Index::ALL {
@@ -196,10 +208,28 @@ impl State {
                     let set = &mut record.current[index as usize];
                     *set = set.insert_many(&mut layer, &keys)?.0;
                 }
-                made.get_or_init(|| (layer.finish(), record))
+                made.current.get_or_init(|| (layer.finish(), record))
             }
         };
         Ok((&whole.0, &whole.1))
+    }
+
+    /// History for whoever reads only what begins with these words: of an entity of which nothing was
+    /// noted it is in the index.
+    pub(crate) fn history_of(
+        &self,
+        index: Index,
+        prefix: &[u64],
+    ) -> Result<(&Memory, SortedSet<5>), Error> {
+        if index == Index::Eavt && !prefix.is_empty() && !self.record.recent.is_none() {
+            let past = &self.whole.made().noted(self)?.past;
+            let begins = |datom: &Datom| Index::Eavt.key(datom).starts_with(prefix);
+            let at = past.partition_point(|datom| Index::Eavt.key(datom).as_slice() < prefix);
+            if !past.get(at).is_some_and(begins) {
+                return Ok((&self.memory, self.record.history(index)));
+            }
+        }
+        self.history(index)
     }
 
     /// History in the order of an index, and the memory to read it from.
@@ -208,15 +238,15 @@ impl State {
         if self.record.recent.is_none() {
             return Ok((&self.memory, set));
         }
-        let made = &self.whole.made().history[index as usize];
-        let (memory, set) = match made.get() {
+        let made = self.whole.made();
+        let whole = &made.history[index as usize];
+        let (memory, set) = match whole.get() {
             Some(whole) => whole,
             None => {
-                let recent = list(&self.memory, &self.record)?;
-                let keys = apply::keys(index, &self.schema, &recent.past);
+                let keys = apply::keys(index, &self.schema, &made.noted(self)?.past);
                 let mut layer = self.memory.layer();
                 let (set, _) = set.insert_many(&mut layer, &keys)?;
-                made.get_or_init(|| (layer.finish(), set))
+                whole.get_or_init(|| (layer.finish(), set))
             }
         };
         Ok((memory, *set))

@@ -150,11 +150,11 @@ fn insert_below<const N: usize, W: Write + ?Sized>(
     if height == 0 {
         return insert_in_leaf(memory, at, total, keys, right);
     }
-    let mut node = Node::<N>::below(memory, at, height, total)?.seen();
+    let mut here = Node::<N>::below(memory, at, height, total)?;
+    let mut node = here.seen();
     let (mut index, mut added, before) = (0, 0, right.len());
     let (mut places, mut rows) = (Vec::new(), Vec::new());
     while let Some(key) = keys.first() {
-        let here = node.open::<N, W>(memory)?;
         index = here.route(key, index);
         let (child, below) = here.link(index);
         let (these, rest) = keys.split_at(run_below(&here, index, keys));
@@ -168,6 +168,10 @@ fn insert_below<const N: usize, W: Write + ?Sized>(
             split.push_to(&mut rows);
         }
         keys = rest;
+        if keys.is_empty() {
+            break;
+        }
+        here = node.open::<N, W>(memory)?;
     }
     if !places.is_empty() {
         node = add_rows(memory, node, &places, &rows, node.total, right)?;
@@ -217,8 +221,15 @@ fn each_place<const N: usize>(
     let mut place = 0;
     if keys.len() <= FEW {
         for key in keys {
-            place = leaf.lower_bound_in(place..leaf.len(), key);
-            see(key, place, place < leaf.len() && leaf.key(place) == *key);
+            // Keys mostly come together: at the place that the one before had, or behind it.
+            let mut here = (place < leaf.len()).then(|| leaf.key(place));
+            if here.is_some_and(|here| less(&here, key)) {
+                place = leaf.lower_bound_in(place + 1..leaf.len(), key);
+                here = (place < leaf.len()).then(|| leaf.key(place));
+            }
+            let found = here == Some(*key);
+            see(key, place, found);
+            place += usize::from(found);
         }
         return;
     }
@@ -263,10 +274,10 @@ fn remove_below<const N: usize, W: Write + ?Sized>(
     if height == 0 {
         return remove_in_leaf(memory, at, total, keys);
     }
-    let mut node = Node::<N>::below(memory, at, height, total)?.seen();
+    let mut here = Node::<N>::below(memory, at, height, total)?;
+    let mut node = here.seen();
     let (mut index, mut removed) = (0, 0);
-    while let Some(key) = keys.first().filter(|_| node.rows > 0) {
-        let here = node.open::<N, W>(memory)?;
+    while let Some(key) = keys.first() {
         index = here.route(key, index);
         let (child, below) = here.link(index);
         let (these, rest) = keys.split_at(run_below(&here, index, keys));
@@ -278,6 +289,10 @@ fn remove_below<const N: usize, W: Write + ?Sized>(
             index = index.saturating_sub(1);
         }
         keys = rest;
+        if keys.is_empty() || node.rows == 0 {
+            break;
+        }
+        here = node.open::<N, W>(memory)?;
     }
     Ok((node, removed))
 }
