@@ -3,4 +3,5 @@
 
 pub mod corium;
 pub mod datalog;
+pub mod pages;
 pub mod stores;

@@ -1,18 +1,23 @@
-//! How costs grow with the number of entries, for the slab's map and sorted set and for LMDB beside them;
-//! what a second process and a second thread get; what overwriting for ever takes.
+//! How costs grow with the number of entries, for the slab's map, sorted set and byte map and for LMDB
+//! beside them; what a second process and a second thread get; what overwriting for ever takes.
 //!
 //! `cargo xtask bench growth` measures 10,000 to 10,000,000 entries and prints tables; with sizes behind
-//! it, those; with `overwrites` or `sharing` behind it, that alone; with `plot`, it draws
+//! it, those, and with `map`, `sorted` or `bytes` that one alone; with `overwrites` or `sharing` behind it, that alone; with `plot`, it draws
 //! `docs/growth.svg` from the tables that `docs/performance.md` quotes.
 
+mod bytes;
 mod measure;
 mod overwrites;
 mod plot;
 mod sharing;
 
+use bytes::bytes;
 use measure::{Row, map, sorted};
 
 const SIZES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
+/// What is measured at each size.
+type Measure = fn(usize) -> Vec<Row>;
+const KINDS: [(&str, Measure); 3] = [("map", map), ("sorted", sorted), ("bytes", bytes)];
 /// Where the tables are quoted, and where the chart goes.
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/growth.svg");
@@ -30,7 +35,9 @@ fn main() {
         sizes = SIZES.to_vec();
     }
     for size in sizes {
-        print(&[map(size), sorted(size)].concat());
+        let chosen = KINDS.iter().any(|(name, _)| has(name));
+        let kinds = KINDS.iter().filter(|(name, _)| has(name) || !chosen);
+        print(&kinds.flat_map(|(_, measure)| measure(size)).collect::<Vec<_>>());
     }
     if has("plot") {
         let document = std::fs::read_to_string(DOCUMENT).expect("the document");

@@ -22,8 +22,8 @@ pub(crate) type Entries = Map<u64, Value>;
 type Key = [u64; 4];
 
 /// Lookups and commits of a size, at most.
-const PROBES: usize = 500_000;
-const COMMITS: usize = 50_000;
+pub(crate) const PROBES: usize = 500_000;
+pub(crate) const COMMITS: usize = 50_000;
 /// Each read is timed so often, in turns; the median counts.
 const TURNS: usize = 3;
 
@@ -38,7 +38,7 @@ fn median(mut times: [f64; TURNS]) -> f64 {
     times[TURNS / 2]
 }
 
-fn pair(
+pub(crate) fn pair(
     what: &'static str,
     size: usize,
     operations: usize,
@@ -63,7 +63,7 @@ fn put(heed: &Heed, flags: PutFlags, entries: impl Iterator<Item = (Vec<u8>, Vec
     0
 }
 
-fn bytes_on_disk(heed: &Heed) -> f64 {
+pub(crate) fn bytes_on_disk(heed: &Heed) -> f64 {
     heed.env.real_disk_size().expect("its size") as f64
 }
 
@@ -150,16 +150,20 @@ pub(crate) fn map(size: usize) -> Vec<Row> {
     rows
 }
 
-fn row(what: &'static str, peer: &'static str, size: usize, value: f64) -> Row {
+pub(crate) fn row(what: &'static str, peer: &'static str, size: usize, value: f64) -> Row {
     Row { what, peer, size, value }
 }
 
-fn sum(values: impl Iterator<Item = u64>) -> u64 {
+pub(crate) fn sum(values: impl Iterator<Item = u64>) -> u64 {
     values.fold(0, u64::wrapping_add)
 }
 
-fn bytes(key: &Key) -> Vec<u8> {
-    key.iter().flat_map(|word| word.to_be_bytes()).collect()
+fn bytes(key: &Key) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (word, bytes) in key.iter().zip(bytes.chunks_exact_mut(8)) {
+        bytes.copy_from_slice(&word.to_be_bytes());
+    }
+    bytes
 }
 
 /// The sorted set: keys of 32 bytes as an index of facts has them, dense entities of five attributes each,
@@ -188,7 +192,11 @@ pub(crate) fn sorted(size: usize) -> Vec<Row> {
             "LMDB",
             size,
             nanos(size, || {
-                put(&heed, PutFlags::APPEND, keys.iter().map(|key| (bytes(key), Vec::new())))
+                put(
+                    &heed,
+                    PutFlags::APPEND,
+                    keys.iter().map(|key| (bytes(key).to_vec(), Vec::new())),
+                )
             }),
         ),
     ];
@@ -239,7 +247,11 @@ pub(crate) fn sorted(size: usize) -> Vec<Row> {
         size,
         nanos(COMMITS, || {
             let one = |key: &Key| {
-                put(&heed, PutFlags::empty(), std::iter::once((bytes(&fresh(key)), Vec::new())))
+                put(
+                    &heed,
+                    PutFlags::empty(),
+                    std::iter::once((bytes(&fresh(key)).to_vec(), Vec::new())),
+                )
             };
             sum(probes[..COMMITS].iter().map(one))
         }),

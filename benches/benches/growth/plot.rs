@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::measure::Row;
 
-const PANELS: [&str; 8] = [
+const PANELS: [&str; 12] = [
     "map get ns",
     "map scan ns",
     "map build ns",
@@ -13,6 +13,10 @@ const PANELS: [&str; 8] = [
     "sorted scan ns",
     "sorted build ns",
     "sorted commit ns",
+    "bytes get ns",
+    "bytes seek ns",
+    "bytes scan ns",
+    "bytes commit ns",
 ];
 const ACROSS: usize = 4;
 const WIDTH: f64 = 220.0;
@@ -46,7 +50,7 @@ fn scale(value: f64, (from, to): (f64, f64)) -> f64 {
 
 /// An SVG document.
 pub(crate) fn chart(rows: &[Row]) -> String {
-    let (width, height) = (WIDTH * ACROSS as f64, HEIGHT * 2.0 + 24.0);
+    let (width, height) = (WIDTH * ACROSS as f64, HEIGHT * (PANELS.len() / ACROSS) as f64 + 24.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"10\">\n\

@@ -2,7 +2,8 @@
 
 use std::ops::Bound;
 
-use benches::stores::{Heed, Random, Synced, folder, open_slab};
+use benches::pages::{Page, pages, section};
+use benches::stores::{Heed, Synced, folder, open_slab};
 use criterion::Criterion;
 use eve::Slab;
 use eve::structure::ByteMap;
@@ -11,43 +12,20 @@ use heed::PutFlags;
 use crate::{BUILT, LARGE, Suite, shuffled, sum};
 
 type Pages = ByteMap<[u8], u64>;
-type Entry = (Vec<u8>, u64);
-
-const SITES: u64 = 2_000;
 /// Entries that a short scan reads behind its seek.
 const SHORT: usize = 20;
 
-/// So many addresses of pages, ascending: few sites have most of them, in sections.
-fn pages(count: usize) -> Vec<Entry> {
-    const WORDS: [&str; 12] = [
-        "archive", "article", "author", "comment", "download", "gallery", "history", "invoice",
-        "product", "profile", "review", "thread",
-    ];
-    let mut random = Random(42);
-    let mut page = |n: u64| {
-        let site = random.draw() % SITES * (random.draw() % SITES) / SITES;
-        let word = |draw: u64| WORDS[(draw % 12) as usize];
-        let (section, kind) = (word(random.draw()), word(random.draw()));
-        let (year, title) = (2000 + random.draw() % 25, random.draw() % 1_000_000);
-        let url = format!("https://www.site{site}.example/{section}/{year}/{kind}-{title}-{n}");
-        (url.into_bytes(), n)
-    };
-    let mut pages: Vec<Entry> = (0..count as u64).map(&mut page).collect();
-    pages.sort();
-    pages
-}
-
-fn lent(pages: &[Entry]) -> impl Iterator<Item = (&[u8], u64)> {
+fn lent(pages: &[Page]) -> impl Iterator<Item = (&[u8], u64)> {
     pages.iter().map(|(key, value)| (key.as_slice(), *value))
 }
 
-fn build(slab: &Slab, pages: &[Entry]) {
+fn build(slab: &Slab, pages: &[Page]) {
     let mut txn = slab.begin().expect("a transaction");
     let map = Pages::from_iter(&mut txn, lent(pages)).expect("room");
     txn.commit(map.root()).expect("nobody else writes");
 }
 
-fn insert(slab: &Slab, pages: &[Entry]) {
+fn insert(slab: &Slab, pages: &[Page]) {
     let mut txn = slab.begin().expect("a transaction");
     let map = lent(pages).fold(Pages::empty(), |map, (key, value)| {
         map.insert(&mut txn, key, value).expect("room").0
@@ -55,7 +33,7 @@ fn insert(slab: &Slab, pages: &[Entry]) {
     txn.commit(map.root()).expect("nobody else writes");
 }
 
-fn build_heed(heed: &Heed, pages: &[Entry], flags: PutFlags) {
+fn build_heed(heed: &Heed, pages: &[Page], flags: PutFlags) {
     let mut txn = heed.env.write_txn().expect("a transaction");
     for (key, value) in pages {
         heed.db.put_with_flags(&mut txn, flags, key, &value.to_le_bytes()).expect("room");
@@ -65,12 +43,6 @@ fn build_heed(heed: &Heed, pages: &[Entry], flags: PutFlags) {
 
 fn word(value: &[u8]) -> u64 {
     value.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
-}
-
-/// What a section's address begins with: up to the year.
-fn section(key: &[u8]) -> &[u8] {
-    let cut = key.len() - key.iter().rev().take_while(|byte| **byte != b'/').count();
-    &key[..cut]
 }
 
 pub(crate) fn bytes(criterion: &mut Criterion) {
@@ -86,7 +58,7 @@ pub(crate) fn bytes(criterion: &mut Criterion) {
     builds(criterion, &pages[..BUILT]);
 }
 
-fn print_sizes(pages: &[Entry], slab: &Slab, heed: &Heed) {
+fn print_sizes(pages: &[Page], slab: &Slab, heed: &Heed) {
     let raw: usize = pages.iter().map(|(key, _)| key.len() + 8).sum();
     let each = |bytes: f64| bytes / pages.len() as f64;
     println!(
@@ -97,7 +69,7 @@ fn print_sizes(pages: &[Entry], slab: &Slab, heed: &Heed) {
     );
 }
 
-fn reads(criterion: &mut Criterion, slab: &Slab, heed: &Heed, pages: &[Entry], probes: &[Entry]) {
+fn reads(criterion: &mut Criterion, slab: &Slab, heed: &Heed, pages: &[Page], probes: &[Page]) {
     let snapshot = slab.snapshot().expect("a pin");
     let map = Pages::from_root(snapshot.root());
     let txn = heed.env.read_txn().expect("a transaction");
@@ -153,7 +125,7 @@ fn reads(criterion: &mut Criterion, slab: &Slab, heed: &Heed, pages: &[Entry], p
 }
 
 /// One changed value a commit; nobody's waits for the disk.
-fn commits(criterion: &mut Criterion, slab: &Slab, heed: &Heed, probes: &[Entry]) {
+fn commits(criterion: &mut Criterion, slab: &Slab, heed: &Heed, probes: &[Page]) {
     let mut suite = Suite::new(criterion, "bytes_commit");
     let mut change = 0;
     suite.each("eve", probes, |(key, _)| {
@@ -173,7 +145,7 @@ fn commits(criterion: &mut Criterion, slab: &Slab, heed: &Heed, probes: &[Entry]
     });
 }
 
-fn builds(criterion: &mut Criterion, pages: &[Entry]) {
+fn builds(criterion: &mut Criterion, pages: &[Page]) {
     let mixed = shuffled(pages);
     let mut suite = Suite::new(criterion, "bytes_build");
     suite.measure("eve", pages.len(), || {

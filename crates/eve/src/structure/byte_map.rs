@@ -137,7 +137,7 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> ByteMap<K, V> {
         while node.height > 0 {
             node = node.child_for(reader, key)?.0;
         }
-        match node.position(key) {
+        match node.position(reader, key) {
             (position, true) => V::show(reader, node.words(position)).map(Some),
             (_, false) => Ok(None),
         }
@@ -239,7 +239,7 @@ impl<K: Stored + ?Sized, V: Stored + ?Sized> ByteMap<K, V> {
             before = before.wrapping_add(node.sum(index));
             node = child;
         }
-        Ok(before.wrapping_add(node.position(key).0 as u64))
+        Ok(before.wrapping_add(node.position(reader, key).0 as u64))
     }
 }
 

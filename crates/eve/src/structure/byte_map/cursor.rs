@@ -190,7 +190,7 @@ impl<'r, K: Stored + ?Sized, V: Stored + ?Sized, R: Read + ?Sized> ByteCursor<'r
             self.levels.push((node, index));
             node = child;
         }
-        let (position, found) = node.position(key);
+        let (position, found) = node.position(self.reader, key);
         (self.leaf, self.position) = (Some(node), position);
         Ok(found)
     }

@@ -44,7 +44,7 @@ impl Way {
             steps.push(Step { node: node.seen(), index });
             node = child;
         }
-        let (position, found) = node.position(key);
+        let (position, found) = node.position(reader, key);
         Ok(Way { steps, leaf: node.seen(), position, found })
     }
 }

@@ -16,7 +16,7 @@
 //! 3. A child is exactly one lower than its parent and holds exactly as many entries as its row says.
 //!    So no damaged link can lead round in a circle.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Range};
 
 use crate::structure::stored::Stored;
 use crate::{Addr, Error, Read};
@@ -34,8 +34,10 @@ const MAGIC: u64 = u32::from_le_bytes(*b"btxt") as u64;
 const APART: u8 = 0x80;
 /// Words of an inner row behind its bound.
 const LINK_WORDS: usize = 2;
-/// Bytes at the beginning of a leaf in which most searches are decided.
-const AHEAD_BYTES: usize = 2048;
+/// Bytes at the beginning of a leaf in which most rows have their cells.
+const AHEAD_BYTES: usize = 768;
+/// Bytes of text, at most, that are asked for before keys are compared.
+const TEXT_AHEAD_BYTES: usize = 1024;
 
 /// How the values of a map lie in its nodes, as each of them says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +158,7 @@ impl<'r> Node<'r> {
         reader: &'r R,
         key: &[u8],
     ) -> Result<(Self, usize), Error> {
-        let index = self.route(key);
+        let index = self.route(reader, key);
         let (at, total) = self.link(index);
         if self.height == 1 {
             (0..AHEAD_BYTES).step_by(64).for_each(|byte| reader.prefetch(at, byte));
@@ -230,7 +232,7 @@ impl<'r> Node<'r> {
     /// Where among the rows from `from` on, whose keys all have the prefix, `key` is or would be, and
     /// whether it is there.
     #[inline]
-    fn find(&self, from: usize, key: &[u8]) -> (usize, bool) {
+    fn find<R: Read + ?Sized>(&self, reader: &R, from: usize, key: &[u8]) -> (usize, bool) {
         let prefix = self.prefix();
         let Some(rest) = key.strip_prefix(prefix) else {
             return (if key < prefix { from } else { self.len() }, false);
@@ -241,6 +243,9 @@ impl<'r> Node<'r> {
         let mut end = start;
         if self.cells.get(start).is_some_and(|cell| cell >> 32 == head) {
             end += self.cells[start..].partition_point(|cell| cell >> 32 == head);
+        }
+        if self.height == 0 && start < end {
+            self.ask_for_text(reader, self.start(start)..self.start(end));
         }
         while start < end {
             let middle = start.midpoint(end);
@@ -253,16 +258,24 @@ impl<'r> Node<'r> {
         (start, false)
     }
 
+    /// Asks for the lines of some of the text: one after the other, each would be waited for.
+    #[inline]
+    fn ask_for_text<R: Read + ?Sized>(&self, reader: &R, range: Range<usize>) {
+        let text = bytes_of(self.len(), self.shape.stride(self.height), 0);
+        let len = range.len().min(TEXT_AHEAD_BYTES);
+        (0..len).step_by(64).for_each(|byte| reader.prefetch(self.at, text + range.start + byte));
+    }
+
     /// Where in this leaf `key` is or would be, and whether it is there.
     #[inline]
-    pub(super) fn position(&self, key: &[u8]) -> (usize, bool) {
-        self.find(0, key)
+    pub(super) fn position<R: Read + ?Sized>(&self, reader: &R, key: &[u8]) -> (usize, bool) {
+        self.find(reader, 0, key)
     }
 
     /// The row of this inner node under which `key` lies, if anywhere.
     #[inline]
-    pub(super) fn route(&self, key: &[u8]) -> usize {
-        let (position, found) = self.find(1, key);
+    pub(super) fn route<R: Read + ?Sized>(&self, reader: &R, key: &[u8]) -> usize {
+        let (position, found) = self.find(reader, 1, key);
         if found { position } else { position - 1 }
     }
 
