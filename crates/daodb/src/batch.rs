@@ -53,10 +53,21 @@ pub(crate) type Prepare<'m> = dyn Fn(&Db, i64) -> Result<Prepared, Error> + 'm;
 pub(crate) struct Asked<'d> {
     pub(crate) data: Data<'d>,
     pub(crate) metadata: Option<&'d Value>,
+    /// Another thread asked for it, on which alone its code may be called.
+    pub(crate) is_anothers: bool,
 }
 
-/// What became of it.
-pub(crate) type Fate = Result<Report, Error>;
+/// What became of it. `None`: it calls code of another thread's.
+pub(crate) type Fate = Option<Result<Report, Error>>;
+
+/// How a transaction was worked out.
+enum WorkedOut {
+    To(Proposal),
+    /// It calls code, so it has to be the first of a batch.
+    First,
+    /// It calls code of another thread's.
+    Apart,
+}
 
 /// A transaction of a batch.
 pub(crate) struct Made {
@@ -111,32 +122,36 @@ impl Store {
         let mut batch = match Batch::begin(self, durable_t) {
             Ok(batch) => batch,
             Err(error) => {
-                fates.push(Err(error));
+                fates.push(Some(Err(error)));
                 return Round::Done;
             }
         };
-        // Of each: why it was refused, if it was.
-        let mut refused = Vec::with_capacity(asked.len());
+        // Of each: what became of it, if not that it was made.
+        let mut others = Vec::with_capacity(asked.len());
         let mut datoms = 0;
         for asked in asked {
             let proposal = match batch.work_out(*asked) {
-                Ok(Some(proposal)) => proposal,
-                Ok(None) => break,
+                Ok(WorkedOut::To(proposal)) => proposal,
+                Ok(WorkedOut::First) => break,
+                Ok(WorkedOut::Apart) => {
+                    others.push(Some(None));
+                    continue;
+                }
                 Err(error) => {
-                    refused.push(Some(error));
+                    others.push(Some(Some(Err(error))));
                     continue;
                 }
             };
             datoms += proposal.frame.datoms.len();
             if let Err(error) = batch.add(proposal) {
                 // The batch has traces of it now. Without those before, it is told; they are first.
-                if refused.is_empty() {
-                    fates.push(Err(error));
+                if others.is_empty() {
+                    fates.push(Some(Err(error)));
                     return Round::Done;
                 }
-                return Round::Fewer(refused.len());
+                return Round::Fewer(others.len());
             }
-            refused.push(None);
+            others.push(None);
             if datoms >= DATOMS_MAX {
                 break;
             }
@@ -144,8 +159,8 @@ impl Store {
         let published = match batch.publish() {
             Ok(Some(published)) => published,
             Ok(None) => return Round::Lost,
-            Err(error) if refused.len() == 1 => {
-                fates.push(Err(error));
+            Err(error) if others.len() == 1 => {
+                fates.push(Some(Err(error)));
                 return Round::Done;
             }
             Err(_) => return Round::Fewer(1),
@@ -154,9 +169,8 @@ impl Store {
             Ok(reports) => (reports.into_iter(), String::new()),
             Err(error) => (Vec::new().into_iter(), error.to_string()),
         };
-        let report = || reports.next().ok_or_else(|| Error::corrupt(&*why));
-        let mut report = report;
-        fates.extend(refused.into_iter().map(|refused| refused.map_or_else(&mut report, Err)));
+        let mut report = || Some(reports.next().ok_or_else(|| Error::corrupt(&*why)));
+        fates.extend(others.into_iter().map(|other| other.unwrap_or_else(&mut report)));
         Round::Done
     }
 }
@@ -179,17 +193,19 @@ impl<'s> Batch<'s> {
         &self.before
     }
 
-    /// Works out a transaction on the state so far. `None`: it has to be the first of a batch.
-    fn work_out(&self, Asked { data, metadata }: Asked<'_>) -> Result<Option<Proposal>, Error> {
+    /// Works out a transaction on the state so far.
+    fn work_out(&self, asked: Asked<'_>) -> Result<WorkedOut, Error> {
+        let Asked { data, metadata, is_anothers } = asked;
         let now = clock::now();
-        if !self.made.is_empty() {
-            let Data::Given(data) = data else { return Ok(None) };
+        let before = &self.before;
+        if is_anothers || !self.made.is_empty() {
+            let otherwise = if is_anothers { WorkedOut::Apart } else { WorkedOut::First };
+            let Data::Given(data) = data else { return Ok(otherwise) };
             let (record, schema) = (&self.record, &*self.schema);
             let basis = Basis { memory: &self.txn, record, schema };
-            let functions = &self.before.functions;
-            return transact::prepare_plain(basis, functions, data, metadata, now);
+            let plain = transact::prepare_plain(basis, &before.functions, data, metadata, now)?;
+            return Ok(plain.map_or(otherwise, WorkedOut::To));
         }
-        let before = &self.before;
         let state = || Db::new(before.clone());
         let Prepared { proposal, ensures } = match data {
             Data::Given(data) => transact::prepare(before, data, metadata, now)?,
@@ -200,7 +216,7 @@ impl<'s> Batch<'s> {
             let (_, after) = with::speculate(before, &proposal)?;
             transact::ensure(&before.functions, &after, &ensures)?;
         }
-        Ok(Some(proposal))
+        Ok(WorkedOut::To(proposal))
     }
 
     /// Applies a transaction that was worked out on the state so far. If that fails, the batch is of no

@@ -6,24 +6,23 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use datom::{Frame, Value};
+use datom::Frame;
 use eve::{Region, Slab};
 
-use crate::batch::{Asked, Data, Fate, Make, Prepare};
+use crate::combine::Line;
 use crate::db::Db;
 use crate::error::Error;
 use crate::function::{Function, Library};
 use crate::history::Transactions;
 use crate::log::{Frames, Writer, seal};
 use crate::open::{self, Opening};
-use crate::options::{Durability, Options, TransactOptions};
+use crate::options::{Durability, Options};
 use crate::pending;
 use crate::query::{Budget, COLUMN_BYTES_MAX};
 use crate::record::Record;
-use crate::report::Report;
 use crate::store::Store;
 use crate::subscription::Hub;
-use crate::turn::Turn;
+use crate::turn::{Leading, Turn, Waiting};
 use crate::verify::{self, Verification};
 use crate::world::World;
 
@@ -55,13 +54,14 @@ struct Inner {
 }
 
 /// What the background thread shares.
-struct Core {
-    store: Store,
+pub(crate) struct Core {
+    pub(crate) store: Store,
     disk: Option<Disk>,
-    durability: Durability,
+    pub(crate) durability: Durability,
     /// Seals what is full.
     seals: bool,
-    turn: Turn,
+    pub(crate) line: Line,
+    pub(crate) turn: Turn,
     signal: Signal,
     hub: Hub,
 }
@@ -97,9 +97,6 @@ impl Wanted {
     }
 }
 
-/// How far the log may fall behind before a writer that does not wait drains by itself.
-const LAG_MAX: u64 = 1 << 16;
-
 /// What did not wait for the disk is written at most this much later, if the disk lets it.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -120,6 +117,7 @@ impl Database {
             disk: Some(Disk { world, writer }),
             durability: options.durability,
             seals: options.seals,
+            line: Line::default(),
             turn: Turn::default(),
             signal: Signal::default(),
             hub: Hub::default(),
@@ -142,9 +140,9 @@ impl Database {
         };
         let store = Store::new(Slab::create(region)?, None, Budget::new(COLUMN_BYTES_MAX))?;
         let durability = Durability::Process;
-        let (turn, signal) = (Turn::default(), Signal::default());
-        let hub = Hub::default();
-        let core = Core { store, disk: None, durability, seals: false, turn, signal, hub };
+        let (line, turn) = (Line::default(), Turn::default());
+        let (signal, hub) = (Signal::default(), Hub::default());
+        let core = Core { store, disk: None, durability, seals: false, line, turn, signal, hub };
         Ok(Self::new(core, Opening { created: true, ..Opening::default() }))
     }
 
@@ -177,153 +175,6 @@ impl Database {
     /// When the world is damaged, or too many values are held at once.
     pub fn db(&self) -> Result<Db, Error> {
         self.inner.core.store.db()
-    }
-
-    /// Makes a transaction: all of `data` or nothing.
-    ///
-    /// # Errors
-    /// [`Error::Rejected`] when the data are refused. [`Error::NotDurable`] when the transaction was
-    /// made but is not on the disk yet.
-    pub fn transact(&self, data: &[Value]) -> Result<Report, Error> {
-        self.transact_with(data, &TransactOptions::default())
-    }
-
-    /// As [`Database::transact`], in another way than the world was opened with.
-    ///
-    /// # Errors
-    /// As [`Database::transact`].
-    pub fn transact_with(
-        &self,
-        data: &[Value],
-        options: &TransactOptions,
-    ) -> Result<Report, Error> {
-        self.commit_one(Data::Given(data), options)
-    }
-
-    /// Makes several transactions in one turn: each is worked out on the state after the one before, has
-    /// its own `t` and its own report or error, and one that is refused leaves the others alone. They are
-    /// published together and share a sync, so a hundred small ones cost little more than one.
-    ///
-    /// Answers in the order of what was asked for. Transactions of others may come in between, and a death
-    /// may leave the first of them alone: what has to be done together is one transaction.
-    ///
-    /// ```
-    /// use daodb::{Database, TransactOptions};
-    /// use datom::edn;
-    ///
-    /// let db = Database::memory()?;
-    /// db.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}")?)?;
-    /// let asked = |text| Ok::<_, datom::Error>((edn::read_all(text)?, TransactOptions::new()));
-    /// let made = db.transact_all(&[
-    ///     asked("{:db/id \"ada\" :name \"Ada\"}")?,
-    ///     asked("{:nam \"Mary\"}")?,
-    ///     asked("{:name \"Grace\"}")?,
-    /// ]);
-    /// assert_eq!(made[0].as_ref().map(|report| report.t).ok(), Some(2));
-    /// assert!(made[1].is_err());
-    /// assert_eq!(made[2].as_ref().map(|report| report.t).ok(), Some(3));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Of each transaction as of [`Database::transact`].
-    #[must_use]
-    pub fn transact_all(
-        &self,
-        transactions: &[(Vec<Value>, TransactOptions)],
-    ) -> Vec<Result<Report, Error>> {
-        let asked = transactions.iter().map(|(data, options)| (Data::Given(data), options));
-        let asked: Vec<_> = asked.collect();
-        match self.ready() {
-            Ok(()) => self.commit(&asked),
-            // Each is told for itself.
-            Err(_) => asked.iter().map(|&(data, options)| self.commit_one(data, options)).collect(),
-        }
-    }
-
-    /// As [`Database::transact_with`], with data that are worked out on the very state that they are
-    /// committed on: `make` runs again when another commit came first.
-    pub(crate) fn transact_made(
-        &self,
-        make: &Make<'_>,
-        options: &TransactOptions,
-    ) -> Result<Report, Error> {
-        self.commit_one(Data::Made(make), options)
-    }
-
-    /// As [`Database::transact_made`], for who works the frame out as well. Of the options, the
-    /// metadata is for `prepare` to know.
-    pub(crate) fn transact_prepared(
-        &self,
-        prepare: &Prepare<'_>,
-        options: &TransactOptions,
-    ) -> Result<Report, Error> {
-        self.commit_one(Data::Prepared(prepare), options)
-    }
-
-    fn commit_one(&self, data: Data<'_>, options: &TransactOptions) -> Result<Report, Error> {
-        self.ready()?;
-        let fate = self.commit(&[(data, options)]).pop();
-        fate.unwrap_or_else(|| Err(Error::corrupt("a transaction without an answer")))
-    }
-
-    /// Whether the log can take a transaction.
-    fn ready(&self) -> Result<(), Error> {
-        let core = &self.inner.core;
-        let Some(disk) = &core.disk else { return Ok(()) };
-        disk.writer.check()?;
-        if disk.writer.is_full() {
-            core.make_room(disk)?;
-        }
-        Ok(())
-    }
-
-    fn commit(&self, asked: &[(Data<'_>, &TransactOptions)]) -> Vec<Fate> {
-        let core = &self.inner.core;
-        let durable = || core.store.durable_t();
-        let plain: Vec<Asked<'_>> = asked
-            .iter()
-            .map(|&(data, options)| Asked { data, metadata: options.metadata.as_ref() })
-            .collect();
-        let mut fates = core.store.commit(&plain, &durable);
-        if core.disk.is_none() {
-            return fates;
-        }
-        let waits = |options: &TransactOptions| match options.durability.unwrap_or(core.durability)
-        {
-            Durability::Disk => 0,
-            Durability::Process => LAG_MAX,
-        };
-        let made = || {
-            fates
-                .iter()
-                .zip(asked)
-                .filter_map(|(fate, (_, options))| Some((fate.as_ref().ok()?.t, options)))
-        };
-        let last = made().rfind(|(t, options)| t - durable().min(*t) > waits(options));
-        let drained = match last {
-            Some((t, _)) => core.drain(t),
-            None => Ok(()),
-        };
-        if made().any(|(t, options)| t > durable() && waits(options) > 0) {
-            self.work_soon(|wanted| wanted.drain = true);
-        }
-        if core.signal.sealable.swap(false, Ordering::Relaxed) {
-            self.work_soon(|wanted| wanted.seal = true);
-        }
-        if core.signal.releasable.swap(false, Ordering::Relaxed) {
-            self.work_soon(|wanted| wanted.release = true);
-        }
-        if let Err(why) = drained {
-            let why = Arc::new(why);
-            for (fate, (_, options)) in fates.iter_mut().zip(asked) {
-                let t = fate.as_ref().map_or(0, |report| report.t);
-                if t > durable() && waits(options) == 0 {
-                    *fate = Err(Error::NotDurable { t, why: why.clone() });
-                }
-            }
-        }
-        fates
     }
 
     /// Gives a name to code that transactions of this handle and its clones can call. A name that
@@ -454,6 +305,10 @@ impl Database {
         Ok(published)
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
     pub(crate) fn hub(&self) -> &Hub {
         &self.inner.core.hub
     }
@@ -477,6 +332,21 @@ impl Database {
         Ok(disk.map_or(Ok(false), |disk| disk.writer.is_leased())?)
     }
 
+    /// Has the background thread do what is left: to write the log, to seal what is full, and to release
+    /// what is durable.
+    pub(crate) fn work_later(&self, drain: bool) {
+        let signal = &self.inner.core.signal;
+        let seal = signal.sealable.swap(false, Ordering::Relaxed);
+        let release = signal.releasable.swap(false, Ordering::Relaxed);
+        if drain || seal || release {
+            self.work_soon(|wanted| {
+                wanted.drain |= drain;
+                wanted.seal |= seal;
+                wanted.release |= release;
+            });
+        }
+    }
+
     /// Has the background thread work, which is started the first time.
     fn work_soon(&self, want: impl FnOnce(&mut Wanted)) {
         let mut drainer = self.inner.drainer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -497,23 +367,45 @@ impl Database {
 }
 
 impl Core {
-    /// Returns when transaction `t` is on the disk: because somebody else put it there, or by
-    /// draining everything that is committed, for all who wait.
-    fn drain(&self, t: u64) -> Result<(), Error> {
-        let Some(disk) = &self.disk else { return Ok(()) };
-        let durable = || self.store.durable_t();
-        let Some(mut leading) = self.turn.take(t, durable) else { return Ok(()) };
-        leading.gather();
-        let drained = self.drain_now(disk, t);
-        leading.reached(durable());
-        drained
-    }
-
     /// Tries again to write what there was no room for, and to take room for what comes.
     fn make_room(&self, disk: &Disk) -> Result<(), Error> {
         self.drain(self.store.db()?.basis())?;
         let (mut lead, _) = disk.writer.lead(&self.store)?;
         Ok(lead.reserve()?)
+    }
+
+    pub(crate) fn keeps_log(&self) -> bool {
+        self.disk.is_some()
+    }
+
+    /// Whether the log can take a transaction.
+    pub(crate) fn ready(&self) -> Result<(), Error> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        disk.writer.check()?;
+        if disk.writer.is_full() { self.make_room(disk) } else { Ok(()) }
+    }
+
+    /// Returns when transaction `t` is on the disk: because somebody else put it there, or by
+    /// draining everything that is committed, for all who wait.
+    fn drain(&self, t: u64) -> Result<(), Error> {
+        self.drain_with(Some(t), Vec::new())
+    }
+
+    /// The same of a transaction, if there is one, letting others wait who sleep already.
+    pub(crate) fn drain_with(&self, t: Option<u64>, others: Vec<Waiting>) -> Result<(), Error> {
+        match self.turn.take(t, others, || self.store.durable_t()) {
+            Some(leading) => self.drain_leading(leading, t.unwrap_or(0)),
+            None => Ok(()),
+        }
+    }
+
+    /// Drains everything that is committed, whose turn it is.
+    pub(crate) fn drain_leading(&self, mut leading: Leading<'_>, t: u64) -> Result<(), Error> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        leading.gather();
+        let drained = self.drain_now(disk, t);
+        leading.reached(self.store.durable_t());
+        drained
     }
 
     fn drain_now(&self, disk: &Disk, t: u64) -> Result<(), Error> {

@@ -48,6 +48,7 @@ use crate::mix::WordHashMap;
 use crate::schema::Schema;
 use changes::Changes;
 pub(crate) use ensure::check as ensure;
+pub(crate) use expand::calls;
 use forms::Form;
 use words::{Words, is_provisional};
 

@@ -6,80 +6,73 @@
 //!    first of the rest lead: so nobody waits for more than two syncs, and nobody is woken in vain.
 //! 3. That also happens when leading failed or panicked: each of the rest tries for itself, in turn.
 
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::sleeper::{Call, Sleeper};
 
 /// Whoever leads waits at most this long for as many threads as shared the last sync, which come
 /// back with their next transaction: a fraction of what a sync costs.
 const GATHER: Duration = Duration::from_micros(50);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Turn {
     queue: Mutex<Queue>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
     /// Somebody leads.
     is_led: bool,
-    sleepers: Vec<Arc<Sleeper>>,
+    sleepers: Vec<Waiting>,
     /// How many shared the last sync.
     group: usize,
 }
 
-#[derive(Debug)]
-struct Sleeper {
-    t: u64,
-    thread: Thread,
-    fate: AtomicU8,
-}
-
-/// What becomes of a sleeper.
-mod fate {
-    pub(super) const OPEN: u8 = 0;
-    pub(super) const DONE: u8 = 1;
-    pub(super) const LEADS: u8 = 2;
+/// One who sleeps until a transaction is on the disk.
+pub(crate) struct Waiting {
+    pub(crate) t: u64,
+    pub(crate) sleeper: Arc<Sleeper>,
 }
 
 impl Turn {
-    /// Sleeps until transaction `t` is on the disk, which is `None`, or until it is this thread's
-    /// turn to see to it. `durable` tells the last one that is.
-    pub(crate) fn take(&self, t: u64, durable: impl Fn() -> u64) -> Option<Leading<'_>> {
+    /// Lets others wait who sleep already. If the caller has a transaction `t` of its own, sleeps until
+    /// it is on the disk, which is `None`, or until it is this thread's turn to see to it. `durable`
+    /// tells the last one that is.
+    pub(crate) fn take(
+        &self,
+        t: Option<u64>,
+        others: Vec<Waiting>,
+        durable: impl Fn() -> u64,
+    ) -> Option<Leading<'_>> {
         let mut queue = self.queue();
-        if durable() >= t {
-            return None;
-        }
+        queue.sleepers.extend(others);
+        let t = t.filter(|t| durable() < *t);
         if !queue.is_led {
             queue.is_led = true;
-            return Some(Leading { turn: self, reached: 0 });
-        }
-        let (thread, fate) = (thread::current(), AtomicU8::new(fate::OPEN));
-        let sleeper = Arc::new(Sleeper { t, thread, fate });
-        queue.sleepers.push(sleeper.clone());
-        drop(queue);
-        loop {
-            thread::park();
-            // Pairs with the release in `Sleeper::wake`.
-            match sleeper.fate.load(Ordering::Acquire) {
-                fate::DONE => return None,
-                fate::LEADS => return Some(Leading { turn: self, reached: 0 }),
-                _ => {}
+            if t.is_none() {
+                // Hands on what it does not need.
+                drop(queue);
+                drop(self.lead());
+                return None;
             }
+            return Some(self.lead());
         }
+        let t = t?;
+        let sleeper = Sleeper::new(None);
+        queue.sleepers.push(Waiting { t, sleeper: sleeper.clone() });
+        drop(queue);
+        (sleeper.sleep() == Call::Sync).then(|| self.lead())
+    }
+
+    /// The turn of a thread that was called to lead.
+    pub(crate) fn lead(&self) -> Leading<'_> {
+        Leading { turn: self, reached: 0 }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Sleeper {
-    fn wake(&self, fate: u8) {
-        // Pairs with the acquire in `Turn::take`.
-        self.fate.store(fate, Ordering::Release);
-        self.thread.unpark();
     }
 }
 
@@ -116,21 +109,21 @@ impl Drop for Leading<'_> {
         let mut queue = self.turn.queue();
         let sleepers = std::mem::take(&mut queue.sleepers);
         let (done, mut rest): (Vec<_>, Vec<_>) =
-            sleepers.into_iter().partition(|sleeper| sleeper.t <= self.reached);
+            sleepers.into_iter().partition(|waiting| waiting.t <= self.reached);
         let next = (!rest.is_empty()).then(|| rest.remove(0));
         queue.is_led = next.is_some();
         queue.sleepers = rest;
         drop(queue);
         if let Some(next) = next {
-            next.wake(fate::LEADS);
+            next.sleeper.wake(Call::Sync);
         }
-        done.iter().for_each(|sleeper| sleeper.wake(fate::DONE));
+        done.iter().for_each(|waiting| waiting.sleeper.wake(Call::Done));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
 
@@ -148,7 +141,9 @@ mod tests {
         fn commit(&self) -> bool {
             let t = self.committed.fetch_add(1, Ordering::SeqCst) + 1;
             let durable = || self.durable.load(Ordering::SeqCst);
-            let Some(mut leading) = self.turn.take(t, durable) else { return true };
+            let Some(mut leading) = self.turn.take(Some(t), Vec::new(), durable) else {
+                return true;
+            };
             leading.gather();
             let end = self.committed.load(Ordering::SeqCst);
             let sync = self.syncs.fetch_add(1, Ordering::SeqCst) + 1;
@@ -192,7 +187,7 @@ mod tests {
         let turn = Turn::default();
         thread::scope(|scope| {
             let leads = scope.spawn(|| {
-                let _leading = turn.take(1, || 0).expect("its turn");
+                let _leading = turn.take(Some(1), Vec::new(), || 0).expect("its turn");
                 while turn.queue().sleepers.is_empty() {
                     thread::yield_now();
                 }
@@ -201,7 +196,7 @@ mod tests {
             while !turn.queue().is_led {
                 thread::yield_now();
             }
-            assert!(turn.take(2, || 0).is_some());
+            assert!(turn.take(Some(2), Vec::new(), || 0).is_some());
             assert!(leads.join().is_err());
         });
     }

@@ -191,3 +191,116 @@ fn batches_of_several_handles_each_end_where_their_reports_say() {
     assert_eq!(found, Value::Int(1 + 3 * 30 * 2));
     assert!(db.verify().unwrap().is_clean());
 }
+
+/// As many threads as each make so many transactions.
+fn threads(
+    db: &Database,
+    threads: u64,
+    each: u64,
+    text: impl Fn(u64, u64) -> String + Sync,
+) -> Vec<Result<Report, Error>> {
+    std::thread::scope(|scope| {
+        let text = &text;
+        let made = (0..threads).map(|thread| {
+            let db = db.clone();
+            let made = move || {
+                (0..each)
+                    .map(|number| db.transact(&data(&text(thread, number))))
+                    .collect::<Vec<_>>()
+            };
+            scope.spawn(made)
+        });
+        let made: Vec<_> = made.collect();
+        made.into_iter().flat_map(|made| made.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn threads_that_commit_at_once_are_each_told_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open(folder.path(), Options::new().create(Create::New)).unwrap();
+    transact(&db, "{:db/ident :n :db/valueType :db.type/long :db/unique :db.unique/value}");
+    let made = threads(&db, 8, 50, |thread, number| match number % 5 {
+        4 => format!("{{:m {thread}}}"),
+        _ => format!("{{:n {}}}", thread * 1_000 + number),
+    });
+    let mut ts = BTreeSet::new();
+    for (at, made) in (0..).zip(&made) {
+        assert_eq!(made.is_ok(), at % 5 != 4);
+        let Ok(made) = made else { continue };
+        assert!(ts.insert(made.t) && made.t <= db.durable_t());
+        let word = made.datoms[1].v;
+        assert_eq!(
+            made.db_after().unwrap().value(word).unwrap(),
+            Value::Int(at / 50 * 1_000 + at % 50)
+        );
+    }
+    assert!(ts.into_iter().eq(2..2 + 8 * 40), "no gaps");
+    assert!(db.verify().unwrap().is_clean());
+}
+
+#[test]
+fn code_runs_on_the_thread_that_asked_for_it() {
+    thread_local!(static CALLER: std::cell::Cell<u64> = const { std::cell::Cell::new(u64::MAX) });
+    let db = with_schema();
+    db.register("mine", |_: &daodb::Db, args: &[Value]| {
+        let Some(Value::Int(caller)) = args.first() else { return Err("[mine n]".into()) };
+        let here = CALLER.get();
+        if here != u64::MAX && here != *caller as u64 {
+            return Err(format!("{caller} was called on {here}").into());
+        }
+        CALLER.set(*caller as u64);
+        Ok(Value::Vector(vec![Value::map([(Value::keyword("sum"), Value::Int(*caller))])]))
+    });
+    db.register("kind?", |_: &daodb::Db, args: &[Value]| {
+        let caller = args.first().and_then(Value::as_text).and_then(|text| text.parse().ok());
+        Ok(Value::Bool(caller == Some(CALLER.get())))
+    });
+    let made = threads(&db, 6, 60, |thread, number| match number % 3 {
+        0 => format!("[mine {thread}]"),
+        1 => format!("{{:note \"{thread}\"}}"),
+        _ => format!("{{:sum {number}}}"),
+    });
+    for made in made {
+        made.unwrap();
+    }
+}
+
+#[test]
+fn code_that_panics_takes_only_its_own_transaction_with_it() {
+    let db = with_schema();
+    db.register("panic", |_: &daodb::Db, _: &[Value]| panic!("on purpose"));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let db = db.clone();
+            scope.spawn(move || {
+                for number in 0..40 {
+                    if thread == 0 {
+                        let panics = || db.transact(&data("[panic]"));
+                        std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
+                    } else {
+                        transact(&db, &format!("{{:sum {number}}}"));
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(db.db().unwrap().basis(), 1 + 3 * 40);
+}
+
+#[test]
+fn code_cannot_make_a_transaction_within_a_transaction() {
+    let db = with_schema();
+    let inner = db.clone();
+    db.register("within", move |_: &daodb::Db, _: &[Value]| {
+        inner.transact(&data("{:sum 1}"))?;
+        Ok(Value::Vector(Vec::new()))
+    });
+    let error = db.transact(&data("[within]")).unwrap_err();
+    let rejection = error.rejection().unwrap();
+    assert_eq!(rejection.category, Category::Function);
+    assert!(rejection.message.contains("cannot make another"), "{rejection}");
+    // The handle refers to itself through the function.
+    db.register("within", |_: &daodb::Db, _: &[Value]| Ok(Value::Nil));
+    transact(&db, "{:sum 1}");
+}

@@ -28,9 +28,14 @@ fn call_of(form: &Value) -> Option<(&Value, &[Value])> {
     }
 }
 
+/// Whether a form of these calls a function.
+pub(crate) fn calls(data: &[Value]) -> bool {
+    data.iter().any(|form| call_of(form).is_some())
+}
+
 /// The forms after all calls; `None` when nothing is called.
 pub(crate) fn expand(code: Code<'_>, data: &[Value]) -> Result<Option<Vec<Placed>>, Rejection> {
-    if !data.iter().any(|form| call_of(form).is_some()) {
+    if !calls(data) {
         return Ok(None);
     }
     let mut expanded = Vec::with_capacity(data.len());
