@@ -6,9 +6,11 @@
 //!
 //! `cargo xtask bench database [part]` prints a table of the medians and of `ours / best peer`; parts
 //! are people (bulk load, transactions, retractions, look-ups; nobody waits for the disk), disk
-//! (everybody waits), debian (bulk load and bytes a fact), open, and large (ten million facts, ours
-//! alone; only when asked for).
+//! (everybody waits), debian (bulk load and bytes a fact), open, and, ours alone and only when asked for,
+//! large (ten million facts), latency (the longest commit while there is upkeep) and writers (what each of
+//! four processes gets).
 
+mod latency;
 mod ours;
 mod peers;
 mod table;
@@ -59,6 +61,9 @@ pub(crate) trait Kept: Engine {
 
 fn main() {
     let parts: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    if latency::write_if_asked(&parts) {
+        return;
+    }
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
     let mut table = Table::default();
     if wanted("people") {
@@ -96,6 +101,12 @@ fn main() {
     }
     if wanted("open") {
         ours::open(&people::people(105_000), &mut table);
+    }
+    if parts.iter().any(|part| part == "latency") {
+        latency::latency(&mut table);
+    }
+    if parts.iter().any(|part| part == "writers") {
+        latency::writers(&mut table);
     }
     if parts.iter().any(|part| part == "large") {
         ours::large(&mut table);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use benches::datalog::{Kind, Set, Val, people};
-use daodb::{Database, Durability, Index, Options};
+use daodb::{Database, Durability, Index, Options, TransactOptions};
 use datom::{Value, Word, edn};
 use tempfile::TempDir;
 
@@ -39,8 +39,22 @@ fn definition(name: &str, kind: Kind, many: bool) -> Value {
 }
 
 impl Ours {
+    pub(crate) fn database(&self) -> &Database {
+        &self.db
+    }
+
+    /// A transaction for each entity, of which nobody waits for the disk, and then one that does.
+    pub(crate) fn load_quickly(&mut self, set: &Set) {
+        let quick = TransactOptions::new().durability(Durability::Process);
+        for facts in set.facts.chunk_by(|one, other| one.0 == other.0) {
+            let data: Vec<Value> = facts.iter().map(|fact| add(set, fact)).collect();
+            self.db.transact_with(&data, &quick).expect("a transaction");
+        }
+        self.db.sync().expect("a sync");
+    }
+
     /// States a number that no fact has.
-    fn commit_one(&self, of: u32) {
+    pub(crate) fn commit_one(&self, of: u32) {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let data = Value::Vector(vec![
             Value::keyword("db/add"),

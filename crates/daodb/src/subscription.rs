@@ -7,14 +7,17 @@
 //!    is answered for by the state right before and right after it.
 //! 2. A commit can matter only if it has a fact of an attribute that the query reads ([`scope`]). The
 //!    others are not evaluated.
-//! 3. Where the query is a conjunction, what a commit changes is found from the facts that it changes
+//! 3. Names mean what they meant right after the commit that is answered for ([`names`]). Where one goes
+//!    to another entity, it is found out anew which commits matter.
+//! 4. Where the query is a conjunction, what a commit changes is found from the facts that it changes
 //!    ([`follow`]); else, and where the whole answer is cheap, the query is asked of the state after.
-//! 4. A subscriber that is slow holds up nobody and costs no memory but its last rows: it goes on
+//! 5. A subscriber that is slow holds up nobody and costs no memory but its last rows: it goes on
 //!    from the log, from wherever it is. Its [`t`](Subscription::t) is all it takes to go on later,
 //!    in another process.
 
 mod follow;
 pub(crate) mod hub;
+mod names;
 mod scope;
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,7 @@ use crate::query::{Answer, Deltas, Input, Query};
 use follow::Difference;
 pub(crate) use hub::Hub;
 use hub::{Member, Take};
+use names::Names;
 
 /// How many transactions of the log a subscriber looks at before it lets go of the state that it
 /// looks from.
@@ -64,6 +68,7 @@ pub struct Subscription {
     query: Query,
     inputs: Vec<Input>,
     deltas: Option<Deltas>,
+    names: Names,
     rows: Rows,
     /// Facts that the query looked at when it was asked last.
     looked: u64,
@@ -131,16 +136,30 @@ impl Database {
         inputs: &[Input],
         t: u64,
     ) -> Result<Subscription, Error> {
-        let (answer, looked) = at(db, t).query_scanned(query, inputs)?;
+        let mut names = Names::new(scope::mentioned(query, inputs)?, t);
+        let then = names.state(self, t)?;
+        let (answer, looked) = at(&then, t).query_scanned(query, inputs)?;
         let (rows, deltas) = (rows(answer), query.deltas(inputs));
-        let scope = scope::of(query, inputs, db)?;
+        let scope = scope::of(query, inputs, &then)?;
         // What was committed up to now is this subscription's to look through; what comes later
         // the hub marks.
         let (member, marked_from) = self.hub().join(scope, db.basis());
         let behind = (t < marked_from).then_some((t + 1, marked_from));
         let (query, inputs) = (query.clone(), inputs.to_vec());
         let (database, due) = (self.clone(), VecDeque::new());
-        Ok(Subscription { database, member, query, inputs, deltas, rows, looked, t, behind, due })
+        Ok(Subscription {
+            database,
+            member,
+            query,
+            inputs,
+            deltas,
+            names,
+            rows,
+            looked,
+            t,
+            behind,
+            due,
+        })
     }
 }
 
@@ -197,7 +216,6 @@ impl Subscription {
         loop {
             if let Some(&t) = self.due.front() {
                 let change = self.evaluate(t)?;
-                self.due.pop_front();
                 if change.is_some() {
                     return Ok(change);
                 }
@@ -220,40 +238,65 @@ impl Subscription {
     fn catch_up(&mut self, from: u64, to: u64) -> Result<(), Error> {
         let end = to.min(from.saturating_add(CATCH_UP_MAX - 1));
         let mut frames = self.database.tx_range(from, end.saturating_add(1))?;
+        let mut due = Vec::new();
         while let Some(frame) = frames.next_frame() {
             let frame = frame?;
             if self.member.scope.concerns(frame.datoms.iter().map(|datom| datom.a)) {
-                self.due.push_back(frame.t);
+                due.push(frame.t);
             }
         }
+        self.due.extend(due);
         self.behind = (end < to).then_some((end + 1, to));
         Ok(())
     }
 
-    /// What a transaction changed of the answer.
+    /// What the first transaction that is due changed of the answer.
     fn evaluate(&mut self, t: u64) -> Result<Option<Change>, Error> {
-        let db = self.database.db()?;
-        let Difference { added, removed } = match self.followed(&db, t)? {
-            Some(difference) => {
-                for row in &difference.removed {
-                    self.rows.remove(row);
-                }
-                self.rows.extend(difference.added.iter().map(|row| (row.clone(), 1)));
-                difference
-            }
-            None => {
-                let (answer, looked) = at(&db, t).query_scanned(&self.query, &self.inputs)?;
-                let next = rows(answer);
-                let (added, removed) = (surplus(&next, &self.rows), surplus(&self.rows, &next));
-                (self.rows, self.looked) = (next, looked);
-                Difference { added, removed }
-            }
+        let db = self.names.state(&self.database, t)?;
+        let scope = match self.names.changed_at(t) {
+            true => Some(scope::of(&self.query, &self.inputs, &db)?),
+            false => None,
+        };
+        let instant = db.instant_of(t)?;
+        let Difference { added, removed } = match self.difference(&db, t) {
+            // A name means nothing for now, but does so again: then it is asked anew.
+            Err(Error::Query(_)) if self.names.changes_again() => Difference::default(),
+            difference => difference?,
         };
         self.t = t;
+        self.due.pop_front();
+        if let Some(scope) = scope {
+            self.look_again(scope);
+        }
         if added.is_empty() && removed.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Change { t, instant: db.instant_of(t)?, added, removed }))
+        Ok(Some(Change { t, instant, added, removed }))
+    }
+
+    /// What the answer gains and loses at a transaction. The rows are those after it from then on.
+    fn difference(&mut self, db: &Db, t: u64) -> Result<Difference, Error> {
+        if let Some(difference) = self.followed(db, t)? {
+            for row in &difference.removed {
+                self.rows.remove(row);
+            }
+            self.rows.extend(difference.added.iter().map(|row| (row.clone(), 1)));
+            return Ok(difference);
+        }
+        let (answer, looked) = at(db, t).query_scanned(&self.query, &self.inputs)?;
+        let next = rows(answer);
+        let (added, removed) = (surplus(&next, &self.rows), surplus(&self.rows, &next));
+        (self.rows, self.looked) = (next, looked);
+        Ok(Difference { added, removed })
+    }
+
+    /// From here on other commits matter than was thought.
+    fn look_again(&mut self, scope: scope::Scope) {
+        let (member, marked_from) = self.database.hub().join_again(&self.member, scope);
+        let to = self.behind.map_or(0, |(_, to)| to).max(marked_from);
+        self.member = member;
+        self.due.clear();
+        self.behind = (self.t < to).then_some((self.t + 1, to));
     }
 
     /// The same by following the facts of the transaction, if that can be done and is worth it.

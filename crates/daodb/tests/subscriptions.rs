@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{data, spawn, transact, value};
+use daodb::parts::{Published, Storage};
 use daodb::{Change, Database, Durability, Options, Query, Subscription};
 use datom::Value;
 use proptest::prelude::*;
@@ -339,4 +340,75 @@ fn answer_of(db: &daodb::Db, text: &str) -> Rows {
         other => panic!("{other}"),
     };
     rows.into_iter().map(|row| row.as_slice().unwrap().to_vec()).collect()
+}
+
+/// Gives names to other entities, while others get facts.
+fn renames(db: &Database) {
+    for text in [
+        "{:sum 1} {:last 2} {:name \"a\" :sum 3}",
+        "{:last 5} {:sum 4}",
+        "[:db/add :sum :db/ident :amount]",
+        "{:last 6} {:amount 7}",
+        "[:db/add :last :db/ident :sum]",
+        "{:sum 8} {:amount 9}",
+        "{:sum 10}",
+        "[:db/retract [:name \"a\"] :amount 3] {:db/id [:name \"a\"] :sum 11}",
+        "[:db/add :amount :db/ident :last]",
+        "{:sum 12} {:last 13}",
+        "[:db/retract 9000 :db/ident :here] [:db/add 9001 :db/ident :here]",
+        "[:db/add :here :sum 14] [:db/add 9000 :sum 15]",
+    ] {
+        transact(db, text);
+    }
+}
+
+/// What is there to be told, until a name means nothing.
+fn changes(subscription: &mut Subscription) -> Vec<Change> {
+    let mut changes = Vec::new();
+    loop {
+        match subscription.next(Some(Duration::ZERO)) {
+            Ok(Some(change)) => changes.push(change),
+            Ok(None) | Err(daodb::Error::Query(_)) => return changes,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_name_means_at_each_commit_what_it_meant_then() {
+    let db = memory();
+    transact(&db, "{:db/id 9000 :db/ident :here :sum 0}");
+    let texts = [
+        "[:find [?s ...] :where [_ :sum ?s]]",
+        "[:find ?n ?s :where [?e :sum ?s] [?e :name ?n]]",
+        "[:find (sum ?s) . :with ?e :where [?e :sum ?s]]",
+        "[:find [?s ...] :where [:here :sum ?s]]",
+        "[:find ?e ?s :where [?e :last ?s] (not [?e :sum])]",
+    ];
+    let follow = || texts.map(|text| db.subscribe(&query(text), &[]).unwrap());
+    let (mut prompt, mut late) = (follow(), follow());
+    let from = db.db().unwrap().basis();
+    // One in step with the commits, made elsewhere and brought here frame by frame.
+    let other = Database::memory().unwrap();
+    for frame in db.frames(1, from).unwrap() {
+        assert_eq!(other.publish(&frame.unwrap()).unwrap(), Published::Yes);
+    }
+    renames(&other);
+    let mut seen = texts.map(|_| Vec::new());
+    for frame in other.frames(from + 1, u64::MAX - 1).unwrap() {
+        db.publish(&frame.unwrap()).unwrap();
+        for (subscription, seen) in prompt.iter_mut().zip(&mut seen) {
+            seen.extend(changes(subscription));
+        }
+    }
+    for ((text, prompt), (late, seen)) in texts.iter().zip(&prompt).zip(late.iter_mut().zip(seen)) {
+        let mut again = db.subscribe_from(from, &query(text), &[]).unwrap();
+        for subscription in [late, &mut again] {
+            assert_eq!(changes(subscription), seen, "{text}");
+            assert!(subscription.rows().eq(prompt.rows()), "{text}");
+        }
+        let fresh = db.subscribe(&query(text), &[]).unwrap();
+        assert_eq!(rows_now(&fresh), rows_now(prompt), "{text}");
+        assert!(!seen.is_empty(), "{text}");
+    }
 }

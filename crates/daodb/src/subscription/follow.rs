@@ -16,6 +16,7 @@ use crate::query::{Changed, Deltas, Input, Query, Term};
 type Row = Vec<Value>;
 
 /// Rows that an answer gains and loses.
+#[derive(Default)]
 pub(super) struct Difference {
     pub(super) added: Vec<Row>,
     pub(super) removed: Vec<Row>,

@@ -95,6 +95,15 @@ impl Hub {
         (member, state.t)
     }
 
+    /// A member with another scope in the place of this one, and the transaction from behind which on it
+    /// is marked.
+    pub(crate) fn join_again(&self, member: &Member, scope: Scope) -> (Arc<Member>, u64) {
+        // In this order: the hub looks at commits as long as it has members.
+        let joined = self.join(scope, 0);
+        self.leave(member);
+        joined
+    }
+
     pub(crate) fn leave(&self, member: &Member) {
         let mut state = lock(&self.state);
         state.members.remove(&member.number);

@@ -11,6 +11,7 @@ use crate::builtin;
 use crate::db::Db;
 use crate::error::Error;
 use crate::query::{Input, Query, Reads};
+use crate::subscription::names::Mentioned;
 
 /// The attributes that a query reads.
 pub(crate) enum Scope {
@@ -28,7 +29,7 @@ impl Scope {
     }
 }
 
-/// The scope of a query with these inputs.
+/// The scope of a query with these inputs, by what its names mean in this state.
 pub(crate) fn of(query: &Query, inputs: &[Input], db: &Db) -> Result<Scope, Error> {
     // Names of attributes and entities are facts as well.
     let mut attributes = BTreeSet::from([builtin::IDENT]);
@@ -36,9 +37,24 @@ pub(crate) fn of(query: &Query, inputs: &[Input], db: &Db) -> Result<Scope, Erro
     query.reads(inputs, &mut |reads| match reads {
         Reads::Everything => everything = true,
         Reads::Attribute(name) => everything |= !name_one(db, name, &mut attributes),
-        Reads::Constant(value) => lookup_refs(db, value, &mut attributes),
+        // Attributes of lookup refs.
+        Reads::Constant(value) => keywords(value, &mut |name| {
+            attributes.extend(db.attribute_named(name).map(|attribute| attribute.id));
+        }),
     })?;
     Ok(if everything { Scope::All } else { Scope::Attributes(attributes) })
+}
+
+/// The names that a query with these inputs uses.
+pub(crate) fn mentioned(query: &Query, inputs: &[Input]) -> Result<Mentioned, Error> {
+    let mut mentioned = Mentioned { names: BTreeSet::new(), is_any: false };
+    query.reads(inputs, &mut |reads| match reads {
+        Reads::Everything => mentioned.is_any = true,
+        Reads::Attribute(value) | Reads::Constant(value) => {
+            keywords(value, &mut |name| mentioned.names.extend([name.clone()]));
+        }
+    })?;
+    Ok(mentioned)
 }
 
 fn name_one(db: &Db, name: &Value, attributes: &mut BTreeSet<u64>) -> bool {
@@ -51,20 +67,15 @@ fn name_one(db: &Db, name: &Value, attributes: &mut BTreeSet<u64>) -> bool {
     found.map(|attribute| attributes.insert(attribute.id)).is_some()
 }
 
-/// Attributes of lookup refs in a constant.
-fn lookup_refs(db: &Db, value: &Value, attributes: &mut BTreeSet<u64>) {
-    let mut add = |ident: &Keyword| {
-        if let Some(attribute) = db.attribute_named(ident) {
-            attributes.insert(attribute.id);
-        }
-    };
+/// Visits the keywords in a constant.
+fn keywords(value: &Value, visit: &mut dyn FnMut(&Keyword)) {
     match value {
-        Value::Keyword(ident) => add(ident),
+        Value::Keyword(name) => visit(name),
         Value::Vector(items) | Value::List(items) => {
-            items.iter().for_each(|item| lookup_refs(db, item, attributes));
+            items.iter().for_each(|item| keywords(item, visit));
         }
-        Value::Set(items) => items.iter().for_each(|item| lookup_refs(db, item, attributes)),
-        Value::Map(map) => map.values().for_each(|item| lookup_refs(db, item, attributes)),
+        Value::Set(items) => items.iter().for_each(|item| keywords(item, visit)),
+        Value::Map(map) => map.values().for_each(|item| keywords(item, visit)),
         _ => {}
     }
 }
