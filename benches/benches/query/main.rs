@@ -4,16 +4,18 @@
 //! recursion (the closure of a chain of 1,000 had not ended after six minutes) nor in sets of more facts than `people`.
 //!
 //! `cargo xtask bench query [part]` prints a table of milliseconds and of `ours / best peer`; parts are
-//! people, graphs, debian, genealogy, orders, threads, deep, prepare. The name of a case leaves out the other
+//! people, graphs, debian, genealogy, orders, threads, deep, generations, streams, prepare. The name of a case leaves out the other
 //! cases of its part, and `alone` the peers, for a profile. Row counts are compared between engines and a
 //! difference ends the run.
 
 mod corium;
 mod deep;
+mod generations;
 mod logic;
 mod measure;
 mod orders;
 mod prepare;
+mod streams;
 mod threads;
 
 use std::rc::Rc;
@@ -57,6 +59,12 @@ fn main() {
     }
     if wanted("deep") {
         deep::deep(&mut report);
+    }
+    if wanted("generations") {
+        generations::generations(&mut report);
+    }
+    if wanted("streams") {
+        streams::streams(&mut report);
     }
     if wanted("prepare") {
         prepare::prepare(&mut report);

@@ -47,9 +47,47 @@ pub(crate) fn prepare(report: &mut Report) {
     let mut queries = queries.iter();
     let fresh = || drop(db.query(queries.next().expect("one a run"), &[]).expect("an answer"));
     report.note(format!("… planned anew: {:.2} us", each(fresh)));
+    first_reads(80_000, report);
     for (count, case) in [(20_000, 3), (80_000, 3), (80_000, 6)] {
         after_writes(count, &people::CASES[case], report);
     }
+}
+
+/// The first read of a moment of the past that nobody read before, and a question of many rows to it.
+fn first_reads(count: u32, report: &mut Report) {
+    let set = people::people(count);
+    let people = ours::load(&set).expect("the set is transacted");
+    let find = "[:find [?e ...] :where [?e :name \"Ivan\"]]";
+    let Value::Vector(ivans) = people.db().and_then(|db| db.q(find, &[])).expect("people") else {
+        return;
+    };
+    let before = people.db().expect("the newest state").basis();
+    for (age, person) in (0..100_i64).zip(&ivans) {
+        let fact =
+            [Value::keyword("db/add"), person.clone(), Value::keyword("age"), Value::Int(age)];
+        people.transact(&[Value::Vector(fact.to_vec())]).expect("a transaction");
+    }
+    let db = people.db().expect("the newest state");
+    let age = Query::parse("[:find ?a . :in $ ?e :where [?e :age ?a]]").expect("a query");
+    let (query, _) = ours::prepare(&people::CASES[3]).expect("a query");
+    let (mut one, mut many) = (Vec::new(), Vec::new());
+    for (t, person) in (before..).zip(&ivans).take(100) {
+        let inputs = [daodb::Input::from(person.clone())];
+        let started = Instant::now();
+        let past = db.as_of(t);
+        std::hint::black_box(past.query(&age, &inputs).expect("an age"));
+        one.push(started.elapsed().as_secs_f64() * 1e6);
+        let started = Instant::now();
+        std::hint::black_box(past.query(&query, &[]).expect("an answer").len());
+        many.push(started.elapsed().as_secs_f64() * 1e6);
+    }
+    report.note(format!(
+        "first read of a moment of the past of {} facts: {:.1} us; {} there, which nobody asked before, {:.1} us",
+        set.facts.len(),
+        median(&mut one),
+        people::CASES[3].name,
+        median(&mut many),
+    ));
 }
 
 /// The first query after a write, on columns that the queries before made.
@@ -80,10 +118,6 @@ fn after_writes(count: u32, case: &Case, report: &mut Report) {
         run(&db);
         again.push(run(&db));
     }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_unstable_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
     let (first, again, got) = (median(&mut first), median(&mut again), median(&mut got));
     report.note(format!(
         "{} on {} facts: {again:.1} us; the first after a write {first:.1} us, {:.1} more; the state \
@@ -92,6 +126,11 @@ fn after_writes(count: u32, case: &Case, report: &mut Report) {
         set.facts.len(),
         first - again,
     ));
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_unstable_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 /// Microseconds of one run.

@@ -99,8 +99,8 @@ pub use options::{Create, Durability, OnProgress, Options, Progress, TransactOpt
 pub use overlay::Memory;
 pub use prune::Pruned;
 pub use query::{
-    Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Input, Limits, Place, Query, QueryError,
-    Row, RowStream, Rows, build, query,
+    Answer, Cancel, ErrorKind, ExplainedStep, Explanation, Field, Input, Limits, Place, Query,
+    QueryError, Row, RowStream, Rows, build, query,
 };
 pub use report::Report;
 pub use reports::Reports;

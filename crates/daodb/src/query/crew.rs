@@ -5,7 +5,8 @@
 //! put together at the end.
 //!
 //! 1. Only plans are run so whose steps make no new words: so what a word means is the same to all.
-//! 2. A small query stays on its thread: threads are asked for when rows are at hand to give them.
+//! 2. A small query stays on its thread: threads are asked for when rows are at hand to give them, or when a
+//!    graph has given many and has more.
 //! 3. The first error ends the work of all.
 
 use std::rc::Rc;
@@ -29,6 +30,8 @@ const EDGES_MIN: usize = if cfg!(test) { 4 } else { 512 };
 /// Rows in a piece, and components of a graph.
 const PIECE_ROWS: usize = if cfg!(test) { 2 } else { 1 << 12 };
 const PIECE_PARTS: usize = if cfg!(test) { 1 } else { 32 };
+/// Words that a graph gives before threads are asked for, if there are more: a start costs as much as these.
+const ALONE_WORDS: usize = if cfg!(test) { 4 } else { 1 << 15 };
 /// Rows that are handed on at once.
 const BATCH: usize = if cfg!(test) { 3 } else { 1 << 10 };
 /// Threads of a query where nothing is said.
@@ -120,7 +123,6 @@ impl<'s> Crew<'_, 's> {
         threads: usize,
     ) -> Result<Vec<Distinct>, Error> {
         let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let pieces = work.pieces(self.plan.width);
         let hands = Hands {
             plan: self.plan,
             row: self.row,
@@ -133,8 +135,15 @@ impl<'s> Crew<'_, 's> {
             let env = seed.env();
             let tools = Tools::behind_first(&env, hands.plan)
                 .inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
-            hands.work(&env, &tools, known)
+            let mut distinct = Distinct::new(self.vars.len(), known);
+            hands.work(&env, &tools, usize::MAX, &mut distinct).map(|()| distinct)
         };
+        let mut own = Distinct::new(self.vars.len(), known);
+        if matches!(work, Work::Graph(_)) {
+            hands.work(self.env, tools, ALONE_WORDS, &mut own)?;
+        }
+        // Relaxed: nobody else counts yet.
+        let pieces = work.pieces(self.plan.width).saturating_sub(next.load(Ordering::Relaxed));
         let seeds: Vec<Seed<'s>> = (1..threads.min(pieces)).map(|_| self.seed()).collect();
         std::thread::scope(|scope| {
             let others: Vec<_> = seeds
@@ -144,8 +153,8 @@ impl<'s> Crew<'_, 's> {
                     std::thread::Builder::new().spawn_scoped(scope, || first(seed)).ok()
                 })
                 .collect();
-            let own = hands.work(self.env, tools, known);
-            let mut all = vec![own?];
+            hands.work(self.env, tools, usize::MAX, &mut own)?;
+            let mut all = vec![own];
             for other in others {
                 let made =
                     other.join().map_err(|_| Error::storage("a thread of the query broke down"))?;
@@ -207,16 +216,20 @@ struct Hands<'h> {
 }
 
 impl Hands<'_> {
-    /// Takes pieces until none is left.
-    fn work<'s>(&self, env: &Env<'s>, tools: &Tools<'s>, known: bool) -> Result<Distinct, Error> {
-        let mut distinct = Distinct::new(self.vars.len(), known);
+    /// Takes pieces until none is left, or until a graph has given so many words.
+    fn work<'s>(
+        &self,
+        env: &Env<'s>,
+        tools: &Tools<'s>,
+        most: usize,
+        distinct: &mut Distinct,
+    ) -> Result<(), Error> {
         let done = match self.work {
-            Work::Rows(rows) => self.rows(env, tools, rows, &mut distinct),
-            Work::Graph(parts) => self.graph(env, tools, parts, &mut distinct),
+            Work::Rows(rows) => self.rows(env, tools, rows, distinct),
+            Work::Graph(parts) => self.graph(env, tools, parts, most, distinct),
         };
         // Relaxed: who sees it late works a little longer.
-        done.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
-        Ok(distinct)
+        done.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))
     }
 
     /// The next piece.
@@ -262,6 +275,7 @@ impl Hands<'_> {
         env: &Env<'s>,
         tools: &Tools<'s>,
         parts: &Parts,
+        most: usize,
         distinct: &mut Distinct,
     ) -> Result<(), Error> {
         let Some(Action::Search(Search { fills: [x, y], same, .. })) =
@@ -270,13 +284,17 @@ impl Hands<'_> {
             return Ok(());
         };
         let (mut walk, mut row, mut made) = (parts.walk(), self.row.to_vec(), Vec::new());
-        while let Some(piece) = self.piece() {
+        let mut given = 0;
+        while given < most
+            && let Some(piece) = self.piece()
+        {
             let from = piece * PIECE_PARTS;
             if from >= parts.count() {
                 break;
             }
             for part in from..(from + PIECE_PARTS).min(parts.count()) {
                 walk.from(parts, part, env)?;
+                given += walk.words.len() * parts.members(part).len();
                 for member in parts.members(part) {
                     env.watch.steps(walk.words.len())?;
                     if walk.words.is_empty() || (*same && !walk.words.contains(member)) {

@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 use datom::{Tag, Value, Word};
 
 use super::error::Error;
+use super::field::Field;
 use super::limits::Watch;
 use super::space::Space;
 use crate::mix::Mix;
@@ -122,6 +123,18 @@ impl Rows {
     }
 
     #[inline]
+    fn field(&self, at: usize, column: usize) -> Field<'_> {
+        match self.values.get(column) {
+            Some(None) => {
+                let word = self.words.get(at * self.stride + column);
+                word.map_or(Field::of_value(&Value::Nil), |word| Field::of_word(*word))
+            }
+            Some(Some(values)) => Field::of_value(values.get(at).unwrap_or(&Value::Nil)),
+            _ => Field::of_value(&Value::Nil),
+        }
+    }
+
+    #[inline]
     fn value(&self, at: usize, column: usize) -> Value {
         match self.values.get(column) {
             Some(Some(values)) => values.get(at).cloned().unwrap_or(Value::Nil),
@@ -193,6 +206,14 @@ impl<'r> Row<'r> {
     #[must_use]
     pub fn get(&self, column: usize) -> Value {
         self.rows.value(self.at, column)
+    }
+
+    /// The value of a column, counted from 0, as it lies there: for whoever reads many and copies few. nil
+    /// beyond the last.
+    #[inline]
+    #[must_use]
+    pub fn field(&self, column: usize) -> Field<'r> {
+        self.rows.field(self.at, column)
     }
 
     /// The values, column by column.

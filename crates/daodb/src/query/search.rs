@@ -77,6 +77,14 @@ impl Known {
         Ok(node)
     }
 
+    /// Makes room for so many nodes.
+    fn reserve(&mut self, nodes: usize) {
+        self.numbers.reserve(nodes);
+        self.words.reserve(nodes);
+        self.spans.reserve(nodes);
+        self.reached.reserve(nodes);
+    }
+
     fn span(&self, node: u32) -> Option<(u32, u32)> {
         let span = self.spans.get(node as usize).copied().flatten();
         // Whoever had edges is known when all edges are.
@@ -261,6 +269,7 @@ impl<'s> Graph<'s> {
         }
         let mut known = self.known.borrow_mut();
         let mut edges = Vec::with_capacity(found.len());
+        known.reserve(found.chunk_by(|a, b| a.0 == b.0).count());
         let mut last = None;
         for (from, to) in found {
             env.watch.tick()?;
@@ -368,6 +377,10 @@ impl<T> Lists<T> {
         self.ends.push(self.items.len());
     }
 
+    fn len(&self) -> usize {
+        self.ends.len() - 1
+    }
+
     #[inline]
     fn of(&self, at: usize) -> &[T] {
         match self.ends.get(at..at + 2) {
@@ -393,7 +406,7 @@ impl Parts {
     fn of(known: &Known, env: &Env<'_>) -> Result<Self, Error> {
         let count = known.words.len();
         let (mut order, mut low, mut part) = (vec![NONE; count], vec![0; count], vec![NONE; count]);
-        let (mut open, mut next, mut parts) = (Vec::new(), 0, Vec::<Vec<u32>>::new());
+        let (mut open, mut next, mut parts) = (Vec::new(), 0, Lists::<u32>::new());
         // A node and how many of its edges were gone along.
         let mut path: Vec<(u32, usize)> = Vec::new();
         for root in 0..count as u32 {
@@ -430,9 +443,12 @@ impl Parts {
                 }
                 if low[at] == order[at] {
                     let from = open.iter().rposition(|other| *other == node).unwrap_or(0);
-                    let members = open.split_off(from);
-                    members.iter().for_each(|member| part[*member as usize] = parts.len() as u32);
-                    parts.push(members);
+                    let number = parts.len() as u32;
+                    for member in open.drain(from..) {
+                        part[member as usize] = number;
+                        parts.items.push(member);
+                    }
+                    parts.end();
                 }
             }
         }
@@ -441,14 +457,15 @@ impl Parts {
 
     fn condensed(
         known: &Known,
-        parts: &[Vec<u32>],
+        parts: &Lists<u32>,
         part: &[u32],
         env: &Env<'_>,
     ) -> Result<Self, Error> {
         let (mut members, mut edges) = (Lists::new(), Lists::new());
         let mut cyclic = vec![false; parts.len()];
         let mut targets = Vec::new();
-        for (at, nodes) in parts.iter().enumerate() {
+        for (at, is_cyclic) in cyclic.iter_mut().enumerate() {
+            let nodes = parts.of(at);
             targets.clear();
             for node in nodes {
                 env.watch.steps(known.edges(*node).len())?;
@@ -457,9 +474,9 @@ impl Parts {
             }
             targets.sort_unstable();
             targets.dedup();
-            cyclic[at] = targets.contains(&(at as u32));
+            *is_cyclic = targets.contains(&(at as u32));
             // Every edge of a part to itself says no more than that.
-            if nodes.len() > 1 || cyclic[at] {
+            if nodes.len() > 1 || *is_cyclic {
                 targets.retain(|target| *target as usize != at);
             }
             edges.items.extend_from_slice(&targets);
