@@ -27,6 +27,7 @@ mod transact;
 mod verify;
 mod watch;
 
+pub(crate) use self::query::QUERY_MEBIBYTES;
 use crate::cli::Command;
 use crate::fault::Fault;
 

@@ -77,11 +77,12 @@ fn is_plain_step(action: &Action) -> bool {
 }
 
 impl<'s> Crew<'_, 's> {
-    /// Runs the plan on several threads, if that is worth it: the distinct rows of each.
+    /// Runs the plan on several threads, if that is worth it: the distinct rows of each, which are maybe known
+    /// to be so, and maybe wanted in order.
     pub(crate) fn run(
         &self,
         tools: &Tools<'s>,
-        known: bool,
+        (known, ordered): (bool, bool),
     ) -> Result<Option<Vec<Distinct>>, Error> {
         let limits = self.env.watch.limits();
         let wanted = limits.threads.unwrap_or_else(cores);
@@ -111,7 +112,8 @@ impl<'s> Crew<'_, 's> {
             }
             _ => return Ok(None),
         };
-        self.share(&work, tools, known, wanted).map(Some)
+        let distinct = || Distinct::new(self.vars.len(), known, ordered);
+        self.share(&work, tools, &distinct, wanted).map(Some)
     }
 
     /// Gives the work to threads, the caller's among them.
@@ -119,7 +121,7 @@ impl<'s> Crew<'_, 's> {
         &self,
         work: &Work,
         tools: &Tools<'s>,
-        known: bool,
+        distinct: &(dyn Fn() -> Distinct + Sync),
         threads: usize,
     ) -> Result<Vec<Distinct>, Error> {
         let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -135,10 +137,10 @@ impl<'s> Crew<'_, 's> {
             let env = seed.env();
             let tools = Tools::behind_first(&env, hands.plan)
                 .inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
-            let mut distinct = Distinct::new(self.vars.len(), known);
+            let mut distinct = distinct();
             hands.work(&env, &tools, usize::MAX, &mut distinct).map(|()| distinct)
         };
-        let mut own = Distinct::new(self.vars.len(), known);
+        let mut own = distinct();
         if matches!(work, Work::Graph(_)) {
             hands.work(self.env, tools, ALONE_WORDS, &mut own)?;
         }

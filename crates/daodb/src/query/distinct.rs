@@ -2,7 +2,9 @@
 //!
 //! 1. Rows that come in ascending order are distinct, and so are those that the plan shows to be: nothing is
 //!    looked up. From the first other row on a table says where each row stands.
-//! 2. The table is flat: of each row the half of its hash that says where it is looked for, beside its number.
+//! 2. Rows that are wanted in order are sorted in the end, which tells them apart without a table; before that
+//!    whenever they have become twice as many.
+//! 3. The table is flat: of each row the half of its hash that says where it is looked for, beside its number.
 //!    So a row that is new is mostly told by one look, and a table that grows reads no row.
 
 use std::hash::{BuildHasher, Hasher};
@@ -19,15 +21,32 @@ const PIECE: usize = if cfg!(test) { 8 } else { 1 << 20 };
 /// Rows that are looked for between two looks at the limits.
 const STRIDE: usize = if cfg!(test) { 4 } else { 1024 };
 
+/// Words held before rows that are to be sorted are sorted for the first time.
+const HELD_MIN: usize = if cfg!(test) { 8 } else { 1 << 16 };
+
+/// How rows are told apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// They are distinct.
+    Known,
+    /// They are looked up as they come.
+    Table,
+    /// They are sorted, and wanted so.
+    Sorted,
+}
+
 /// Collects rows of words and keeps the distinct ones.
 pub(crate) struct Distinct {
     width: usize,
     words: Vec<u64>,
-    /// Whether rows are known to be distinct.
-    known: bool,
+    how: How,
+    /// Whether rows are wanted in the order of their words.
+    ordered: bool,
     /// Whether every row was above the one before it.
     ascending: bool,
     table: Table,
+    /// Words at which rows are sorted next.
+    next: usize,
     /// Bytes that the limits know of.
     held: usize,
     /// Words that were handed on by [`Distinct::fresh`].
@@ -35,13 +54,21 @@ pub(crate) struct Distinct {
 }
 
 impl Distinct {
-    pub(crate) fn new(width: usize, known: bool) -> Self {
+    /// Rows of so many words, maybe known to be distinct, maybe wanted in the order of their words.
+    pub(crate) fn new(width: usize, known: bool, ordered: bool) -> Self {
+        let how = match (known, ordered) {
+            (true, _) => How::Known,
+            (false, false) => How::Table,
+            (false, true) => How::Sorted,
+        };
         Self {
             width: width.max(1),
             words: Vec::new(),
-            known,
+            how,
+            ordered,
             ascending: true,
             table: Table::default(),
+            next: HELD_MIN,
             held: 0,
             told: 0,
         }
@@ -66,7 +93,17 @@ impl Distinct {
             _ => self.append_any(rows, width, slots, watch)?,
         }
         let bytes = size_of::<u64>() * self.words.capacity() + self.table.bytes();
-        watch.grow(&mut self.held, bytes)
+        watch.grow(&mut self.held, bytes)?;
+        if self.how == How::Sorted && !self.ascending && self.words.len() >= self.next {
+            self.sort(watch)?;
+            self.next = (2 * self.words.len()).max(HELD_MIN);
+        }
+        Ok(())
+    }
+
+    /// Whether the next row is looked up.
+    fn looks_up(&self) -> bool {
+        self.how == How::Table && !self.ascending
     }
 
     fn append<const N: usize>(
@@ -78,13 +115,13 @@ impl Distinct {
     ) -> Result<(), Error> {
         let mut before = self.words.last_chunk::<N>().copied();
         let mut rows = rows.chunks_exact(width);
-        while self.known || self.ascending {
+        while !self.looks_up() {
             let Some(row) = rows.next() else { return Ok(()) };
             let made = slots.map(|slot| row.get(slot).copied().unwrap_or(0));
             if self.ascending {
                 self.ascending = before.is_none_or(|before| before < made);
                 before = Some(made);
-                if !self.ascending && !self.known {
+                if self.looks_up() {
                     self.look_up(made, watch)?;
                     break;
                 }
@@ -127,7 +164,7 @@ impl Distinct {
                 let before = self.words.rchunks_exact(self.width).next();
                 self.ascending = before.is_none_or(|before| before < &*made);
             }
-            if self.known || self.ascending {
+            if !self.looks_up() {
                 self.words.extend_from_slice(&made);
                 continue;
             }
@@ -147,7 +184,7 @@ impl Distinct {
     pub(crate) fn join(&mut self, other: Self, watch: &Watch) -> Result<(), Error> {
         if self.words.is_empty() {
             *self = other;
-        } else if self.known {
+        } else if self.how != How::Table {
             self.words.extend_from_slice(&other.words);
             self.ascending &= other.words.is_empty();
         } else {
@@ -157,14 +194,15 @@ impl Distinct {
         Ok(())
     }
 
-    pub(crate) fn rows(&self) -> usize {
+    #[cfg(test)]
+    fn rows(&self) -> usize {
         self.words.len() / self.width
     }
 
     /// The rows that were not there when this was asked before. Those that are known to be distinct are not
     /// held any longer.
     pub(crate) fn fresh(&mut self) -> Vec<u64> {
-        if self.known {
+        if self.how == How::Known {
             return std::mem::take(&mut self.words);
         }
         let fresh = self.words.get(self.told..).unwrap_or_default().to_vec();
@@ -172,6 +210,7 @@ impl Distinct {
         fresh
     }
 
+    /// Sorts rows, and keeps one of those that are equal.
     fn sort(&mut self, watch: &Watch) -> Result<(), Error> {
         macro_rules! widths {
             ($($n:literal)*) => {
@@ -180,6 +219,7 @@ impl Distinct {
                         let _rows = watch.hold(size_of_val(&*self.words))?;
                         let mut rows = self.words.as_chunks::<$n>().0.to_vec();
                         sort(&mut rows, PIECE, watch, Ord::cmp)?;
+                        rows.dedup();
                         self.words = rows.into_flattened();
                     })*
                     width => {
@@ -187,6 +227,7 @@ impl Distinct {
                         let _rows = watch.hold(size_of_val(&*self.words) + rows.len() * size_of::<&[u64]>())?;
                         let mut rows: Vec<&[u64]> = rows.collect();
                         sort(&mut rows, PIECE, watch, Ord::cmp)?;
+                        rows.dedup();
                         self.words = rows.concat();
                     }
                 }
@@ -197,9 +238,8 @@ impl Distinct {
     }
 
     /// The distinct rows, in the order of their words if that is wanted.
-    pub(crate) fn finish(mut self, ordered: bool, watch: &Watch) -> Result<Vec<u64>, Error> {
-        if ordered && !self.ascending {
-            self.table = Table::default();
+    pub(crate) fn finish(mut self, watch: &Watch) -> Result<Vec<u64>, Error> {
+        if self.ordered && !self.ascending {
             self.sort(watch)?;
         }
         Ok(self.words)
@@ -320,41 +360,52 @@ mod tests {
         ) {
             let watch = Watch::start(&Limits::default());
             let slots: Vec<usize> = (0..width).collect();
-            let (mut distinct, mut model) = (Distinct::new(width, false), BTreeSet::new());
+            let mut distinct = Distinct::new(width, false, false);
+            let mut ordered = Distinct::new(width, false, true);
+            let mut model = BTreeSet::new();
             for mut batch in batches {
                 if sorted {
                     batch.sort();
                 }
                 let fresh: Vec<&Vec<u64>> =
                     batch.iter().filter(|row| model.insert((*row).clone())).collect();
+                let fresh: Vec<u64> = fresh.into_iter().flatten().copied().collect();
                 distinct.take(&batch.concat(), width, &slots, &watch).unwrap();
-                prop_assert_eq!(distinct.fresh(), fresh.into_iter().flatten().copied().collect::<Vec<_>>());
+                prop_assert_eq!(distinct.fresh(), fresh);
                 prop_assert_eq!(distinct.rows(), model.len());
+                ordered.take(&batch.concat(), width, &slots, &watch).unwrap();
             }
-            let all: Vec<u64> = model.into_iter().flatten().collect();
-            prop_assert_eq!(distinct.finish(true, &watch).unwrap(), all);
+            let all: Vec<u64> = model.iter().flatten().copied().collect();
+            prop_assert_eq!(ordered.finish(&watch).unwrap(), all);
+            let set: BTreeSet<Vec<u64>> =
+                distinct.finish(&watch).unwrap().chunks(width).map(<[u64]>::to_vec).collect();
+            prop_assert_eq!(set, model);
         }
 
         #[test]
-        fn two_together_are_the_set_of_both(one in rows(2), other in rows(2)) {
+        fn two_together_are_the_set_of_both(one in rows(2), other in rows(2), ordered: bool) {
             let watch = Watch::start(&Limits::default());
             let set = |rows: &[Vec<u64>]| {
-                let mut distinct = Distinct::new(2, false);
+                let mut distinct = Distinct::new(2, false, ordered);
                 distinct.take(&rows.concat(), 2, &[0, 1], &watch).unwrap();
                 distinct
             };
             let mut both = set(&one);
             both.join(set(&other), &watch).unwrap();
+            let mut both: Vec<Vec<u64>> =
+                both.finish(&watch).unwrap().chunks(2).map(<[u64]>::to_vec).collect();
+            if !ordered {
+                both.sort();
+            }
             let model: BTreeSet<Vec<u64>> = one.into_iter().chain(other).collect();
-            let model: Vec<u64> = model.into_iter().flatten().collect();
-            prop_assert_eq!(both.finish(true, &watch).unwrap(), model);
+            prop_assert_eq!(both, Vec::from_iter(model));
         }
     }
 
     #[test]
     fn what_it_holds_is_counted_before_it_is_held() {
         let limits = Limits { max_bytes: Some(10_000), ..Limits::default() };
-        let (watch, mut distinct) = (Watch::start(&limits), Distinct::new(1, false));
+        let (watch, mut distinct) = (Watch::start(&limits), Distinct::new(1, false, false));
         let mut take = |n: u64| distinct.take(&[n ^ 1], 1, &[0], &watch);
         assert!((0..10_000).any(|n| take(n).is_err()));
         assert!(distinct.rows() < 1_000);

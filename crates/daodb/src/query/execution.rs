@@ -272,22 +272,24 @@ impl<'q, 's> Run<'q, 's> {
         self.env.watch.tick()?;
         let vars: Vec<Var> = self.vars().collect();
         let plan = &planned.plan;
-        let mut distinct = Distinct::new(self.width(), planned.distinct);
+        let ordered = answer::wants_order(self.parsed);
+        let mut distinct = Distinct::new(self.width(), planned.distinct, ordered);
         if self.empty {
             return Ok(Vec::new());
         }
         let mut row = self.row.clone();
         row.resize(plan.width, 0);
         let crew = Crew { env: &self.env, plan, row: &row, vars: &vars };
-        if let Some(parts) = crew.run(tools, planned.distinct)? {
+        if let Some(parts) = crew.run(tools, (planned.distinct, ordered))? {
             parts.into_iter().try_for_each(|part| distinct.join(part, &self.env.watch))?;
         } else {
             run::run(&self.env, plan, tools, plan.width, &row, &mut |rows| {
                 distinct.take(rows, plan.width, &vars, &self.env.watch)
             })?;
         }
-        self.env.watch.rows(distinct.rows())?;
-        distinct.finish(answer::wants_order(self.parsed), &self.env.watch)
+        let words = distinct.finish(&self.env.watch)?;
+        self.env.watch.rows(words.len() / self.width())?;
+        Ok(words)
     }
 
     /// The pull pattern of each column that has one, with the source it reads.

@@ -93,9 +93,10 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// The most rows it may hold: intermediate rows of one step, rows of a rule, or answers.
     pub max_rows: Option<u64>,
-    /// The most bytes it may hold: rows of the answer, rows of rules, graphs that are searched, and
-    /// attributes that it reads as columns and that find no room among those that are kept. Batches of
-    /// rows between steps, a megabyte or so, are not counted.
+    /// The most bytes it may hold: rows of the answer, rows of rules, graphs that are searched, inputs and what
+    /// functions make of them, and attributes that it reads as columns and that find no room among those that
+    /// are kept. The plan, batches of rows between steps, a megabyte or so, and the one value that a function is
+    /// making are not counted.
     pub max_bytes: Option<u64>,
     /// The most threads that a large query may run on, the caller's among them. `None`: one a core, four
     /// at most. A query of few rows, one with `max_rows` and one that is explained run on one.

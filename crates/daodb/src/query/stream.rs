@@ -190,7 +190,7 @@ pub(crate) fn each_rows(
     let (plan, vars) = (&planned.plan, run.vars().collect::<Vec<Var>>());
     let mut row = run.row.clone();
     row.resize(plan.width, 0);
-    let mut distinct = Distinct::new(run.width(), planned.distinct);
+    let mut distinct = Distinct::new(run.width(), planned.distinct, false);
     let (mut ended, mut shown) = (false, 0);
     let done = run::run(&run.env, plan, &tools, plan.width, &row, &mut |rows| {
         distinct.take(rows, plan.width, &vars, &run.env.watch)?;

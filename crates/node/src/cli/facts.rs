@@ -74,6 +74,9 @@ pub struct Query {
     /// Steps that each call of a function of the world may take.
     #[arg(long, value_name = "STEPS", default_value_t = crate::function::FUEL)]
     pub fuel: u64,
+    /// Mebibytes that the query may hold; one that needs more is given up.
+    #[arg(long, value_name = "MIB", default_value_t = crate::command::QUERY_MEBIBYTES)]
+    pub memory: u64,
     /// Show the plan instead of the answer.
     #[arg(long)]
     pub explain: bool,

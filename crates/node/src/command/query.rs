@@ -15,6 +15,14 @@ use crate::reporter::Reporter;
 use crate::sight;
 use crate::world::World;
 
+/// Mebibytes that a query may hold where nothing is said: functions in recursion can make values without end.
+pub(crate) const QUERY_MEBIBYTES: u64 = 4096;
+
+/// Limits of a query that may hold so many mebibytes.
+pub(super) fn limits(mebibytes: u64) -> Limits {
+    Limits { max_bytes: Some(mebibytes.saturating_mul(1 << 20)), ..Limits::default() }
+}
+
 pub(super) fn query(arguments: &cli::Query) -> Outcome {
     let refused = |error: daodb::Error| Fault::in_query(&error, &arguments.query);
     let query = daodb::Query::parse(&arguments.query).map_err(|error| refused(error.into()))?;
@@ -25,11 +33,12 @@ pub(super) fn query(arguments: &cli::Query) -> Outcome {
     if arguments.stream {
         return stream(&db, &query, &inputs, arguments);
     }
+    let limits = limits(arguments.memory);
     let output = if arguments.explain || arguments.profile {
-        let plan = db.explain(&query, &inputs, &Limits::default()).map_err(refused)?;
+        let plan = db.explain(&query, &inputs, &limits).map_err(refused)?;
         of_plan(&plan, arguments.profile)
     } else {
-        sight::of_answer(db.query(&query, &inputs).map_err(refused)?)
+        sight::of_answer(db.query_with(&query, &inputs, &limits).map_err(refused)?)
     };
     Ok(output.print(arguments.format)?)
 }
@@ -45,7 +54,7 @@ fn stream(db: &Db, query: &daodb::Query, inputs: &[Input], arguments: &cli::Quer
         }
     };
     let mut written = Ok(());
-    let found = db.each_rows(query, inputs, &Limits::default(), |rows| {
+    let found = db.each_rows(query, inputs, &limits(arguments.memory), |rows| {
         written = rows.iter().try_for_each(&mut line);
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });

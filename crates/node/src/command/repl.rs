@@ -20,6 +20,7 @@ use reedline::{
 use yin::Program;
 
 use super::complete::Words;
+use super::query::{QUERY_MEBIBYTES, limits};
 use super::step::{self, Walk};
 use super::{Outcome, agent, run::folders};
 use crate::cli::{self, Format};
@@ -257,8 +258,10 @@ impl<'w> Session<'w> {
         if is_query(form) {
             let query =
                 daodb::Query::parse(text).map_err(|error| Fault::in_query(&error.into(), text))?;
-            let answer =
-                self.db()?.query(&query, &[]).map_err(|error| Fault::in_query(&error, text))?;
+            let answer = self
+                .db()?
+                .query_with(&query, &[], &limits(QUERY_MEBIBYTES))
+                .map_err(|error| Fault::in_query(&error, text))?;
             return Ok(sight::of_answer(answer));
         }
         if let Some(query) = explained(form) {
@@ -290,7 +293,7 @@ impl<'w> Session<'w> {
     fn explain(&self, text: &str) -> Result<Output, Box<Fault>> {
         let refused = |error: daodb::Error| Fault::in_query(&error, text);
         let query = daodb::Query::parse(text).map_err(|error| refused(error.into()))?;
-        let plan = self.db()?.explain(&query, &[], &daodb::Limits::default()).map_err(refused)?;
+        let plan = self.db()?.explain(&query, &[], &limits(QUERY_MEBIBYTES)).map_err(refused)?;
         Ok(of_plan(&plan, true))
     }
 }

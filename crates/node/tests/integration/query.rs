@@ -32,3 +32,15 @@ fn rows_are_printed_as_they_are_found() {
     assert_eq!(some.len(), 3);
     assert!(some.iter().all(|line| line.starts_with('[') && line.ends_with(']')), "{some:?}");
 }
+
+#[test]
+fn a_query_that_makes_values_without_end_is_given_up_when_it_holds_too_much() {
+    let place = Place::new();
+    place.ok(&["init", "world"]);
+    let up = "[[(up ?n ?m) [(inc ?n) ?m]] [(up ?n ?m) [(inc ?n) ?k] (up ?k ?m)]]";
+    let endless = "[:find ?x :in $ % :where (up 0 ?x)]";
+    for way in [&[][..], &["--stream"], &["--explain"]] {
+        let arguments = [&["q", "world", "--in", up, "--memory", "1", endless][..], way].concat();
+        place.run(&arguments).fails_with(1, &["held more than the 1048576 bytes it was allowed"]);
+    }
+}

@@ -348,8 +348,11 @@ fn a_recursion_that_counts_for_ever_is_stopped_by_its_limit() {
         edn::read("[[(up ?n ?m) [(inc ?n) ?m]] [(up ?n ?m) [(inc ?n) ?k] (up ?k ?m)]]").unwrap();
     let query = "[:find ?m :in $ % :where [_ :edge] (up 0 ?m)]";
     let limits = Limits { max_rows: Some(1_000), ..Limits::default() };
-    let error = ask_within(&memory, query, &[rules], &limits).unwrap_err();
+    let error = ask_within(&memory, query, std::slice::from_ref(&rules), &limits).unwrap_err();
     assert_eq!(*error.kind(), super::super::ErrorKind::TooManyRows(1_000));
+    let limits = Limits { max_bytes: Some(100_000), ..Limits::default() };
+    let error = ask_within(&memory, query, std::slice::from_ref(&rules), &limits).unwrap_err();
+    assert_eq!(*error.kind(), super::super::ErrorKind::TooManyBytes(100_000));
 }
 
 #[test]
