@@ -1,7 +1,8 @@
 //! Bounds on a running query: a cancel flag, a deadline, a number of rows, a number of bytes.
 //!
 //! 1. Every loop whose length depends on data passes through [`Watch::tick`], or through [`Watch::steps`] for
-//!    so many short steps. What makes arrays of what was read does so in one go: before and after.
+//!    so many short steps. Rows are sorted in pieces; what sorts edges, groups, columns and the facts of one
+//!    attribute does so in one go: before and after.
 //! 2. The error says which bound was hit.
 
 use std::cell::Cell;
