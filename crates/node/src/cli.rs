@@ -43,9 +43,28 @@ pub enum Command {
     /// Store a program as datoms and run it from the database.
     Run(Run),
     /// List the agents: programs run with --durable.
+    ///
+    /// Of each: what it does, its program, what it asked for last, when the world kept something of it
+    /// last, and the process that runs it.
+    #[command(after_help = "\
+An agent that is to run and that no process runs is :agent.status/stopped; the command that began it, or \
+`datom agent migrate`, goes on with it.
+
+Example:
+  datom agents world")]
     Agents(World),
     /// Show an agent, or tell it what to do.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  datom run world examples/chain.yin --durable ada --allow :fs/append    makes one, or goes on with it
+  datom agent show world ada
+  datom agent at world ada 31
+  echo ':to 9' | datom agent step world ada
+  datom agent migrate world ada
+  datom agent replay world ada"
+    )]
     Agent(Agent),
     /// Ask a Datalog query.
     #[command(visible_alias = "query")]

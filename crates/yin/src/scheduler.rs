@@ -436,6 +436,11 @@ impl Scheduler {
             {
                 continue;
             }
+            // What may wake somebody is looked at before who is awake: whoever wakes an agent counts it as
+            // active first, and takes away what woke it then. So who finds neither has missed nobody.
+            let is_awaited = self.shared.served.load(Ordering::Acquire) > 0;
+            let is_told_of_more = self.is_told_of_more();
+            let next = self.shared.timers.next();
             if self.shared.active() > 0 {
                 self.wait(seen);
                 continue;
@@ -444,14 +449,13 @@ impl Scheduler {
                 continue;
             }
             // Nobody runs, and the host has heard all that was to be told.
-            let is_awaited = self.shared.served.load(Ordering::Acquire) > 0;
-            match self.shared.timers.next() {
+            match next {
                 Some(next) if !is_awaited && self.shared.clock.skip(next) => {
                     self.shared.fire(next, &mut |agent| self.shared.inject(agent));
                 }
                 Some(_) => self.wait(seen),
                 None if is_awaited => self.wait(seen),
-                None if !self.is_told_of_more() && self.shared.break_deadlock() => {}
+                None if !is_told_of_more && self.shared.break_deadlock() => {}
                 None => return Event::Idle,
             }
         }

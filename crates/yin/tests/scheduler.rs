@@ -488,3 +488,35 @@ fn a_host_puts_values_into_streams_and_says_how_they_end() {
         assert_eq!(ends(&mut scheduler)[&agent], Ok(told));
     }
 }
+
+/// Sends requests to a thread that answers them at once.
+struct Answered(mpsc::Sender<Request>);
+
+impl Outside for Answered {
+    fn serve(&self, request: Request) -> Option<Request> {
+        self.0.send(request).err().map(|unsent| unsent.0)
+    }
+}
+
+#[test]
+fn whoever_is_about_to_be_woken_by_another_thread_is_not_forgotten() {
+    for threads in [0, 2] {
+        let (requests, received) = mpsc::channel::<Request>();
+        let answers = std::thread::spawn(move || {
+            received.iter().for_each(|request| request.answer(Ok(Value::Nil)));
+        });
+        let setup = Setup::default().threads(threads).outside(Arc::new(Answered(requests)));
+        let mut scheduler = Scheduler::with(NoFacts, limits(), setup);
+        let asks = read("(loop [n 0] (if (= n 20000) n (do (perform :ask) (recur (+ n 1)))))");
+        let agent = scheduler.spawn(&asks);
+        assert_eq!(scheduler.run(), Event::Ended { agent, result: Ok(int(20_000)) });
+        drop(scheduler);
+        answers.join().unwrap();
+
+        let mut scheduler = on(threads);
+        let naps =
+            read("(loop [n 0] (if (= n 5000) n (do (perform :time/sleep 0) (recur (+ n 1)))))");
+        let agent = scheduler.spawn(&naps);
+        assert_eq!(scheduler.run(), Event::Ended { agent, result: Ok(int(5_000)) });
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! 1. `active` counts the agents that are queued or claimed. It goes up before an agent is given to a
 //!    queue, and down after whatever the agent's turn had to tell was told: who sees 0 sees all of it, and
-//!    that nobody runs.
+//!    that nobody runs. Whoever wakes an agent counts it before he takes away what it waited for, a timer or
+//!    a request that is served, so it is always found in one of the two.
 //! 2. Locks are taken in the order stream, agent, timers, events; of each kind one at a time.
 
 use std::collections::{HashMap, VecDeque};
@@ -310,6 +311,13 @@ impl Shared {
 
     /// Wakes whose time has come.
     pub(super) fn fire(&self, now: Duration, queue: &mut impl FnMut(Arc<Agent>)) {
+        // Between its timer and its answer an agent is nowhere: somebody has to be active meanwhile.
+        self.begin();
+        self.fire_due(now, queue);
+        self.rest();
+    }
+
+    fn fire_due(&self, now: Duration, queue: &mut impl FnMut(Arc<Agent>)) {
         for (agent, request) in self.timers.due(now) {
             let waits = {
                 let body = agent.body();
