@@ -14,6 +14,7 @@ use crate::db::Db;
 use crate::error::Error;
 use crate::function::{Function, Library};
 use crate::history::Transactions;
+use crate::log::places::Places;
 use crate::log::{Frames, Writer, seal};
 use crate::open::{self, Opening};
 use crate::options::{Durability, Options};
@@ -69,6 +70,7 @@ pub(crate) struct Core {
 struct Disk {
     world: World,
     writer: Writer,
+    places: Places,
 }
 
 /// Tells the background thread that there is something to do, or that it shall end.
@@ -114,7 +116,7 @@ impl Database {
         let (store, writer, opening) = open::open(&world, &options)?;
         let core = Core {
             store,
-            disk: Some(Disk { world, writer }),
+            disk: Some(Disk { world, writer, places: Places::default() }),
             durability: options.durability,
             seals: options.seals,
             line: Line::default(),
@@ -282,7 +284,10 @@ impl Database {
             }
         }
         let disk = self.inner.core.disk.as_ref();
-        let frames = disk.map(|disk| Frames::new(disk.writer.folder(), from, last.min(on_disk)));
+        let frames = disk.map(|disk| {
+            let frames = Frames::new(disk.writer.folder(), from, last.min(on_disk));
+            frames.with_places(&disk.places)
+        });
         Ok(Transactions::new(db, frames, kept))
     }
 

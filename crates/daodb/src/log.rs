@@ -17,6 +17,7 @@
 pub(crate) mod cold;
 pub(crate) mod durable;
 mod fault;
+pub(crate) mod places;
 pub(crate) mod seal;
 pub(crate) mod segment;
 pub(crate) mod source;
@@ -28,6 +29,7 @@ use std::path::{Path, PathBuf};
 use datom::Frame;
 
 use crate::error::{Error, LogError, WorldError};
+use places::{APART_BYTES, Place, Places};
 use segment::{Item, Reader};
 pub(crate) use writer::{Ending, Trust, Writer};
 pub use writer::{Lost, Torn};
@@ -88,6 +90,11 @@ pub(crate) enum Holding {
 pub(crate) struct Frames {
     folder: PathBuf,
     reader: Option<Reader>,
+    /// What is known of where frames stand, and the first `t` of the segment that is read.
+    places: Places,
+    segment: u64,
+    /// Where in the segment the last place was noted.
+    noted: u64,
     /// Frames before this one are skipped.
     from: u64,
     /// The last one to be given.
@@ -100,10 +107,18 @@ impl Frames {
         Self {
             folder: folder.to_path_buf(),
             reader: None,
+            places: Places::default(),
+            segment: 0,
+            noted: 0,
             from: from.max(1),
             to,
             ended: from.max(1) > to,
         }
+    }
+
+    /// Begins to read at a place that is known, and makes others known.
+    pub(crate) fn with_places(self, places: &Places) -> Self {
+        Self { places: places.clone(), ..self }
     }
 
     fn step(&mut self) -> Result<Option<Frame>, LogError> {
@@ -112,6 +127,11 @@ impl Frames {
                 self.reader = Some(self.first()?);
                 continue;
             };
+            if reader.at() >= self.noted + APART_BYTES {
+                let (segment, at, link) = (self.segment, reader.at(), reader.link());
+                self.places.note(Place { segment, at, link });
+                self.noted = at;
+            }
             match reader.next()? {
                 Item::Frame(frame) if frame.t < self.from => {}
                 Item::Frame(frame) => {
@@ -122,6 +142,7 @@ impl Frames {
                     let link = reader.link();
                     let opened = self.open_next(link)?;
                     self.reader = Some(opened);
+                    (self.segment, self.noted) = (link.t + 1, 0);
                 }
                 Item::Bad(bad) => {
                     let (path, t) = (reader.path().to_path_buf(), reader.link().t);
@@ -131,10 +152,17 @@ impl Frames {
         }
     }
 
-    fn first(&self) -> Result<Reader, LogError> {
+    fn first(&mut self) -> Result<Reader, LogError> {
         let segments = segment::list(&self.folder)?;
         let first_t = segments.into_iter().rfind(|&first_t| first_t <= self.from);
         let Some(first_t) = first_t else { return Err(self.short(0)) };
+        self.segment = first_t;
+        if let Some(Place { segment, at, link }) = self.places.before(first_t, self.from)
+            && let Ok(reader) = Reader::resume(&self.folder, segment, at, link)?
+        {
+            self.noted = at;
+            return Ok(reader);
+        }
         let opened = Reader::open_any(&self.folder, first_t)?;
         opened.map_err(|bad| self.damaged(segment::path(&self.folder, first_t), bad, first_t - 1))
     }

@@ -289,3 +289,6 @@ impl Drop for Untold {
         self.0.iter().for_each(|sleeper| sleeper.wake(fate::TOLD));
     }
 }
+
+#[cfg(test)]
+mod tests;

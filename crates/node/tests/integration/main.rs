@@ -17,3 +17,4 @@ mod slab;
 mod travel;
 mod upkeep;
 mod waiting;
+mod waits;
