@@ -16,6 +16,7 @@
 //! 6. An owner that is asked to leave does so before its next effect, and keeps where the program
 //!    stands: nothing is under way then, so whoever takes over does nothing twice.
 
+pub(crate) mod code;
 mod lease;
 mod once;
 mod owner;
@@ -78,6 +79,8 @@ pub(crate) const SCHEMA: &str = r#"
   :db/doc "What an agent asked for last, as EDN: [number operation arguments], and :left if it was left unasked."}
  {:db/ident :agent/waits-for :db/valueType :db.type/keyword :db/cardinality :db.cardinality/one
   :db/index true :db/doc "The operation an agent asked for last."}
+ {:db/ident :agent/code :db/valueType :db.type/string :db/cardinality :db.cardinality/one
+  :db/doc "The functions an agent follows, as EDN: [request t hash], from the answer to a request on, as they were after transaction t."}
  {:db/ident :agent/answer :db/valueType :db.type/string :db/cardinality :db.cardinality/one
   :db/doc "What it was answered, as EDN: [number :ok or :error, value]."}
  {:db/ident :agent/result :db/valueType :db.type/string :db/cardinality :db.cardinality/one

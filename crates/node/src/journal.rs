@@ -24,7 +24,7 @@ use crate::schema;
 /// Entries of one transaction.
 const ENTRIES_MAX: usize = 256;
 /// Bytes of states in one transaction, unless the first has more.
-const BYTES_MAX: usize = 4 << 20;
+const BYTES_MAX: usize = if cfg!(test) { 1 << 12 } else { 4 << 20 };
 /// Makers of a transaction that are named in it.
 const NAMED_MAX: usize = 3;
 

@@ -23,6 +23,10 @@ pub(crate) struct Live {
     database: Database,
     subscription: Subscription,
     reporter: Reporter,
+    /// The functions that are in force.
+    taken: Functions,
+    /// Something may have changed that was not taken over.
+    has_news: bool,
 }
 
 fn query() -> Result<Query, Box<Fault>> {
@@ -52,56 +56,123 @@ pub(crate) fn publish(
     Ok(())
 }
 
+/// What the names of functions mean at a moment: the hash of the program that defines each.
+pub(crate) struct Functions {
+    rows: Vec<(Symbol, [u8; 32])>,
+}
+
+impl Functions {
+    /// Those of a moment, in the order of their names.
+    pub(crate) fn of(db: &Db) -> Result<Self, Box<Fault>> {
+        let answer = db.query(&query()?, &[])?.to_value();
+        let rows = match &answer {
+            Value::Set(rows) => rows.iter().filter_map(Value::as_slice).filter_map(row).collect(),
+            _ => Vec::new(),
+        };
+        Ok(Self { rows })
+    }
+
+    /// The BLAKE3 hash of the names and hashes.
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        for (name, program) in &self.rows {
+            hasher.update(name.as_str().as_bytes()).update(&[0]).update(program);
+        }
+        hasher.finalize().into()
+    }
+
+    /// Gives names their meaning, and tells of each what became of it. One that cannot be given stays as it
+    /// was.
+    pub(crate) fn apply(
+        &self,
+        db: &Db,
+        machine: &mut Machine,
+        mut told: impl FnMut(&Symbol, Result<String, Box<Fault>>),
+    ) {
+        for (name, program) in &self.rows {
+            told(name, redefine(db, machine, name, program));
+        }
+    }
+}
+
+fn row(row: &[Value]) -> Option<(Symbol, [u8; 32])> {
+    match row {
+        [Value::Symbol(name), Value::Hash(program)] => Some((name.clone(), *program)),
+        _ => None,
+    }
+}
+
 /// Gives the functions of a moment their meaning of that moment.
 pub(crate) fn apply_as_of(db: &Db, machine: &mut Machine) -> Result<(), Box<Fault>> {
-    let Value::Set(rows) = db.query(&query()?, &[])?.to_value() else { return Ok(()) };
-    rows.iter().filter_map(Value::as_slice).try_for_each(|row| redefine(db, machine, row).map(drop))
+    let mut failed = None;
+    Functions::of(db)?.apply(db, machine, |_, told| failed = failed.take().or(told.err()));
+    failed.map_or(Ok(()), Err)
 }
 
 /// Redefines a name; its program's name, if it could be.
-fn redefine(db: &Db, machine: &mut Machine, row: &[Value]) -> Result<Option<String>, Box<Fault>> {
-    let [Value::Symbol(name), Value::Hash(hash)] = row else { return Ok(None) };
+fn redefine(
+    db: &Db,
+    machine: &mut Machine,
+    name: &Symbol,
+    hash: &[u8; 32],
+) -> Result<String, Box<Fault>> {
     let Some(program) = agent::program(db, hash) else {
         return Err(Fault::new(format!("the program that defines `{name}` cannot be loaded"))
             .help("`:function/program` must refer to a program that was stored whole")
             .into());
     };
-    machine.redefine(&Symbol::from(name.as_str()), &program)?;
-    Ok(Some(program.name().to_owned()))
+    machine.redefine(name, &program)?;
+    Ok(program.name().to_owned())
 }
 
 impl Live {
-    /// Follows the functions of a world from now on, and gives them their meaning of now.
-    pub(crate) fn new(
-        database: &Database,
-        reporter: Reporter,
-        machine: &mut Machine,
-    ) -> Result<Self, Box<Fault>> {
+    /// Follows the functions of a world from now on.
+    pub(crate) fn new(database: &Database, reporter: Reporter) -> Result<Self, Box<Fault>> {
         let subscription = database.subscribe(&query()?, &[])?;
-        let live = Self { database: database.clone(), subscription, reporter };
-        let db = database.db()?.as_of(live.subscription.t());
-        for row in live.subscription.rows() {
-            redefine(&db, machine, row)?;
-        }
-        Ok(live)
+        let (database, taken) = (database.clone(), Functions { rows: Vec::new() });
+        Ok(Self { database, subscription, reporter, taken, has_news: true })
     }
 
-    /// Takes over what has changed since. A change that cannot be followed is told, and nothing
-    /// changes.
-    pub(crate) fn follow(&mut self, machine: &mut Machine) -> Result<(), Box<Fault>> {
-        while let Some(change) = self.subscription.next(Some(Duration::ZERO))? {
-            let db = self.database.db()?.as_of(change.t);
-            for row in &change.added {
-                let name = row.first().map(Value::to_string).unwrap_or_default();
-                match redefine(&db, machine, row) {
-                    Ok(by) => self.reporter.tell(
-                        "live",
-                        format_args!("{name} is {} from now on", by.unwrap_or_default()),
-                    ),
-                    Err(fault) => self.reporter.tell("live", format_args!("{name}: {fault}")),
-                }
-            }
+    /// These are in force already.
+    pub(crate) fn has_taken(&mut self, functions: Functions) {
+        self.taken = functions;
+    }
+
+    /// Whether anything may have changed. Cheap while nobody commits anything.
+    pub(crate) fn has_news(&mut self) -> Result<bool, Box<Fault>> {
+        while self.subscription.next(Some(Duration::ZERO))?.is_some() {
+            self.has_news = true;
         }
-        Ok(())
+        Ok(self.has_news)
+    }
+
+    /// Takes over what has changed since, at first everything. A change that cannot be followed is told, and
+    /// nothing changes. Answers the transaction whose functions are followed now, and their hash, if anything
+    /// has changed.
+    pub(crate) fn follow(
+        &mut self,
+        machine: &mut Machine,
+    ) -> Result<Option<(u64, [u8; 32])>, Box<Fault>> {
+        if !self.has_news()? {
+            return Ok(None);
+        }
+        self.has_news = false;
+        let is_first = self.taken.rows.is_empty();
+        let t = self.subscription.t();
+        let db = self.database.db()?.as_of(t);
+        let functions = Functions::of(&db)?;
+        let (known, hash) = (&self.taken.rows, functions.hash());
+        let fresh = functions.rows.iter().filter(|row| !known.contains(row));
+        let fresh = Functions { rows: fresh.cloned().collect() };
+        if fresh.rows.is_empty() {
+            return Ok(None);
+        }
+        self.taken = functions;
+        fresh.apply(&db, machine, |name, told| match told {
+            Ok(_) if is_first => {}
+            Ok(by) => self.reporter.tell("live", format_args!("{name} is {by} from now on")),
+            Err(fault) => self.reporter.tell("live", format_args!("{name}: {fault}")),
+        });
+        Ok(Some((t, hash)))
     }
 }

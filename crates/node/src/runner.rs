@@ -158,7 +158,10 @@ impl Runner {
 
     /// Follows the functions of the world: see [`live`].
     pub(crate) fn follow_functions(&mut self) -> Result<(), Box<Fault>> {
-        self.live = Some(Live::new(&self.database, self.reporter, &mut self.machine)?);
+        self.live = Some(Live::new(&self.database, self.reporter)?);
+        if let Value::Map(rights) = &mut self.rights {
+            rights.insert(Value::keyword("live"), Value::Bool(true));
+        }
         Ok(())
     }
 

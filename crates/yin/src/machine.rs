@@ -299,7 +299,7 @@ impl Machine {
     /// now.
     fn budget(&self) -> (u64, bool) {
         let pauses = self.pause.load(Ordering::Relaxed);
-        (self.fuel.min(if pauses { 1 } else { POLL }), pauses)
+        (self.fuel.min(if pauses { 0 } else { POLL }), pauses)
     }
 
     /// The names that programs have defined, with their values.

@@ -13,6 +13,7 @@ use daodb::{Database, Db, Report};
 use datom::Value;
 use yin::State;
 
+use super::code::Code;
 use super::{DONE, FAILED, Lease, MOVING, PAUSED, RUNNING, Record, Request, lookup};
 use crate::fault::Fault;
 use crate::journal::Unkept;
@@ -40,8 +41,8 @@ pub(crate) struct Agent {
     writer: [u8; 32],
     /// The world as the program sees it.
     view: Mutex<View>,
-    /// The last answer, if it is not kept yet.
-    held: Mutex<Option<Value>>,
+    /// The last answer, and what code it is gone on with, if they are not kept yet.
+    held: Mutex<Vec<Value>>,
     /// The transaction up to which it was looked what the world wants of the agent.
     looked: AtomicU64,
     /// Stops the program at its next turn, while it is set.
@@ -74,6 +75,7 @@ impl Agent {
         named: Named<'_>,
         program: u64,
         state: &State,
+        code: Option<&Code>,
     ) -> Result<Arc<Self>, Box<Fault>> {
         let name = Value::text(named.name);
         let owned = owned(&named);
@@ -94,7 +96,7 @@ impl Agent {
             Value::Nil,
             Value::Int(1),
         ]);
-        let kept = facts.into_iter().chain(owned).chain(agent.kept(state));
+        let kept = facts.into_iter().chain(owned).chain(agent.kept(state)).chain(code.map(ran));
         agent.commit(vec![first, Value::map(kept)], "begins")?;
         Ok(Arc::new(agent))
     }
@@ -168,13 +170,13 @@ impl Agent {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Value>> {
+    fn held(&self) -> MutexGuard<'_, Vec<Value>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps the last answer, if that was not done yet.
     pub(crate) fn keep_answer(&self) -> Result<(), Box<Fault>> {
-        if self.held().is_none() {
+        if self.held().is_empty() {
             return Ok(());
         }
         let kept = self.commit(vec![self.guard()], "is answered")?;
@@ -219,10 +221,10 @@ impl Agent {
 
     /// Commits data, and the answer that is held.
     fn commit(&self, mut data: Vec<Value>, what: &str) -> Result<Arc<Report>, Box<Fault>> {
-        data.extend(self.held().clone());
+        data.extend_from_slice(&self.held());
         let kept = self.trail.commit(data, &format!("agent {} {what}", self.name));
         let kept = kept.map_err(|why| self.why(why))?;
-        *self.held() = None;
+        self.held().clear();
         Ok(kept)
     }
 
@@ -279,6 +281,12 @@ impl Agent {
         vec![self.guard(), self.compared("status", running(), running()), self.facts(facts)]
     }
 
+    /// From here on the program runs this code: kept with the next thing that is kept.
+    pub(crate) fn runs(&self, code: &Code) {
+        let facts = self.facts([ran(code)]);
+        self.held().push(facts);
+    }
+
     /// Keeps where the program stands.
     pub(crate) fn checkpoint(&self, state: &State) -> Result<(), Box<Fault>> {
         self.commit(self.step(self.kept(state)), "stands").map(drop)
@@ -288,7 +296,7 @@ impl Agent {
     /// effect.
     pub(crate) fn asks(&self, state: &State, request: &Request) {
         let mut data = self.asked(state, request);
-        data.extend(self.held().clone());
+        data.extend_from_slice(&self.held());
         self.trail.keep_before(data);
     }
 
@@ -299,7 +307,7 @@ impl Agent {
             let what = format!("agent {} asks", self.name);
             self.trail.commit(vec![self.guard()], &what).map_err(|why| self.why(why))?;
         }
-        *self.held() = None;
+        self.held().clear();
         Ok(())
     }
 
@@ -344,7 +352,7 @@ impl Agent {
         };
         let answer = [Value::Int(id as i64), Value::keyword(kind), value.clone()];
         let text = Value::text(&Value::Vector(answer.to_vec()).to_string());
-        *self.held() = Some(self.facts([(Value::keyword("agent/answer"), text)]));
+        self.held().push(self.facts([(Value::keyword("agent/answer"), text)]));
         if may_be_later { Ok(()) } else { self.keep_answer() }
     }
 
@@ -368,6 +376,10 @@ fn owned(named: &Named<'_>) -> [(Value, Value); 2] {
         (Value::keyword("agent/rights"), Value::text(&named.rights.to_string())),
         (Value::keyword("agent/process"), Value::Int(i64::from(std::process::id()))),
     ]
+}
+
+fn ran(code: &Code) -> (Value, Value) {
+    (Value::keyword("agent/code"), Value::text(&code.to_value().to_string()))
 }
 
 fn requested(request: &Request) -> [(Value, Value); 2] {

@@ -7,6 +7,7 @@ use daodb::{Database, Db, Index};
 use datom::{Datom, Value, Word};
 use yin::{Facts, Refusal, State};
 
+use super::code::{self, Code};
 use super::lookup;
 use super::once::{Made, key};
 use crate::facts::{self, refusal};
@@ -18,6 +19,8 @@ pub(super) struct Journal {
     pub(super) answers: BTreeMap<u64, (u64, Result<Value, Value>)>,
     pub(super) first: State,
     pub(super) last: State,
+    /// The code that it took over.
+    pub(super) codes: Vec<Code>,
     /// The transaction up to which the program saw the world when it began.
     pub(super) basis: u64,
 }
@@ -123,6 +126,7 @@ impl Journal {
             None => return Ok(None),
         };
         let Value::Int(basis) = basis else { return Ok(None) };
-        Ok(Some(Self { states, answers, first, last, basis: basis.cast_unsigned() }))
+        let (codes, basis) = (code::taken_over(db, name)?, basis.cast_unsigned());
+        Ok(Some(Self { states, answers, first, last, codes, basis }))
     }
 }

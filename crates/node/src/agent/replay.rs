@@ -9,6 +9,7 @@ use daodb::Database;
 use datom::{Value, edn};
 use yin::{Limits, Machine, Outcome, State};
 
+use super::code::Course;
 use super::past::{Journal, Past};
 use super::{DONE, FAILED, Record, program};
 use crate::fault::Fault;
@@ -38,10 +39,15 @@ pub(crate) fn replay(database: &Database, name: &str, fuel: u64) -> Result<Repla
     };
     let mut requests = 0;
     let mut left = fuel;
+    let mut course = Course::default();
+    let has_ended = matches!(record.status(), DONE | FAILED);
     loop {
+        course.apply(&journal.codes, &db, &mut machine)?;
         // A checkpoint is no request: where the last one was taken, the journal ends.
-        let is_over = requests as usize == journal.answers.len();
-        let slice = if is_over && journal.last.request().is_none() { 1 } else { left };
+        let ends_here = requests as usize == journal.answers.len()
+            && journal.last.request().is_none()
+            && !has_ended;
+        let slice = if ends_here { 1 } else { left };
         match machine.run(slice.min(left)) {
             Outcome::Done(value) => {
                 let same = record.status() == DONE
@@ -73,11 +79,12 @@ pub(crate) fn replay(database: &Database, name: &str, fuel: u64) -> Result<Repla
                 };
                 view.is(db.as_of(*t));
                 machine.resume(id, answer.clone())?;
+                course.answered(id);
             }
             Outcome::OutOfFuel => {
                 left = left.saturating_sub(slice);
-                let hash = machine.capture()?.hash();
-                if hash == journal.last.hash() {
+                let hash = journal.last.hash();
+                if ends_here && machine.capture()?.hash() == hash {
                     return Ok(Replayed { requests, hash, ended: false });
                 }
                 if left == 0 {

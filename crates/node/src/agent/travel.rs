@@ -16,6 +16,7 @@ use daodb::{Database, Db};
 use datom::{Keyword, Value};
 use yin::{Engine, Level, Limits, Machine, Outcome, State};
 
+use super::code::Course;
 use super::past::{Journal, Past, View};
 use super::program;
 use crate::fault::Fault;
@@ -44,6 +45,7 @@ struct Mark {
     state: State,
     standing: Standing,
     seen: Db,
+    course: Course,
 }
 
 /// An agent's program at one step.
@@ -56,6 +58,8 @@ pub(crate) struct Travel {
     standing: Standing,
     marks: Vec<Mark>,
     apart: u64,
+    /// Where it is among the code that the agent took over.
+    course: Course,
     /// The steps at which it was seen to ask for something.
     asked: BTreeSet<u64>,
 }
@@ -70,7 +74,8 @@ impl Travel {
         let past = Past::new(database, name, seen.clone());
         let view = past.view();
         let machine = Machine::new(past, Limits::default()).with_engine(Engine::Stepper);
-        let first = Mark { step: 0, state: journal.first.clone(), standing: Standing::Runs, seen };
+        let (state, standing, course) = (journal.first.clone(), Standing::Runs, Course::default());
+        let first = Mark { step: 0, state, standing, seen, course };
         let mut travel = Self {
             db,
             journal,
@@ -80,6 +85,7 @@ impl Travel {
             standing: Standing::Runs,
             marks: vec![first],
             apart: APART_MIN,
+            course: Course::default(),
             asked: BTreeSet::new(),
         };
         travel.back_to(0)?;
@@ -145,7 +151,8 @@ impl Travel {
         self.machine.restore(&mark.state, |hash| program(&self.db, hash))?;
         self.view.is(mark.seen.clone());
         (self.step, self.standing) = (mark.step, mark.standing.clone());
-        Ok(())
+        self.course = mark.course.clone();
+        self.course.apply_again(&self.journal.codes, &self.db, &mut self.machine)
     }
 
     /// Goes on, at most to a step. False if it cannot.
@@ -156,9 +163,11 @@ impl Travel {
                 let Some((t, answer)) = self.journal.answers.get(id) else { return Ok(false) };
                 self.view.is(self.db.as_of(*t));
                 self.machine.resume(*id, answer.clone())?;
+                self.course.answered(*id);
             }
             Standing::Runs => {}
         }
+        self.course.apply(&self.journal.codes, &self.db, &mut self.machine)?;
         let next = self.marks.last().map_or(0, |mark| mark.step) + self.apart;
         let fuel = (to.min(next.max(self.step + 1)) - self.step).min(LOOK_STEPS);
         let before = self.machine.turns();
@@ -196,6 +205,7 @@ impl Travel {
             state: self.machine.capture()?,
             standing: self.standing.clone(),
             seen: self.view.db(),
+            course: self.course.clone(),
         });
         Ok(())
     }

@@ -77,7 +77,8 @@ pub struct Run {
     #[arg(long, value_name = "FILE.yin", conflicts_with_all = ALONE)]
     pub with: Vec<PathBuf>,
     /// Follow the functions of the world: whoever changes what :function/program a :function/name
-    /// refers to changes this program while it runs. An agent goes on with the code it began with.
+    /// refers to changes this program while it runs. An agent keeps with
+    /// each change from where on it ran the new code.
     #[arg(long)]
     pub live: bool,
     /// Sample which functions run, each time after so many machine steps, and state it as facts.

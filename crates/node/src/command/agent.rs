@@ -179,6 +179,9 @@ fn migrate(world: &World, name: &str, record: &Record, fuel: u64) -> Result<Valu
     let grants = Grants::of_rights(&rights)?;
     let reporter = Reporter::telling();
     let mut runner = Runner::new(world, reporter, &by, Some(stored.entity), &grants)?;
+    if rights.get("live") == Some(&Value::Bool(true)) {
+        runner.follow_functions()?;
+    }
     let interrupt = runner.interrupt();
     ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
     agent::turn(database, name, (PAUSED, RUNNING))?;

@@ -22,14 +22,6 @@ use crate::world::World;
 pub(super) fn run(arguments: &cli::Run) -> Outcome {
     let started = Instant::now();
     let reporter = Reporter::telling();
-    if arguments.live && arguments.durable.is_some() {
-        return Err(Fault::usage("--live and --durable do not go together")
-            .help(
-                "an agent goes on with the code it began with: only so does it come to the same \
-                 states when another process takes it over, or when it is replayed",
-            )
-            .into());
-    }
     let name = arguments.file.display().to_string();
     // The file is read first, so that a mistyped name makes no world.
     let text = match arguments.as_of {

@@ -2,11 +2,11 @@ use datom::edn;
 
 use super::*;
 
-const SCHEMA: &str = "[{:db/ident :step/of :db/valueType :db.type/string
+const SCHEMA: &str = "{:db/ident :step/of :db/valueType :db.type/string
    :db/cardinality :db.cardinality/one :db/unique :db.unique/identity}
   {:db/ident :step/number :db/valueType :db.type/long :db/cardinality :db.cardinality/one}
   {:db/ident :tx/by :db/valueType :db.type/string :db/cardinality :db.cardinality/one}
-  {:db/ident :tx/program :db/valueType :db.type/ref :db/cardinality :db.cardinality/one}]";
+  {:db/ident :tx/program :db/valueType :db.type/ref :db/cardinality :db.cardinality/one}";
 
 fn journal() -> (Database, Arc<Journal>) {
     let database = Database::memory().unwrap();

@@ -5,12 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bridge::handlers::{Again, again};
+use daodb::Db;
 use datom::{Keyword, Value};
 use yin::{Outcome, State};
 
 use super::{FUEL_SLICE, Runner, crew};
+use crate::agent::code::{self, Code};
 use crate::agent::{self, Agent, Lease, Named, Record, Request};
 use crate::fault::Fault;
+use crate::live::Functions;
 use crate::program::Stored;
 
 /// Machine steps between two looks at what the world wants of the agent.
@@ -99,9 +102,29 @@ impl Runner {
         lease: &Arc<Lease>,
     ) -> Result<Arc<Agent>, Box<Fault>> {
         self.machine.start(&stored.program)?;
+        let code = self.follow(0)?;
         let state = self.machine.capture()?;
-        let named = self.named(name, lease);
-        Agent::begin(&self.database, &self.trail, named, stored.entity, &state)
+        let (named, code) = (self.named(name, lease), code.as_ref());
+        Agent::begin(&self.database, &self.trail, named, stored.entity, &state, code)
+    }
+
+    /// Takes over how functions of the world have changed, behind the answer to a request.
+    fn follow(&mut self, request: u64) -> Result<Option<Code>, Box<Fault>> {
+        let Some(live) = &mut self.live else { return Ok(None) };
+        let Some((t, hash)) = live.follow(&mut self.machine)? else { return Ok(None) };
+        Ok(Some(Code { request, t, hash }))
+    }
+
+    /// Gives names the meaning that they had where the agent stands.
+    fn run_code_of_then(&mut self, db: &Db, name: &str) -> Result<(), Box<Fault>> {
+        let codes = code::taken_over(db, name)?;
+        for code in &codes {
+            code.apply(db, &mut self.machine)?;
+        }
+        if let (Some(live), Some(code)) = (&mut self.live, codes.last()) {
+            live.has_taken(Functions::of(&db.as_of(code.t))?);
+        }
+        Ok(())
     }
 
     /// Puts the machine where the agent stands, and gives it the answer it had or must get.
@@ -112,9 +135,12 @@ impl Runner {
         let record = Record::of(&db, name)?.ok_or_else(|| lost("record"))?;
         let state = record.state()?.ok_or_else(|| lost("state"))?;
         self.machine.restore(&state, |hash| agent::program(&db, hash))?;
+        self.run_code_of_then(&db, name)?;
         agent.sees(record.basis(&db, state.request())?, None);
         let Some(id) = state.request() else { return Ok(()) };
-        let answer = match (record.answer(id), record.request()) {
+        let known = record.answer(id);
+        let is_new = known.is_none();
+        let answer = match (known, record.request()) {
             (Some(answer), _) => answer,
             (None, Some(request)) if request.id == id && request.was_made => {
                 self.again(agent, &state, &request, record.asked(&db)?)?
@@ -124,7 +150,12 @@ impl Runner {
                 return Err(Fault::new("the agent waits for a request that is not recorded").into());
             }
         };
-        Ok(self.machine.resume(id, answer)?)
+        self.machine.resume(id, answer)?;
+        // Whoever had the answer before has gone on with the code of then.
+        if is_new && let Some(code) = self.follow(id)? {
+            agent.runs(&code);
+        }
+        Ok(())
     }
 
     fn drive_durable(&mut self, agent: &Agent, fuel: u64) -> Result<Value, Box<Fault>> {
@@ -162,6 +193,9 @@ impl Runner {
                     let answer = self.once(agent, &state, &request)?;
                     since = 0;
                     self.machine.resume(id, answer)?;
+                    if let Some(code) = self.follow(id)? {
+                        agent.runs(&code);
+                    }
                 }
                 Outcome::OutOfFuel => {
                     self.machine.pause().store(false, Ordering::Relaxed);

@@ -8,6 +8,7 @@ mod crew;
 mod durable;
 mod function;
 mod live;
+mod live_durable;
 mod main_job;
 mod migrate;
 mod place;

@@ -172,7 +172,7 @@ fn where_agents_stand_and_with_what_is_a_query() {
 }
 
 #[test]
-fn an_agent_is_sampled_its_fuel_bounds_the_whole_run_and_it_follows_no_functions() {
+fn an_agent_is_sampled_and_its_fuel_bounds_the_whole_run() {
     let place = Place::new();
     place.write(
         "steps.yin",
@@ -188,7 +188,5 @@ fn an_agent_is_sampled_its_fuel_bounds_the_whole_run_and_it_follows_no_functions
         place.ok(&["q", "world", "[:find (sum ?n) . :with ?t :where [?t :trace/samples ?n]]"]);
     assert!(samples.trim().parse::<u64>().unwrap() >= 9, "{samples}");
     place.run(&["run", "world", "steps.yin", "--fuel", "20"]).fails_with(1, &["took more than 20"]);
-    let live = ["run", "world", "steps.yin", "--durable", "worker", "--live"];
-    place.run(&live).fails_with(2, &["--live and --durable", "the code it began with"]);
     place.run(&["agent", "pause", "world", "worker"]).fails_with(1, &["has ended: it is done"]);
 }
