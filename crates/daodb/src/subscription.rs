@@ -100,8 +100,8 @@ impl Database {
     /// ```
     ///
     /// Costs the query once. Then, for each commit that can matter, of a conjunction (patterns of named
-    /// attributes and functions of their values, and variables to be found) the rows that its facts take part
-    /// in, and of any other query the query once more.
+    /// attributes, `not` and `or` of such, functions of their values, and variables to be found) the rows that its
+    /// facts take part in, and of any other query the query once more.
     ///
     /// # Errors
     /// As [`Db::query`].

@@ -6,8 +6,13 @@
 //! was stated, it finds every row that is new; asked of the state before, with what was withdrawn, every
 //! row that may be gone. Which of these have another derivation is asked by one more query.
 //!
+//! A fact in the place of a clause inside `not` does the opposite: one that was stated may take rows away,
+//! those of the state before with what of its variables is known outside; one that was withdrawn may bring
+//! some. A branch of an `or` stands in the place of the `or`.
+//!
 //! This holds for conjunctions whose answer is a set: patterns of known attributes, functions that read no
-//! database, plain variables to be found. Of any other query there are no such queries.
+//! database, `not` and `or` of such patterns, plain variables to be found. Of any other query there are no
+//! such queries.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,8 +40,11 @@ pub(crate) struct Changed {
     pub(crate) attribute: Value,
     pub(crate) entity: Term,
     pub(crate) value: Term,
-    /// The query with one more input: a collection of what the variables of the two terms are, in their
-    /// order, each named once.
+    /// Which of these have variables that the query is asked with, the first of two of one name.
+    pub(crate) asks: [bool; 2],
+    /// It is inside a `not`: what is stated takes rows away.
+    pub(crate) takes: bool,
+    /// The query with one more input: a collection of what these variables are, in their order.
     pub(crate) query: Query,
 }
 
@@ -59,11 +67,20 @@ impl Query {
         let mut clauses = Vec::new();
         for clause in &parsed.clauses {
             match &clause.kind {
-                ClauseKind::Pattern { source, terms } => {
-                    clauses.push(changed(parsed, *source, terms)?);
+                ClauseKind::Not { clauses: inner, join } => {
+                    for clause in inner {
+                        clauses.extend(within_not(parsed, join.as_deref(), clause)?);
+                    }
                 }
-                _ if reads_nothing(clause) => {}
-                _ => return None,
+                ClauseKind::Or { branches, .. } => {
+                    for branch in branches {
+                        let whole = in_place_of(parsed, clause, branch)?;
+                        for clause in branch {
+                            clauses.extend(changed(&whole, clause)?);
+                        }
+                    }
+                }
+                _ => clauses.extend(changed(parsed, clause)?),
             }
         }
         let shown: Vec<Var> = parsed.find.iter().map(Find::var).collect();
@@ -112,10 +129,52 @@ fn reads_nothing(clause: &Clause) -> bool {
     }
 }
 
-fn changed(parsed: &Parsed, source: SourceRef, terms: &[Term]) -> Option<Changed> {
+/// What a fact changes in the place of a clause of the conjunction: nothing where it is a function. `None`
+/// if that cannot be told.
+fn changed(parsed: &Parsed, clause: &Clause) -> Option<Option<Changed>> {
+    let Some((attribute, entity, value)) = plain(parsed, clause)? else { return Some(None) };
+    let asks = [entity.var().is_some(), value.var().is_some() && value != entity];
+    Some(Some(asked(parsed, attribute, (entity, value), asks, false)?))
+}
+
+/// The same for a clause inside a `not`. What is not known outside is not asked for.
+fn within_not(parsed: &Parsed, join: Option<&[Var]>, clause: &Clause) -> Option<Option<Changed>> {
+    let Some((attribute, entity, value)) = plain(parsed, clause)? else { return Some(None) };
+    let outside: BTreeSet<Var> = parsed.clauses.iter().flat_map(Clause::produces).collect();
+    let is_joined = |var: &Var| join.is_none_or(|join| join.contains(var));
+    let is_outside =
+        |term: &Term| term.var().is_some_and(|var| outside.contains(&var) && is_joined(&var));
+    let asks = [is_outside(&entity), is_outside(&value) && value != entity];
+    Some(Some(asked(parsed, attribute, (entity, value), asks, true)?))
+}
+
+fn asked(
+    parsed: &Parsed,
+    attribute: Value,
+    (entity, value): (Term, Term),
+    asks: [bool; 2],
+    takes: bool,
+) -> Option<Changed> {
+    let terms = [&entity, &value].into_iter().zip(asks);
+    let vars: Vec<Var> =
+        terms.filter_map(|(term, is_asked)| term.var().filter(|_| is_asked)).collect();
+    if vars.is_empty() {
+        return None;
+    }
+    let query = with_rows(parsed, &vars);
+    Some(Changed { attribute, entity, value, asks, takes, query })
+}
+
+/// The attribute, the entity and the value of a pattern of this database; nothing for a function of its
+/// arguments. `None` for whatever cannot be followed.
+fn plain(parsed: &Parsed, clause: &Clause) -> Option<Option<(Value, Term, Term)>> {
+    if reads_nothing(clause) {
+        return Some(None);
+    }
+    let ClauseKind::Pattern { source, terms } = &clause.kind else { return None };
     let is_default = match source {
         SourceRef::Default => true,
-        SourceRef::Named(at) => at == parsed.default_source(),
+        SourceRef::Named(at) => *at == parsed.default_source(),
     };
     let is_plain = |term: &&Term| !matches!(term, Term::Const(Value::Vector(_) | Value::List(_)));
     // Behind the transaction stand things of which a fact that is withdrawn has others.
@@ -123,15 +182,21 @@ fn changed(parsed: &Parsed, source: SourceRef, terms: &[Term]) -> Option<Changed
         return None;
     }
     let Some(Term::Const(attribute)) = terms.get(1) else { return None };
-    let entity = terms.first()?.clone();
     let value = terms.get(2).cloned().unwrap_or(Term::Blank);
-    let mut vars: Vec<Var> = entity.var().into_iter().chain(value.var()).collect();
-    vars.dedup();
-    if vars.is_empty() {
+    Some(Some((attribute.clone(), terms.first()?.clone(), value)))
+}
+
+/// The query with a branch in the place of its `or`. `None` where the branch has variables that are its own:
+/// their names may mean something else outside.
+fn in_place_of(parsed: &Parsed, or: &Clause, branch: &[Clause]) -> Option<Parsed> {
+    let ClauseKind::Or { join, .. } = &or.kind else { return None };
+    if !branch.iter().flat_map(Clause::vars).all(|var| join.contains(&var)) {
         return None;
     }
-    let query = with_rows(parsed, &vars);
-    Some(Changed { attribute: attribute.clone(), entity, value, query })
+    let mut whole = parsed.clone();
+    let others = parsed.clauses.iter().filter(|clause| !std::ptr::eq(*clause, or));
+    whole.clauses = others.chain(branch).cloned().collect();
+    Some(whole)
 }
 
 /// The query with one more input: a collection of rows of these variables.

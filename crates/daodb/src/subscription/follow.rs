@@ -34,10 +34,10 @@ pub(super) fn difference(
     if facts.iter().any(|fact| fact.a == builtin::IDENT) {
         return Ok(None);
     }
-    let stated = reached(deltas, inputs, after, facts.iter().filter(|fact| fact.added()))?;
-    let added = stated.into_iter().filter(|row| !known.contains_key(row)).collect();
-    let withdrawn = reached(deltas, inputs, before, facts.iter().filter(|fact| !fact.added()))?;
-    let mut removed: Vec<Row> = withdrawn.into_iter().collect();
+    let brought = reached(deltas, inputs, after, facts, true)?;
+    let added = brought.into_iter().filter(|row| !known.contains_key(row)).collect();
+    let mut removed: Vec<Row> =
+        reached(deltas, inputs, before, facts, false)?.into_iter().collect();
     if !removed.is_empty() {
         let asked = removed.iter().cloned().map(Value::Vector).collect();
         let held = ask(&deltas.support, inputs, after, asked)?;
@@ -46,12 +46,13 @@ pub(super) fn difference(
     Ok(Some(Difference { added, removed }))
 }
 
-/// The rows of the answer on a state that one of these facts takes part in.
-fn reached<'f>(
+/// The rows of the answer on a state that one of the facts may have brought there, or may take from there.
+fn reached(
     deltas: &Deltas,
     inputs: &[Input],
     db: &Db,
-    facts: impl Iterator<Item = &'f Datom> + Clone,
+    facts: &[Datom],
+    brings: bool,
 ) -> Result<BTreeSet<Row>, Error> {
     let mut reached = BTreeSet::new();
     for clause in &deltas.clauses {
@@ -63,7 +64,8 @@ fn reached<'f>(
         };
         let Some(attribute) = attribute else { continue };
         let mut matches = Vec::new();
-        for fact in facts.clone().filter(|fact| fact.a == attribute.id) {
+        let does = |fact: &&Datom| (fact.added() != clause.takes) == brings;
+        for fact in facts.iter().filter(|fact| fact.a == attribute.id).filter(does) {
             matches.extend(matched(clause, db, fact, attribute.is_ref())?);
         }
         if !matches.is_empty() {
@@ -89,10 +91,11 @@ fn matched(clause: &Changed, db: &Db, fact: &Datom, is_ref: bool) -> Result<Opti
         return Ok(None);
     }
     let mut row = Vec::with_capacity(2);
-    if clause.entity.var().is_some() {
+    let [asks_entity, asks_value] = clause.asks;
+    if asks_entity {
         row.push(Value::Ref(fact.e));
     }
-    if clause.value.var().is_some() && !is_loop {
+    if asks_value {
         row.push(db.value(fact.v)?);
     }
     Ok(Some(Value::Vector(row)))

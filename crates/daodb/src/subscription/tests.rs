@@ -15,7 +15,7 @@ const SCHEMA: &str = "
     {:db/ident :any :db/valueType :db.type/any}";
 
 /// Queries that are followed, with what they are given.
-const FOLLOWED: [(&str, &[&str]); 14] = [
+const FOLLOWED: [(&str, &[&str]); 22] = [
     ("[:find ?a ?b :where [?a :to ?b]]", &[]),
     ("[:find ?a ?c :where [?a :to ?b] [?b :to ?c]]", &[]),
     ("[:find ?a ?t :where [?a :to ?b] [?b :to ?c] [?c :to ?a] [?b :tag ?t]]", &[]),
@@ -30,12 +30,24 @@ const FOLLOWED: [(&str, &[&str]); 14] = [
     ("[:find ?a :where [?a :to]]", &[]),
     ("[:find ?a ?v :where [?a :any ?v]]", &[]),
     ("[:find ?a ?b :where [?a :any ?v] [?b :any ?v] [?a :to ?b]]", &[]),
+    ("[:find ?a :where [?a :to _] (not [?a :n 1])]", &[]),
+    ("[:find ?a ?b :where [?a :to ?b] (not [?b :to ?c] [?c :to ?b]) (not [?a :tag \"b\"])]", &[]),
+    ("[:find ?a :where [?a :n ?n] (not-join [?a] [?b :to ?a] [?a :n ?m])]", &[]),
+    ("[:find ?a :where [?a :to ?b] (not [?b :to ?a])]", &[]),
+    ("[:find ?a :where (or [?a :n 1] [?a :tag \"b\"])]", &[]),
+    (
+        "[:find ?a ?b :where [?a :to ?b] (or (and [?b :n 1] [?b :to ?a]) (and [?b :tag \"b\"] [?a :n 2]))]",
+        &[],
+    ),
+    ("[:find ?n :where [?a :n ?n] (or [?a :to ?b] [?b :to ?a]) (not [?b :n ?n])]", &[]),
+    ("[:find ?n :in $ ?least :where [?a :n ?n] (not [?a :to ?a]) [(<= ?least ?n)]]", &["1"]),
 ];
 
 /// Queries that are asked anew.
-const ASKED: [&str; 8] = [
-    "[:find ?a :where [?a :to _] (not [?a :n 1])]",
-    "[:find ?a :where (or [?a :n 1] [?a :tag \"b\"])]",
+const ASKED: [&str; 9] = [
+    "[:find ?a :where [?a :n ?n] (not-join [?n] [?b :to ?c] [?c :n ?n])]",
+    "[:find ?a :where [?a :n _] (or-join [?a] [?a :to ?b] (and [?a :tag ?b] [?b :n 1]))]",
+    "[:find ?a :where [?a :to _] (not [?a :n 1] (not [?a :tag \"b\"]))]",
     "[:find (count ?a) . :where [?a :n 1]]",
     "[:find ?n :with ?a :where [?a :n ?n]]",
     "[:find ?a ?v :where [?a :n ?n] [(get-else $ ?a :tag \"none\") ?v]]",
