@@ -11,7 +11,7 @@ use datom::Value;
 use crate::batch::{Asked, Data, Fate, Make, Prepare};
 use crate::combine::Entered;
 use crate::database::{Core, Database};
-use crate::error::{Category, Error, Rejection};
+use crate::error::Error;
 use crate::options::{Durability, TransactOptions};
 use crate::report::Report;
 use crate::sleeper::{Call, Sleeper, Work};
@@ -117,11 +117,12 @@ impl Database {
     fn commit(&self, asked: &[Request<'_>]) -> Vec<Result<Report, Error>> {
         let core = self.core();
         let mut leading = match core.line.enter(|| work(asked)) {
-            Entered::Leads(leading) => leading,
-            Entered::Nested => return asked.iter().map(|_| Err(nested())).collect(),
+            Entered::Leads(leading) => Some(leading),
+            // As another process would.
+            Entered::Nested => None,
             Entered::Served(sleeper, call) => return vec![self.served(&sleeper, call)],
         };
-        let others = leading.take();
+        let others = leading.as_mut().map_or(&[][..], |leading| leading.take());
         let mine = asked.iter().map(|&(data, options)| wanted(data, options, false));
         let theirs = others.iter().filter_map(|other| other.work.as_ref());
         let theirs = theirs.map(|work| wanted(Data::Given(&work.data), &work.options, true));
@@ -129,7 +130,7 @@ impl Database {
         let mut fates = core.store.commit(&all, &|| core.store.durable_t()).into_iter();
         let mut made: Vec<_> = fates.by_ref().take(asked.len()).map(known).collect();
         // The next may lead: what is left is for those who wait.
-        let others = leading.end().into_iter();
+        let others = leading.map_or_else(Vec::new, |leading| leading.end()).into_iter();
         let waiting = others.zip(fates).filter_map(|(other, fate)| core.tell(other, fate));
         let waiting: Vec<Waiting> = waiting.collect();
         self.settle(asked, &mut made, waiting);
@@ -225,12 +226,6 @@ fn work(asked: &[Request<'_>]) -> Option<Work> {
 
 fn known(fate: Fate) -> Result<Report, Error> {
     fate.unwrap_or_else(|| Err(unanswered()))
-}
-
-fn nested() -> Error {
-    let message = "code that a transaction calls cannot make another of the same database; it answers \
-                   forms, which become part of the transaction";
-    Rejection::new(Category::Function, message).into()
 }
 
 fn unanswered() -> Error {

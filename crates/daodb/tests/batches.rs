@@ -287,20 +287,3 @@ fn code_that_panics_takes_only_its_own_transaction_with_it() {
     });
     assert_eq!(db.db().unwrap().basis(), 1 + 3 * 40);
 }
-
-#[test]
-fn code_cannot_make_a_transaction_within_a_transaction() {
-    let db = with_schema();
-    let inner = db.clone();
-    db.register("within", move |_: &daodb::Db, _: &[Value]| {
-        inner.transact(&data("{:sum 1}"))?;
-        Ok(Value::Vector(Vec::new()))
-    });
-    let error = db.transact(&data("[within]")).unwrap_err();
-    let rejection = error.rejection().unwrap();
-    assert_eq!(rejection.category, Category::Function);
-    assert!(rejection.message.contains("cannot make another"), "{rejection}");
-    // The handle refers to itself through the function.
-    db.register("within", |_: &daodb::Db, _: &[Value]| Ok(Value::Nil));
-    transact(&db, "{:sum 1}");
-}
