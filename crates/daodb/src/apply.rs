@@ -10,15 +10,17 @@ use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use datom::{Datom, Frame, Tag, Word, id};
+use datom::{Datom, Frame, Word, id};
 use eve::structure::Cursor;
 use eve::{Addr, Write};
 
+use crate::aside;
 use crate::builtin;
 use crate::dictionary;
 use crate::error::Error;
 use crate::index::{Index, Key};
 use crate::mix::{WordHashMap, WordHashSet};
+use crate::order;
 use crate::recent;
 use crate::record::Record;
 use crate::schema::Schema;
@@ -216,7 +218,7 @@ impl Applier {
     /// Writes what was gathered into the indexes.
     pub(crate) fn flush(&mut self, memory: &mut impl Write) -> Result<(), Error> {
         let gathered = self.gathered();
-        self.write(memory, &gathered)
+        self.write(memory, gathered)
     }
 
     /// The same for a transaction of its own: of a small one the facts that nobody reads often are only
@@ -224,11 +226,12 @@ impl Applier {
     pub(crate) fn conclude(&mut self, memory: &mut impl Write) -> Result<(), Error> {
         let mut gathered = self.gathered();
         let Gathered { born, past, .. } = &mut gathered;
+        order::sort(past);
         // Before a frame of other hands everything noted is taken up: it would not stay long.
         if !self.fits || !recent::note(memory, &mut self.record, born, past)? {
             self.take_up(memory, &mut gathered)?;
         }
-        self.write(memory, &gathered)
+        self.write(memory, gathered)
     }
 
     /// Writes what earlier transactions noted into the indexes.
@@ -238,7 +241,7 @@ impl Applier {
         }
         let mut gathered = Gathered::default();
         self.take_up(memory, &mut gathered)?;
-        self.write(memory, &gathered)
+        self.write(memory, gathered)
     }
 
     fn take_up(&mut self, memory: &mut impl Write, gathered: &mut Gathered) -> Result<(), Error> {
@@ -249,7 +252,6 @@ impl Applier {
         self.record.recent = Addr::NONE;
         gathered.born.extend(recent.instants);
         gathered.past.extend(recent.past);
-        gathered.sort();
         Ok(())
     }
 
@@ -265,27 +267,43 @@ impl Applier {
         let ended = self.ended.drain().map(|(_, datom)| datom).collect();
         let past = std::mem::take(&mut self.past);
         self.fresh = self.record.next_entity;
-        let mut gathered = Gathered { born, ended, past };
-        gathered.sort();
-        gathered
+        Gathered { born, ended, past }
     }
 
-    fn write(&mut self, memory: &mut impl Write, gathered: &Gathered) -> Result<(), Error> {
-        let Gathered { born, ended, past } = gathered;
-        let schema = self.schema.clone();
-        for index in Index::ALL {
-            let place = index as usize;
-            let keys = |datoms: &[Datom]| keys(index, &schema, datoms);
-            let current = self.record.current[place].remove_many(memory, &keys(ended))?.0;
-            let born = keys(born);
-            if index == Index::Aevt {
-                let attribute = |id| schema.attribute(id);
-                statistics::note_all(memory, &mut self.record, attribute, &born)?;
-            }
-            self.record.current[place] = current.insert_many(memory, &born)?.0;
-            let history = self.record.history[place];
-            self.record.history[place] = history.insert_many(memory, &keys(past))?.0;
+    fn write(&mut self, memory: &mut impl Write, gathered: Gathered) -> Result<(), Error> {
+        let Gathered { mut born, mut ended, mut past } = gathered;
+        for datoms in [&mut born, &mut ended, &mut past] {
+            order::sort(datoms);
         }
+        let schema = self.schema.clone();
+        let keys = |index| [&born, &ended, &past].map(|datoms| order::keys(index, &schema, datoms));
+        let [first, rest @ ..] = Index::ALL;
+        let (rest_keys, first) = aside::both(
+            born.len() + past.len() >= aside::FACTS_MIN,
+            || rest.map(keys),
+            || self.change(memory, first, keys(first)),
+        );
+        first?;
+        rest.into_iter()
+            .zip(rest_keys)
+            .try_for_each(|(index, keys)| self.change(memory, index, keys))
+    }
+
+    /// Brings an index up to date: facts that hold from now on, that did, and what history gains.
+    fn change(
+        &mut self,
+        memory: &mut impl Write,
+        index: Index,
+        [born, ended, past]: [Vec<Key>; 3],
+    ) -> Result<(), Error> {
+        let place = index as usize;
+        let current = self.record.current[place].remove_many(memory, &ended)?.0;
+        if index == Index::Aevt {
+            let attribute = |id| self.schema.attribute(id);
+            statistics::note_all(memory, &mut self.record, attribute, &born)?;
+        }
+        self.record.current[place] = current.insert_many(memory, &born)?.0;
+        self.record.history[place] = self.record.history[place].insert_many(memory, &past)?.0;
         Ok(())
     }
 
@@ -337,42 +355,13 @@ impl Applier {
     }
 }
 
-/// What the indexes gain and lose, each in the order of EAVT.
+/// What the indexes gain and lose.
 #[derive(Default)]
 struct Gathered {
     born: Vec<Datom>,
     ended: Vec<Datom>,
     /// What history gains: assertions that ended, and retractions.
     past: Vec<Datom>,
-}
-
-impl Gathered {
-    fn sort(&mut self) {
-        for datoms in [&mut self.born, &mut self.ended, &mut self.past] {
-            // Facts mostly come in order.
-            if !datoms.is_sorted_by_key(|datom| Index::Eavt.key(datom)) {
-                datoms.sort_unstable_by_key(|datom| Index::Eavt.key(datom));
-            }
-        }
-    }
-}
-
-/// The keys that an index holds of datoms that are in the order of EAVT, sorted.
-pub(crate) fn keys(index: Index, schema: &Schema, datoms: &[Datom]) -> Vec<Key> {
-    let belongs = |datom: &&Datom| match index {
-        Index::Eavt | Index::Aevt => true,
-        Index::Avet => schema.attribute(datom.a).is_some_and(|a| a.in_avet()),
-        Index::Vaet => datom.v.tag() == Tag::Ref,
-    };
-    let mut keys: Vec<Key> = Vec::with_capacity(datoms.iter().filter(belongs).count());
-    keys.extend(datoms.iter().filter(belongs).map(|datom| index.key(datom)));
-    // Equal words in front leave the order of EAVT, which a stable sort keeps.
-    match index {
-        Index::Eavt => {}
-        Index::Aevt => keys.sort_by_key(|key| key[0]),
-        Index::Avet | Index::Vaet => keys.sort_by_key(|key| (key[0], key[1])),
-    }
-    keys
 }
 
 /// The state of `t` 0: the built-in schema and nothing else.

@@ -15,6 +15,7 @@ use datom::{Datom, Value};
 use eve::{CommitError, Txn, Write};
 
 use crate::apply::Applier;
+use crate::aside;
 use crate::clock;
 use crate::db::{Db, State};
 use crate::error::Error;
@@ -25,7 +26,7 @@ use crate::report::{Report, Said, Several, States};
 use crate::rewind::Moment;
 use crate::schema::Schema;
 use crate::store::Store;
-use crate::transact::{self, Prepared, Proposal};
+use crate::transact::{self, Prepared, Proposal, Statement};
 use crate::with;
 
 /// Transactions of one batch.
@@ -37,6 +38,7 @@ const DATOMS_MAX: usize = 1 << 14;
 #[derive(Clone, Copy)]
 pub(crate) enum Data<'d> {
     Given(&'d [Value]),
+    Facts(&'d [Statement]),
     /// Worked out on the state that it is then committed on.
     Made(&'d Make<'d>),
     /// The same, down to the frame.
@@ -209,6 +211,7 @@ impl<'s> Batch<'s> {
         let state = || Db::new(before.clone());
         let Prepared { proposal, ensures } = match data {
             Data::Given(data) => transact::prepare(before, data, metadata, now)?,
+            Data::Facts(facts) => transact::prepare_facts(before, facts, metadata, now)?,
             Data::Made(make) => transact::prepare(before, &make(&state())?, metadata, now)?,
             Data::Prepared(prepare) => prepare(&state(), now)?,
         };
@@ -224,13 +227,19 @@ impl<'s> Batch<'s> {
     pub(crate) fn add(&mut self, proposal: Proposal) -> Result<(), Error> {
         let txn = &mut self.txn;
         let Proposal { frame, known, schema, .. } = &proposal;
-        let (bytes, hash) = frame.encode_and_hash();
         let mut next = match proposal.fits {
             true => Applier::fitting(self.record, self.schema.clone()),
             false => Applier::new(self.record, self.schema.clone()),
         };
-        let datoms = next.apply(txn, frame, known, schema.clone())?;
-        next.conclude(txn)?;
+        let ((bytes, hash), datoms) = aside::both(
+            frame.datoms.len() >= aside::FACTS_MIN,
+            || frame.encode_and_hash(),
+            || {
+                let datoms = next.apply(txn, frame, known, schema.clone())?;
+                next.conclude(txn).map(|()| datoms)
+            },
+        );
+        let datoms = datoms?;
         (self.record, self.schema) = (next.record, next.schema);
         self.record.hash = hash;
         pending::push(txn, &mut self.record, frame.t, &bytes)?;

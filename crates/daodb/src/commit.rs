@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::options::{Durability, TransactOptions};
 use crate::report::Report;
 use crate::sleeper::{Call, Sleeper, Work};
-use crate::transact;
+use crate::transact::{self, Statement};
 use crate::turn::Waiting;
 
 /// How far the log may fall behind before a writer that does not wait drains by itself.
@@ -86,6 +86,38 @@ impl Database {
             // Each is told for itself.
             Err(_) => asked.iter().map(|&(data, options)| self.commit_one(data, options)).collect(),
         }
+    }
+
+    /// Makes a transaction of facts: what `[:db/add e a v]` for each of them would make, without the forms.
+    /// The numbers of entities that are not there yet are the caller's to choose.
+    ///
+    /// It is for loading much at once: facts that are new, of attributes that ask for no more than a type, are
+    /// worked out in one pass. Any others go the way of their forms.
+    ///
+    /// ```
+    /// use daodb::{Database, Statement, TransactOptions};
+    /// use datom::edn;
+    ///
+    /// let db = Database::memory()?;
+    /// db.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}
+    ///                             {:db/ident :friend :db/valueType :db.type/ref}")?)?;
+    /// let [name, friend] = ["name", "friend"]
+    ///     .map(|name| db.db().unwrap().attribute_named(&name.into()).unwrap().id);
+    /// let facts = [
+    ///     Statement::new(5_001, name, "Ada"),
+    ///     Statement::new(5_002, name, "Mary"),
+    ///     Statement::new(5_001, friend, 5_002),
+    /// ];
+    /// db.load(&facts, &TransactOptions::default())?;
+    /// let found = db.db()?.q("[:find ?n . :where [_ :friend ?f] [?f :name ?n]]", &[])?;
+    /// assert_eq!(found, edn::read("\"Mary\"")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Database::transact`]. The position of a rejection is that of the fact, and its form the form.
+    pub fn load(&self, facts: &[Statement], options: &TransactOptions) -> Result<Report, Error> {
+        self.commit_one(Data::Facts(facts), options)
     }
 
     /// As [`Database::transact_with`], with data that are worked out on the very state that they are

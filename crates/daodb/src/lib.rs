@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod aside;
 pub mod attribute;
 mod backup;
 mod batch;
@@ -52,6 +53,7 @@ mod merge;
 mod mix;
 mod open;
 mod options;
+mod order;
 mod overlay;
 pub mod parts;
 mod pending;
@@ -107,6 +109,7 @@ pub use reports::Reports;
 pub use statistics::AttributeStatistics;
 pub use stats::{Stats, Tier};
 pub use subscription::{Change, Subscription};
+pub use transact::Statement;
 pub use verify::Verification;
 
 #[cfg(doctest)]

@@ -12,14 +12,16 @@
 
 use std::ops::Bound;
 
-use crate::apply::{self, Applier};
+use datom::Datom;
+
+use crate::apply::Applier;
 use crate::database::Database;
 use crate::db::Db;
 use crate::error::Error;
 use crate::fork;
 use crate::index::{Index, Key};
+use crate::order;
 use crate::store::Store;
-use datom::Datom;
 
 /// Statements and withdrawals that one commit gives up: few enough that a transaction which loses
 /// the race against it has not lost much.
@@ -100,7 +102,7 @@ fn give_up(store: &Store, gone: &[Datom]) -> Result<(), Error> {
         *record = applier.record;
         for index in Index::ALL {
             let history = &mut record.history[index as usize];
-            let keys = apply::keys(index, &db.state().schema, gone);
+            let keys = order::keys(index, &db.state().schema, gone);
             *history = history.remove_many(txn, &keys)?.0;
         }
         Ok(true)

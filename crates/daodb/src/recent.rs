@@ -22,11 +22,11 @@ use datom::{Datom, Word, id};
 use eve::structure::SortedSet;
 use eve::{Addr, Read, Write};
 
-use crate::apply;
 use crate::builtin;
 use crate::db::State;
 use crate::error::Error;
 use crate::index::Index;
+use crate::order;
 use crate::overlay::Memory;
 use crate::record::Record;
 
@@ -204,7 +204,7 @@ impl State {
                 let (mut layer, mut record) = (self.memory.layer(), self.record);
                 record.recent = Addr::NONE;
                 for index in Index::ALL {
-                    let keys = apply::keys(index, &self.schema, &recent.instants);
+                    let keys = order::keys(index, &self.schema, &recent.instants);
                     let set = &mut record.current[index as usize];
                     *set = set.insert_many(&mut layer, &keys)?.0;
                 }
@@ -243,7 +243,7 @@ impl State {
         let (memory, set) = match whole.get() {
             Some(whole) => whole,
             None => {
-                let keys = apply::keys(index, &self.schema, &made.noted(self)?.past);
+                let keys = order::keys(index, &self.schema, &made.noted(self)?.past);
                 let mut layer = self.memory.layer();
                 let (set, _) = set.insert_many(&mut layer, &keys)?;
                 whole.get_or_init(|| (layer.finish(), set))

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use datom::{Datom, Word};
 use eve::Read;
 
-use crate::apply::{self, Applier};
+use crate::apply::Applier;
 use crate::database::Database;
 use crate::db::{Db, State};
 use crate::error::Error;
 use crate::index::Index;
+use crate::order;
 use crate::query::Columns;
 use crate::recent::Whole;
 use crate::schema::Schema;
@@ -130,7 +131,7 @@ fn rewound(now: &Arc<State>, undone: Undone, set: impl FnOnce(&mut Applier)) -> 
     let mut applier = Applier::new(now.record, now.schema.clone());
     applier.settle(&mut layer)?;
     for index in Index::ALL {
-        let keys = |datoms: &[Datom]| apply::keys(index, &now.schema, datoms);
+        let keys = |datoms: &[Datom]| order::keys(index, &now.schema, datoms);
         let record = &mut applier.record;
         let place = index as usize;
         let current = record.current[place].remove_many(&mut layer, &keys(&undone.unstated))?.0;

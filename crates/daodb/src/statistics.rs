@@ -115,23 +115,30 @@ fn note(
         return Ok(());
     }
     let seed = memory.seed();
-    let mut at = record.sketches.get(memory, &attribute.id)?;
-    let mut last = None;
+    let at = record.sketches.get(memory, &attribute.id)?;
+    let mut sketches = match at {
+        Some(at) => *block(memory, at)?,
+        None => [0; BLOCK_WORDS],
+    };
+    let (mut last, mut is_news) = (None, false);
     for &[_, e, v, ..] in keys {
         // Facts come by entity.
         let entity = (entities && last.replace(e) != Some(e)).then_some((Which::Entities, e));
         for (which, word) in values.then_some((Which::Values, v)).into_iter().chain(entity) {
             let hash = hash(word, seed);
-            if let Some(at) = at
-                && covers(which.of(block(memory, at)?), hash)
+            if let Some(sketch) = sketches.get_mut(which.range())
+                && !covers(sketch, hash)
             {
-                continue;
+                add(sketch, hash);
+                is_news = true;
             }
-            let own = own_block(memory, record, attribute.id, at)?;
-            let words = memory.words_mut(own).and_then(|words| words.get_mut(which.range()));
-            add(words.ok_or_else(|| Error::corrupt("a new block cannot be written"))?, hash);
-            at = Some(own.raw());
         }
+    }
+    if is_news {
+        let own = own_block(memory, record, attribute.id, at)?;
+        let words = memory.words_mut(own).and_then(|words| words.get_mut(..BLOCK_WORDS));
+        let words = words.ok_or_else(|| Error::corrupt("a new block cannot be written"))?;
+        words.copy_from_slice(&sketches);
     }
     Ok(())
 }
@@ -186,7 +193,7 @@ pub(crate) fn check(
     }))
 }
 
-/// The sketches of an attribute, as the transaction may write them.
+/// The block of an attribute's sketches, as the transaction may write it.
 fn own_block(
     memory: &mut impl Write,
     record: &mut Record,
@@ -200,7 +207,6 @@ fn own_block(
     }
     let own = memory.alloc(BLOCK_WORDS * 8)?;
     if let Some(at) = at.map(Addr::from_raw) {
-        memory.copy(at, 0..BLOCK_WORDS, own, 0)?;
         memory.retire(at);
     }
     record.sketches = record.sketches.insert(memory, &attribute, own.raw())?.0;

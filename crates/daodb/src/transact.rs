@@ -14,6 +14,7 @@
 //! | [`prepare`] | changes | [`Proposal`] | a frame that can be applied to exactly this basis |
 //! | [`ensure`] | the state after | nothing | what was to be ensured holds |
 //!
+//! [`plain`] goes the whole way at once for many facts of which nothing special is said.
 //! [`joined`] makes one proposal of two that follow each other.
 //!
 //! 1. Nothing here writes. A transaction that is refused has done nothing; one that loses the race
@@ -29,6 +30,7 @@ mod expand;
 mod forms;
 mod identity;
 mod joined;
+mod plain;
 mod tuples;
 mod words;
 
@@ -50,6 +52,7 @@ use changes::Changes;
 pub(crate) use ensure::check as ensure;
 pub(crate) use expand::calls;
 use forms::Form;
+pub use plain::Statement;
 use words::{Words, is_provisional};
 
 /// A transaction that can be applied to the basis it was worked out on.
@@ -130,6 +133,20 @@ pub(crate) fn prepare(
     }
 }
 
+/// Works out a transaction that states facts.
+pub(crate) fn prepare_facts(
+    before: &Arc<State>,
+    facts: &[Statement],
+    metadata: Option<&Value>,
+    now: i64,
+) -> Result<Prepared, Error> {
+    if let Some(proposal) = plain::of_facts(before.basis(), facts, metadata, now)? {
+        return Ok(Prepared { proposal, ensures: Vec::new() });
+    }
+    let forms: Vec<Value> = facts.iter().map(Statement::form).collect();
+    prepare(before, &forms, metadata, now)
+}
+
 /// Works out a transaction on a state in the making, of which there is no value yet. `None` when the
 /// transaction calls code, which has to see a state, or may need what is in no index yet.
 pub(crate) fn prepare_plain<R: Read>(
@@ -156,6 +173,9 @@ fn work_out<R: Read>(
     metadata: Option<&Value>,
     now: i64,
 ) -> Result<Prepared, Error> {
+    if let Some(proposal) = plain::of_forms(basis, data, metadata, now)? {
+        return Ok(Prepared { proposal, ensures: Vec::new() });
+    }
     match expand::expand(code, data)? {
         Some(expanded) => {
             work_out_forms(code, basis, &forms::parse_placed(&expanded)?, metadata, now)

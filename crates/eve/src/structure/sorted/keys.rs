@@ -83,11 +83,27 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
         Ok(())
     }
 
+    /// Where all keys of the range are, if one leaf holds them and a key behind them: what looks something
+    /// up mostly finds, without a cursor.
+    fn take_whole(&self) -> Result<Option<(Node<'r, N>, Range<usize>)>, Error> {
+        let (Some(to), false) = (&self.to, self.root.is_none()) else { return Ok(None) };
+        let mut node = Node::<N>::root(self.reader, self.root)?;
+        while node.height > 0 {
+            node = node.child_for(self.reader, &self.from, 0)?.0;
+        }
+        let first = node.lower_bound(&self.from);
+        let end = node.gallop(first, to);
+        Ok((end < node.len()).then_some((node, first..end)))
+    }
+
     /// Where the keys of the next run are, if any are left.
     fn take_run(&mut self) -> Result<Option<(Node<'r, N>, Range<usize>)>, Error> {
         let taken = match (std::mem::replace(&mut self.state, State::Done), &mut self.front) {
             (State::Running, Some(front)) => front.take_run(self.to.as_ref())?,
             (State::Before, _) => {
+                if let Some(whole) = self.take_whole()? {
+                    return Ok(Some(whole));
+                }
                 let mut front = Cursor::new(self.reader, self.root);
                 front.descend_to(&self.from)?;
                 let taken = front.take_run(self.to.as_ref())?;
