@@ -27,7 +27,6 @@ mod transact;
 mod verify;
 mod watch;
 
-pub(crate) use self::query::QUERY_MEBIBYTES;
 use crate::cli::Command;
 use crate::fault::Fault;
 

@@ -1,8 +1,9 @@
 //! The database as a program of a world sees it: its own verbs, signed on the way in.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use daodb::{Database, Db, Input};
+use daodb::{Cancel, Database, Db, Input, Limits};
 use datom::Value;
 use yin::{Facts, Refusal};
 
@@ -11,6 +12,14 @@ use crate::fault::Fault;
 use crate::ledger::Trail;
 use crate::reporter::Reporter;
 use crate::schema;
+
+/// Mebibytes that a query may hold where nothing is said: functions in recursion can make values without end.
+pub(crate) const QUERY_MEBIBYTES: u64 = 4096;
+
+/// Limits of a query that may hold so many mebibytes.
+pub(crate) fn limits(mebibytes: u64) -> Limits {
+    Limits { max_bytes: Some(mebibytes.saturating_mul(1 << 20)), ..Limits::default() }
+}
 
 /// What stands behind `transact!`, `q`, `pull` and `entity`.
 #[derive(Clone)]
@@ -22,6 +31,8 @@ pub(crate) struct ProgramFacts {
     trail: Trail,
     /// The agent that the program is, if it is one.
     agent: Arc<OnceLock<Arc<Agent>>>,
+    /// Stops its queries with the program.
+    cancel: Arc<OnceLock<Cancel>>,
     /// The transaction whose state is seen, for good; the present, if none.
     as_of: Option<u64>,
 }
@@ -35,8 +46,14 @@ impl ProgramFacts {
         trail: Trail,
         as_of: Option<u64>,
     ) -> Self {
-        let (database, by, agent) = (database.clone(), by.to_owned(), Arc::default());
-        Self { database, reporter, by, program, trail, agent, as_of }
+        let (database, by) = (database.clone(), by.to_owned());
+        let (agent, cancel) = (Arc::default(), Arc::default());
+        Self { database, reporter, by, program, trail, agent, cancel, as_of }
+    }
+
+    /// Says which flag stops the program, for good.
+    pub(crate) fn stop_with(&self, interrupt: Arc<AtomicBool>) {
+        self.cancel.get_or_init(|| interrupt.into());
     }
 
     /// Where to say what agent the program is.
@@ -88,7 +105,10 @@ impl Facts for ProgramFacts {
     }
 
     fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
-        q(&self.db()?, query, inputs)
+        // What an agent goes through must come out the same when it is replayed: its queries end.
+        let is_agent = self.agent.get().is_some();
+        let cancel = self.cancel.get().filter(|_| !is_agent).cloned();
+        q(&self.db()?, query, inputs, cancel)
     }
 
     fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {
@@ -101,10 +121,16 @@ impl Facts for ProgramFacts {
 }
 
 /// The answer to a program's query at one moment of the database.
-pub(crate) fn q(db: &Db, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
+pub(crate) fn q(
+    db: &Db,
+    query: &Value,
+    inputs: &[Value],
+    cancel: Option<Cancel>,
+) -> Result<Value, Refusal> {
     let query = daodb::Query::from_value(query).map_err(|error| refusal(&error.into()))?;
     let inputs: Vec<Input> = inputs.iter().cloned().map(Input::Value).collect();
-    let answer = db.query(&query, &inputs).map_err(|error| refusal(&error))?;
+    let limits = Limits { cancel, ..limits(QUERY_MEBIBYTES) };
+    let answer = db.query_with(&query, &inputs, &limits).map_err(|error| refusal(&error))?;
     Ok(answer.to_value())
 }
 

@@ -135,12 +135,14 @@ impl Runner {
         let (port, dock) = bridge::link(RING_SLOTS, Shelf::shared()).map_err(Fault::new)?;
         let facts = ProgramFacts::new(&database, reporter, by, program, trail.clone(), as_of);
         let agent = facts.agent();
+        let machine = Machine::new(facts.clone(), Limits::default());
+        facts.stop_with(machine.interrupt());
         Ok(Self {
             agent,
             world: world.key().public().to_bytes().to_vec(),
             dir: world.dir().to_path_buf(),
             rights,
-            machine: Machine::new(facts.clone(), Limits::default()),
+            machine,
             facts,
             bridge,
             port,

@@ -25,7 +25,7 @@ pub struct Cancel(Arc<Flag>);
 
 #[derive(Debug, Default)]
 struct Flag {
-    set: AtomicBool,
+    set: Arc<AtomicBool>,
     parent: Option<Cancel>,
     /// Looks at the flag so far, and the one that finds it set, for tests that stop a query everywhere.
     #[cfg(test)]
@@ -48,6 +48,9 @@ impl Cancel {
     }
 
     /// Stops every query that runs under this flag.
+    ///
+    /// It stays set. A session in which one thing is stopped after the other makes its flags of one of its
+    /// own (`Cancel::from`), which it clears.
     pub fn cancel(&self) {
         // Relaxed: the flag carries no data, and a query may notice it a little later.
         self.0.set.store(true, Ordering::Relaxed);
@@ -82,6 +85,23 @@ impl Cancel {
     #[cfg(test)]
     pub(crate) fn looks(&self) -> usize {
         self.0.looks.load(Ordering::Relaxed)
+    }
+}
+
+/// The flag of someone else, which is set and cleared there too: of a signal handler, say.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// let interrupted = Arc::new(AtomicBool::new(false));
+/// let cancel = daodb::Cancel::from(interrupted.clone());
+/// interrupted.store(true, Ordering::Relaxed);
+/// assert!(cancel.is_cancelled());
+/// ```
+impl From<Arc<AtomicBool>> for Cancel {
+    fn from(set: Arc<AtomicBool>) -> Self {
+        Self(Arc::new(Flag { set, ..Flag::default() }))
     }
 }
 

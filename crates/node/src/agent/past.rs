@@ -77,7 +77,7 @@ impl Facts for Past {
     }
 
     fn q(&mut self, query: &Value, inputs: &[Value]) -> Result<Value, Refusal> {
-        facts::q(&self.view.db(), query, inputs)
+        facts::q(&self.view.db(), query, inputs, None)
     }
 
     fn pull(&mut self, pattern: &Value, entity: &Value) -> Result<Value, Refusal> {

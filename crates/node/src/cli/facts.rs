@@ -75,7 +75,7 @@ pub struct Query {
     #[arg(long, value_name = "STEPS", default_value_t = crate::function::FUEL)]
     pub fuel: u64,
     /// Mebibytes that the query may hold; one that needs more is given up.
-    #[arg(long, value_name = "MIB", default_value_t = crate::command::QUERY_MEBIBYTES)]
+    #[arg(long, value_name = "MIB", default_value_t = crate::facts::QUERY_MEBIBYTES)]
     pub memory: u64,
     /// Show the plan instead of the answer.
     #[arg(long)]

@@ -3,25 +3,18 @@
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 
-use daodb::{Db, Input, Limits, Row};
+use daodb::{Db, Input, Row};
 use datom::{Value, edn};
 
 use super::Outcome;
 use crate::cli::{self, Format};
+use crate::facts::limits;
 use crate::fault::Fault;
 use crate::plan::of_plan;
 use crate::render;
 use crate::reporter::Reporter;
 use crate::sight;
 use crate::world::World;
-
-/// Mebibytes that a query may hold where nothing is said: functions in recursion can make values without end.
-pub(crate) const QUERY_MEBIBYTES: u64 = 4096;
-
-/// Limits of a query that may hold so many mebibytes.
-pub(super) fn limits(mebibytes: u64) -> Limits {
-    Limits { max_bytes: Some(mebibytes.saturating_mul(1 << 20)), ..Limits::default() }
-}
 
 pub(super) fn query(arguments: &cli::Query) -> Outcome {
     let refused = |error: daodb::Error| Fault::in_query(&error, &arguments.query);

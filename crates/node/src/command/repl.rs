@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use daodb::Db;
+use daodb::{Db, Limits};
 use datom::edn::{self, Form, Node};
 use datom::{Keyword, Symbol, Value};
 use reedline::{
@@ -20,10 +20,10 @@ use reedline::{
 use yin::Program;
 
 use super::complete::Words;
-use super::query::{QUERY_MEBIBYTES, limits};
 use super::step::{self, Walk};
 use super::{Outcome, agent, run::folders};
 use crate::cli::{self, Format};
+use crate::facts::{QUERY_MEBIBYTES, limits};
 use crate::fault::Fault;
 use crate::plan::of_plan;
 use crate::render::Output;
@@ -260,7 +260,7 @@ impl<'w> Session<'w> {
                 daodb::Query::parse(text).map_err(|error| Fault::in_query(&error.into(), text))?;
             let answer = self
                 .db()?
-                .query_with(&query, &[], &limits(QUERY_MEBIBYTES))
+                .query_with(&query, &[], &self.limits())
                 .map_err(|error| Fault::in_query(&error, text))?;
             return Ok(sight::of_answer(answer));
         }
@@ -289,11 +289,16 @@ impl<'w> Session<'w> {
         Ok(Output::from_value(value))
     }
 
+    /// What a query may use: Ctrl-C stops it, as it stops a program.
+    fn limits(&self) -> Limits {
+        Limits { cancel: Some(self.interrupt.clone().into()), ..limits(QUERY_MEBIBYTES) }
+    }
+
     /// The plan of a query with what each step did, and how long it took.
     fn explain(&self, text: &str) -> Result<Output, Box<Fault>> {
         let refused = |error: daodb::Error| Fault::in_query(&error, text);
         let query = daodb::Query::parse(text).map_err(|error| refused(error.into()))?;
-        let plan = self.db()?.explain(&query, &[], &limits(QUERY_MEBIBYTES)).map_err(refused)?;
+        let plan = self.db()?.explain(&query, &[], &self.limits()).map_err(refused)?;
         Ok(of_plan(&plan, true))
     }
 }

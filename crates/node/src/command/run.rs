@@ -95,9 +95,15 @@ fn run_crew(arguments: &cli::Run, runner: &mut Runner, stored: &Stored, args: Va
         threads: arguments.threads.map_or_else(cores, usize::from),
         fuel: arguments.fuel,
     };
+    // Stops what an agent asks of the database; the stopper stops the agents.
+    let interrupt = runner.interrupt();
     let crew = Crew::new(runner, stored, plan, args)?;
     let stopper = crew.stopper();
-    ctrlc::set_handler(move || stopper.stop()).map_err(Fault::new)?;
+    ctrlc::set_handler(move || {
+        stopper.stop();
+        interrupt.store(true, Ordering::Relaxed);
+    })
+    .map_err(Fault::new)?;
     let Ended { mut values, errors } = crew.work()?;
     if agents == 1 {
         return match (values.pop_first(), errors.first_key_value()) {
