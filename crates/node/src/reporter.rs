@@ -37,8 +37,13 @@ impl Reporter {
 
     /// An effect was refused or failed. Of operations that nobody knows only the program hears.
     pub(crate) fn answered(self, record: &Record<'_>) {
-        if let (Some(Err(failure)), Some(_)) = (record.answer, record.operation) {
-            self.tell("refused", failure);
+        if let (Some(Err(failure)), Some(operation)) = (record.answer, record.operation) {
+            match failure.kind.as_str() {
+                "bridge/no-handler" => {
+                    self.tell("refused", format_args!("{failure} (--allow {operation} mints one)"));
+                }
+                _ => self.tell("refused", failure),
+            }
         }
     }
 }
