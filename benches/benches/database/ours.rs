@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use benches::datalog::{Kind, Set, Val, people};
-use daodb::{Database, Durability, Index, Options, TransactOptions};
+use daodb::{Database, Durability, Index, Options, Statement, TransactOptions};
 use datom::{Value, Word, edn};
 use tempfile::TempDir;
 
@@ -111,8 +111,11 @@ impl Engine for Ours {
     }
 
     fn load(&mut self, set: &Set) {
-        let data: Vec<Value> = set.facts.iter().map(|fact| add(set, fact)).collect();
-        self.db.transact(&data).expect("a transaction");
+        let statement = |(e, a, v): &(u32, usize, Val)| {
+            Statement::new(FIRST as u64 + u64::from(*e), self.attributes[*a], value(v))
+        };
+        let facts: Vec<Statement> = set.facts.iter().map(statement).collect();
+        self.db.load(&facts, &TransactOptions::default()).expect("a transaction");
     }
 
     fn entities(&mut self, set: &Set) {

@@ -466,7 +466,9 @@ impl Core {
             if drain {
                 // A failure shows to the next who waits for the disk; until then the frames are
                 // safe in the region.
-                let _ = self.store.db().and_then(|db| self.drain(db.basis()));
+                // The state is let go of first: what it sees stays in the region.
+                let basis = self.store.db().map(|db| db.basis());
+                let _ = basis.and_then(|basis| self.drain(basis));
             }
             // By now whoever made the transaction has mostly let go of the states before and after it.
             if release || signal.releasable.swap(false, Ordering::Relaxed) {

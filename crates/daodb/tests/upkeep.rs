@@ -326,15 +326,16 @@ fn frames_of_large_transactions_do_not_add_up() {
     let db = Database::open(folder.path(), Options::new().durability(Durability::Process)).unwrap();
     transact(&db, SCHEMA);
     let mut blocks = Vec::new();
-    for step in 0..4 {
+    for step in 0..10 {
         let data: String = (0..27_000).map(|n| format!("{{:n {}}}", step * 27_000 + n)).collect();
         transact(&db, &data);
         db.seal().unwrap();
         blocks.push(db.stats().unwrap().block_bytes);
     }
-    let frames = 2 * 27_000 * 40;
-    assert!(blocks[3] < blocks[1] + frames, "{blocks:?} in steps of {} of frames", frames / 2);
-    assert!(db.verify().unwrap().is_clean());
+    // The thread in the background may still see one or two; eight would be there if they added up.
+    let frame = 27_000 * 40;
+    assert!(blocks[9] < blocks[1] + 4 * frame, "{blocks:?} in steps of {frame} of frames");
+    assert_eq!(db.verify().unwrap().problems, Vec::<String>::new());
 }
 
 /// What cannot be looked at is named, and what to do about it.
