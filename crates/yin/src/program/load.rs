@@ -60,6 +60,10 @@ fn wrong(message: impl Into<String>) -> Error {
     )
 }
 
+fn nobody() -> Error {
+    wrong("there is no node")
+}
+
 fn too_deep(id: &Value) -> Error {
     wrong(format!("node {id} is nested deeper than {DEPTH_MAX} levels"))
 }
@@ -71,13 +75,8 @@ impl Program {
     /// [`Kind::Code`] if there is no such program or its AST is damaged, naming the node;
     /// [`Kind::Database`] if the database fails.
     pub fn load(code: &(impl Code + ?Sized), entity: &Value) -> Result<Self, Error> {
-        let mut loader = Loader {
-            code,
-            names: HashMap::new(),
-            known: Vec::new(),
-            tree: Tree::default(),
-            path: Vec::new(),
-        };
+        let mut loader =
+            Loader { code, names: HashMap::new(), known: Vec::new(), tree: Tree::default() };
         let root = loader.fetch(entity)?;
         let text = |attribute| match root.get(attribute) {
             Some(Value::Text(text)) => Ok(text.clone()),
@@ -229,13 +228,21 @@ struct Known {
     is_proven: bool,
 }
 
+/// A node whose children are being read.
+struct Open {
+    name: Name,
+    id: Value,
+    node: Node,
+    wanted: Vec<Name>,
+    children: Vec<usize>,
+    hash: [u8; 32],
+}
+
 struct Loader<'c, C: Code + ?Sized> {
     code: &'c C,
     names: HashMap<Name, usize>,
     known: Vec<Known>,
     tree: Tree,
-    /// The nodes that are being read, outermost first.
-    path: Vec<Value>,
 }
 
 impl<C: Code + ?Sized> Loader<'_, C> {
@@ -245,49 +252,65 @@ impl<C: Code + ?Sized> Loader<'_, C> {
         Ok(Facts { id, facts })
     }
 
-    /// Reads a node and all below it, each once.
+    /// Reads a node and all below it, each once. The way down is a list, so that depth takes no stack.
     fn resolve(&mut self, name: Name) -> Result1<usize> {
-        if let Some(&known) = self.names.get(&name) {
-            return Ok(known);
+        // The nodes that are being read, outermost first.
+        let mut path: Vec<Open> = Vec::new();
+        let mut wanted = name;
+        loop {
+            let mut found = match self.names.get(&wanted) {
+                Some(&at) => Some(at),
+                None => self.open(wanted, &mut path)?,
+            };
+            // What is complete is a child of the one that waits for it.
+            wanted = loop {
+                let Some(open) = path.last_mut() else { return found.ok_or_else(nobody) };
+                open.children.extend(found.take());
+                match open.wanted.get(open.children.len()) {
+                    Some(next) => break next.clone(),
+                    None => found = path.pop().map(|open| self.close(open)).transpose()?,
+                }
+            };
         }
+    }
+
+    /// Begins to read a node; it is known already if it was read under another name.
+    fn open(&mut self, name: Name, path: &mut Vec<Open>) -> Result1<Option<usize>> {
         let facts = self.fetch(&name.value())?;
         let id = facts.id.clone();
-        if self.path.contains(&id) {
+        if path.iter().any(|open| open.id == id) {
             return Err(wrong(format!("node {id} contains itself")));
         }
-        if self.path.len() >= DEPTH_MAX {
+        if path.len() >= DEPTH_MAX {
             return Err(too_deep(&id));
         }
         let entity = Name::Entity(id.clone());
-        let at = match self.names.get(&entity) {
-            Some(&at) => at,
-            None => {
-                self.path.push(id);
-                let known = self.read(facts)?;
-                self.path.pop();
-                self.known.push(known);
-                self.known.len() - 1
-            }
+        if let Some(&at) = self.names.get(&entity) {
+            self.names.insert(name, at);
+            return Ok(Some(at));
+        }
+        let mut wanted = Vec::new();
+        let node = facts.content(&mut wanted)?;
+        let Some(&Value::Hash(hash)) = facts.get("yin/hash") else {
+            return Err(facts.missing("yin/hash", "the hash of its content"));
         };
-        self.names.insert(entity, at);
-        self.names.insert(name, at);
-        Ok(at)
+        path.push(Open { name, id, node, wanted, children: Vec::new(), hash });
+        Ok(None)
     }
 
-    fn read(&mut self, facts: Facts) -> Result1<Known> {
-        let mut children = Vec::new();
-        let node = self.content(&facts, &mut children)?;
+    /// All below a node is known.
+    fn close(&mut self, open: Open) -> Result1<usize> {
+        let Open { name, id, node, children, hash, .. } = open;
         let below = children.iter().filter_map(|&child| self.known.get(child));
         let depth = 1 + below.map(|child| child.depth).max().unwrap_or(0);
         if depth > DEPTH_MAX {
-            return Err(too_deep(&facts.id));
+            return Err(too_deep(&id));
         }
-        match facts.get("yin/hash") {
-            Some(&Value::Hash(hash)) => {
-                Ok(Known { id: facts.id, node, children, depth, hash, is_proven: false })
-            }
-            _ => Err(facts.missing("yin/hash", "the hash of its content")),
-        }
+        let at = self.known.len();
+        self.names.insert(Name::Entity(id.clone()), at);
+        self.names.insert(name, at);
+        self.known.push(Known { id, node, children, depth, hash, is_proven: false });
+        Ok(at)
     }
 
     /// A place of the tree for a node, behind places for all below it; positions come in their order.
@@ -302,7 +325,7 @@ impl<C: Code + ?Sized> Loader<'_, C> {
         {
             children.push(self.place(child, spans)?);
         }
-        let Some(known) = self.known.get_mut(at) else { return Err(wrong("there is no node")) };
+        let Some(known) = self.known.get_mut(at) else { return Err(nobody()) };
         let mut node = known.node.clone();
         node.adopt(&children);
         let proven = known.is_proven.then_some(known.hash);
@@ -313,80 +336,75 @@ impl<C: Code + ?Sized> Loader<'_, C> {
         known.is_proven = true;
         Ok(id)
     }
+}
 
-    fn child(
-        &mut self,
-        facts: &Facts,
-        attribute: &str,
-        children: &mut Vec<usize>,
-    ) -> Result1<NodeId> {
-        children.push(self.resolve(Name::Entity(facts.reference(attribute)?))?);
+impl Facts {
+    fn child(&self, attribute: &str, children: &mut Vec<Name>) -> Result1<NodeId> {
+        children.push(Name::Entity(self.reference(attribute)?));
         Ok(NodeId::default())
     }
 
-    fn operands(&mut self, facts: &Facts, children: &mut Vec<usize>) -> Result1<Vec<NodeId>> {
-        let order = facts.hashes("yin/order")?;
+    fn operands(&self, children: &mut Vec<Name>) -> Result1<Vec<NodeId>> {
+        let order = self.hashes("yin/order")?;
         let operands = vec![NodeId::default(); order.len()];
-        for hash in order {
-            children.push(self.resolve(Name::Hash(hash))?);
-        }
+        children.extend(order.into_iter().map(Name::Hash));
         Ok(operands)
     }
 
-    /// What a node is; its children go to `children` in their order, and are filled in by its places.
-    fn content(&mut self, facts: &Facts, children: &mut Vec<usize>) -> Result1<Node> {
-        let kind = facts.keyword("yin/type")?;
+    /// What a node is; what its children are called goes to `children` in their order, and they are filled in
+    /// by its places.
+    fn content(&self, children: &mut Vec<Name>) -> Result1<Node> {
+        let kind = self.keyword("yin/type")?;
         let name = match kind.namespace() {
             Some("yin.type") => kind.name(),
             _ if is_call(kind.as_str()) => "application",
             _ => "",
         };
         Ok(match name {
-            "literal" => Node::Literal(facts.get("yin/value").cloned().unwrap_or(Value::Nil)),
-            "variable" => Node::Variable(facts.name()?),
+            "literal" => Node::Literal(self.get("yin/value").cloned().unwrap_or(Value::Nil)),
+            "variable" => Node::Variable(self.name()?),
             "lambda" => Node::Lambda {
-                own: facts.symbol("yin/own")?,
-                params: facts.symbols("yin/params")?,
-                rest: facts.symbol("yin/rest")?,
-                body: self.child(facts, "yin/body", children)?,
+                own: self.symbol("yin/own")?,
+                params: self.symbols("yin/params")?,
+                rest: self.symbol("yin/rest")?,
+                body: self.child("yin/body", children)?,
             },
             "application" => Node::Application {
-                operator: self.child(facts, "yin/operator", children)?,
-                operands: self.operands(facts, children)?,
+                operator: self.child("yin/operator", children)?,
+                operands: self.operands(children)?,
             },
             "if" => Node::If {
-                test: self.child(facts, "yin/test", children)?,
-                consequent: self.child(facts, "yin/consequent", children)?,
-                alternate: self.child(facts, "yin/alternate", children)?,
+                test: self.child("yin/test", children)?,
+                consequent: self.child("yin/consequent", children)?,
+                alternate: self.child("yin/alternate", children)?,
             },
             "let" | "loop" => {
-                let names = facts.symbols("yin/params")?;
-                let values = self.operands(facts, children)?;
-                let body = self.child(facts, "yin/body", children)?;
+                let names = self.symbols("yin/params")?;
+                let values = self.operands(children)?;
+                let body = self.child("yin/body", children)?;
                 match name {
                     "let" => Node::Let { names, values, body },
                     _ => Node::Loop { names, values, body },
                 }
             }
-            "recur" => Node::Recur { operands: self.operands(facts, children)? },
-            "do" => Node::Do { operands: self.operands(facts, children)? },
+            "recur" => Node::Recur { operands: self.operands(children)? },
+            "do" => Node::Do { operands: self.operands(children)? },
             "definition" => Node::Definition {
-                name: facts.name()?,
-                value: self.child(facts, "yin/definition-of", children)?,
+                name: self.name()?,
+                value: self.child("yin/definition-of", children)?,
             },
             "expansion" => Node::Expansion {
-                name: facts
+                name: self
                     .symbol("yin/macro")?
-                    .ok_or_else(|| facts.missing("yin/macro", "the name of a macro"))?,
-                call: facts.get("yin/value").cloned().unwrap_or(Value::Nil),
-                body: self.child(facts, "yin/body", children)?,
+                    .ok_or_else(|| self.missing("yin/macro", "the name of a macro"))?,
+                call: self.get("yin/value").cloned().unwrap_or(Value::Nil),
+                body: self.child("yin/body", children)?,
             },
-            "perform" => Node::Perform {
-                op: facts.keyword("yin/op")?,
-                operands: self.operands(facts, children)?,
-            },
+            "perform" => {
+                Node::Perform { op: self.keyword("yin/op")?, operands: self.operands(children)? }
+            }
             _ => {
-                return Err(wrong(format!("node {} has the unknown :yin/type {kind}", facts.id)));
+                return Err(wrong(format!("node {} has the unknown :yin/type {kind}", self.id)));
             }
         })
     }

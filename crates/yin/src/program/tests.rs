@@ -4,6 +4,7 @@ use daodb::Database;
 use datom::{Value, edn};
 
 use super::{Program, schema};
+use crate::ast::DEPTH_MAX;
 use crate::error::Kind;
 
 const SOURCE: &str = "\
@@ -116,6 +117,25 @@ fn a_program_of_thousands_of_forms_and_a_literal_of_thousands_of_parts_come_back
         assert_eq!(loaded.hash(), program.hash());
         assert_eq!(loaded.tree().len(), program.tree().len());
     }
+}
+
+#[test]
+fn code_as_deep_as_may_be_is_loaded_on_a_small_stack() {
+    let on_a_stack = |bytes: usize, work: &(dyn Fn() + Sync)| {
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(bytes);
+            thread.spawn_scoped(scope, work).unwrap().join().unwrap();
+        });
+    };
+    let world = world();
+    let depth = DEPTH_MAX - 2;
+    let source = format!("{}x{}", "(if nil nil ".repeat(depth), ")".repeat(depth));
+    on_a_stack(16 << 20, &|| drop(stored(&world, &source)));
+    let id = world.db().unwrap().q("[:find ?p . :where [?p :yin.program/name]]", &[]).unwrap();
+    on_a_stack(1 << 20, &|| {
+        let loaded = load(&world, &id).unwrap();
+        assert_eq!(loaded.tree().len(), 3 * depth + 1);
+    });
 }
 
 /// Damages a stored program and expects loading to refuse it.
