@@ -33,7 +33,7 @@ impl NodeId {
 
     /// The place of the node in its tree.
     #[must_use]
-    pub fn index(self) -> usize {
+    pub const fn index(self) -> usize {
         self.0 as usize
     }
 }

@@ -16,6 +16,7 @@
 
 mod call;
 mod control;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ use crate::heap::UNBOUND;
 use crate::machine::Machine;
 use crate::program::{Meaning, Places, Program, immediate};
 use crate::projection::{BATCH, Free, Projection, Site};
+
+pub(crate) use self::waiting::{CALLED, Step};
 
 /// What is done next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,21 +55,6 @@ pub(crate) enum Need {
     Fuel,
     Request(NodeId),
 }
-
-/// A node that waits for a part of its own.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Step {
-    pub(crate) node: NodeId,
-    /// Which part: see [`Place::child`](crate::program::Place); [`CALLED`] for the call itself.
-    pub(crate) child: u16,
-    /// Where its evaluated operands begin.
-    pub(crate) done: u32,
-    /// How many names were in scope when it began, callers' included.
-    pub(crate) height: u32,
-}
-
-/// The part of a node that is the value of its own call.
-pub(crate) const CALLED: u16 = u16::MAX;
 
 /// A function that runs or waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,7 +114,7 @@ impl Walk {
     pub(crate) fn place(&self) -> u32 {
         match (self.control, self.waits.last()) {
             (Control::Eval(node) | Control::Turn(node), _) => node.index() as u32,
-            (_, Some(Wait::Step(step))) => step.node.index() as u32,
+            (_, Some(Wait::Step(step))) => step.node().index() as u32,
             _ => 0,
         }
     }
@@ -207,8 +195,8 @@ impl Machine {
         if let Some(word) = self.leaf(code, node)? {
             return self.go(Control::Value(word));
         }
-        let (done, height) = (self.walk.done.len() as u32, self.walk.locals.len() as u32);
-        self.walk.waits.push(Wait::Step(Step { node, child: 0, done, height }));
+        let (done, height) = (self.walk.done.len(), self.walk.locals.len());
+        self.walk.waits.push(Wait::Step(Step::new(node, 0, done, height)));
         self.go(Control::Next)
     }
 
@@ -270,8 +258,8 @@ impl Machine {
 
     /// The next part of a waiting node is evaluated, or the node has all its parts.
     fn proceed(&mut self, code: &Code, step: Step) -> Rule {
-        let at = usize::from(step.child);
-        match code.tree().node(step.node) {
+        let at = usize::from(step.child());
+        match code.tree().node(step.node()) {
             Node::Application { operator, operands } => {
                 let bound = immediate(code.tree(), *operator, operands);
                 match (at.checked_sub(1), bound) {
@@ -287,7 +275,7 @@ impl Machine {
             }
             Node::Perform { operands, .. } => match operands.get(at) {
                 Some(&operand) => self.part(code, step, operand),
-                None => Ok(Some(Need::Request(step.node))),
+                None => Ok(Some(Need::Request(step.node()))),
             },
             Node::Recur { operands } => match operands.get(at) {
                 Some(&operand) => self.part(code, step, operand),
@@ -325,10 +313,10 @@ impl Machine {
     }
 
     /// A waiting node gets the value of the part it waited for.
-    fn receive(&mut self, code: &Code, mut step: Step, word: Word) -> Rule {
-        let at = usize::from(step.child);
-        match code.tree().node(step.node) {
-            _ if step.child == CALLED => self.finish(step, word),
+    fn receive(&mut self, code: &Code, step: Step, word: Word) -> Rule {
+        let at = usize::from(step.child());
+        match code.tree().node(step.node()) {
+            _ if step.child() == CALLED => self.finish(step, word),
             Node::Application { operands, .. } if at > operands.len() => self.finish(step, word),
             Node::Application { .. } | Node::Perform { .. } | Node::Recur { .. } => {
                 self.hold(code, step, word)
@@ -342,13 +330,11 @@ impl Machine {
                     return self.finish(step, word);
                 }
                 self.walk.locals.push(word);
-                step.child += 1;
-                self.walk.set_top(step);
+                self.walk.set_top(step.next());
                 self.go(Control::Next)
             }
             Node::Do { .. } => {
-                step.child += 1;
-                self.walk.set_top(step);
+                self.walk.set_top(step.next());
                 self.go(Control::Next)
             }
             Node::Definition { name, .. } => {
@@ -370,13 +356,13 @@ impl Machine {
 
     /// A waiting node holds one more operand. The makers of collections take long operand lists in
     /// batches: the first makes, the others add, so a literal of any length holds few operands.
-    fn hold(&mut self, code: &Code, mut step: Step, word: Word) -> Rule {
-        let operand = usize::from(step.child);
+    fn hold(&mut self, code: &Code, step: Step, word: Word) -> Rule {
+        let operand = usize::from(step.child());
         if operand > 0
             && operand.is_multiple_of(BATCH)
-            && let Some((make, add)) = self.batched(code, step.node, operand)
+            && let Some((make, add)) = self.batched(code, step.node(), operand)
         {
-            let from = step.done as usize + 1;
+            let from = step.done() + 1;
             let mut args = self.walk.done.get(from..).unwrap_or(&[]).to_vec();
             args.push(word);
             let id = if operand == BATCH { make } else { add };
@@ -386,8 +372,7 @@ impl Machine {
         } else {
             self.walk.done.push(word);
         }
-        step.child += 1;
-        self.walk.set_top(step);
+        self.walk.set_top(step.next());
         self.go(Control::Next)
     }
 
@@ -405,9 +390,9 @@ impl Machine {
     /// A node has its operator and all operands: it calls, or adds its last batch.
     fn complete(&mut self, code: &Code, step: Step, n: usize) -> Rule {
         if n > BATCH
-            && let Some((_, add)) = self.batched(code, step.node, BATCH)
+            && let Some((_, add)) = self.batched(code, step.node(), BATCH)
         {
-            let args = self.walk.done.get(step.done as usize + 1..).unwrap_or(&[]);
+            let args = self.walk.done.get(step.done() + 1..).unwrap_or(&[]);
             let word = builtin::run(&mut self.heap, add, args)?;
             return self.finish(step, word);
         }
@@ -417,14 +402,14 @@ impl Machine {
     /// A node has its value: what it held is forgotten.
     fn finish(&mut self, step: Step, word: Word) -> Rule {
         self.walk.waits.pop();
-        self.walk.done.truncate(step.done as usize);
-        self.walk.locals.truncate(step.height as usize);
+        self.walk.done.truncate(step.done());
+        self.walk.locals.truncate(step.height());
         self.go(Control::Value(word))
     }
 
     /// Names for the operands of a lambda that is called where it stands.
     fn bind_operands(&mut self, step: Step, body: NodeId) -> Rule {
-        let from = step.done as usize;
+        let from = step.done();
         self.walk.locals.extend_from_slice(self.walk.done.get(from + 1..).unwrap_or(&[]));
         self.walk.done.truncate(from);
         self.go(Control::Eval(body))
@@ -432,21 +417,21 @@ impl Machine {
 
     /// `recur`: the names get their new values, and what waits inside of the body is forgotten.
     fn turn(&mut self, code: &Code, step: Step, n: usize) -> Rule {
-        let target = code.places.get(step.node).and_then(|place| place.target);
+        let target = code.places.get(step.node()).and_then(|place| place.target);
         let Some((body, place)) = target.and_then(|body| Some((body, code.places.get(body)?)))
         else {
             return Err(Trouble::new(Kind::State, "`recur` without a loop"));
         };
         while let Some(Wait::Step(inner)) = self.walk.waits.last()
-            && place.parent != Some(inner.node)
+            && place.parent != Some(inner.node())
         {
             self.walk.waits.pop();
         }
         let height = self.walk.running.locals as usize + usize::from(place.height);
         self.walk.locals.truncate(height.saturating_sub(n));
-        let values = self.walk.done.get(step.done as usize..).unwrap_or(&[]);
+        let values = self.walk.done.get(step.done()..).unwrap_or(&[]);
         self.walk.locals.extend_from_slice(values);
-        self.walk.done.truncate(step.done as usize);
+        self.walk.done.truncate(step.done());
         self.go(Control::Turn(body))
     }
 

@@ -168,6 +168,11 @@ impl Heap {
         a: Word,
         b: Word,
     ) -> Result<Word, Trouble> {
+        if let (Some(a), Some(b)) = (a.as_int(), b.as_int())
+            && let Some(word) = int_arithmetic(operation, a, b).and_then(Word::int)
+        {
+            return Ok(word);
+        }
         let a = self.expect_number(a, operation.name())?;
         let b = self.expect_number(b, operation.name())?;
         if a.is_float() || b.is_float() {
@@ -226,6 +231,9 @@ impl Heap {
         a: Word,
         b: Word,
     ) -> Result<Option<Ordering>, Trouble> {
+        if let (Some(a), Some(b)) = (a.as_int(), b.as_int()) {
+            return Ok(Some(a.cmp(&b)));
+        }
         let a = self.expect_number(a, operation)?;
         let b = self.expect_number(b, operation)?;
         Ok(a.order(&b))

@@ -227,9 +227,9 @@ impl Machine {
             let (node, stance) = match (walk.control, last) {
                 (Control::Turn(body), _) if at + 1 == activations.len() => (body, Stance::Turn),
                 (Control::Apply, Some(step)) if at + 1 == activations.len() => {
-                    (step.node, Stance::Call)
+                    (step.node(), Stance::Call)
                 }
-                (_, Some(step)) if step.child == CALLED => (step.node, Stance::Wait),
+                (_, Some(step)) if step.child() == CALLED => (step.node(), Stance::Wait),
                 _ => {
                     let message = "the program does not stand at a safepoint";
                     return Err(Trouble::new(Kind::State, message));
@@ -239,11 +239,11 @@ impl Machine {
             let locals = activation.locals as usize
                 ..next.map_or(walk.locals.len(), |next| next.locals as usize);
             let from = match steps.first() {
-                Some(Wait::Step(step)) => step.done as usize,
+                Some(Wait::Step(step)) => step.done(),
                 _ => walk.done.len(),
             };
             let to = match (next, last) {
-                (Some(_), Some(step)) => step.done as usize,
+                (Some(_), Some(step)) => step.done(),
                 _ => walk.done.len(),
             };
             let start = stack.words.len();
@@ -490,12 +490,8 @@ impl Machine {
         let mut held = held.iter().zip(&shape.held);
         for above in &shape.above {
             let height = code.places.get(above.node).map_or(0, |place| place.height);
-            let step = Step {
-                node: above.node,
-                child: above.child,
-                done: self.walk.done.len() as u32,
-                height: locals + u32::from(height),
-            };
+            let (done, height) = (self.walk.done.len(), locals as usize + usize::from(height));
+            let step = Step::new(above.node, above.child, done, height);
             self.walk.waits.push(Wait::Step(step));
             for (&word, node) in held.by_ref().take(above.held) {
                 let word = match node {

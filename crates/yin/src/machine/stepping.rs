@@ -8,7 +8,7 @@ use super::{Machine, Outcome, STEPS_PER_FUEL, State};
 use crate::ast::{Node, NodeId};
 use crate::error::{Call, Kind, Trouble};
 use crate::projection::{PRELUDE, Projection, Site};
-use crate::stepper::{Activation, CALLED, Code, Control, Need, Step, Wait, Walk};
+use crate::stepper::{Activation, Code, Control, Need, Wait, Walk};
 
 impl Machine {
     /// A program with its places.
@@ -70,11 +70,11 @@ impl Machine {
             return Err(Trouble::new(Kind::State, "a request without an operation"));
         };
         let op = op.clone();
-        let args = self.walk.done.get(step.done as usize..).unwrap_or(&[]).to_vec();
+        let args = self.walk.done.get(step.done()..).unwrap_or(&[]).to_vec();
         let outcome = self.request(op, args, 0)?;
-        self.walk.done.truncate(step.done as usize);
+        self.walk.done.truncate(step.done());
         if let Some(last) = self.walk.waits.last_mut() {
-            *last = Wait::Step(Step { child: CALLED, ..step });
+            *last = Wait::Step(step.called());
         }
         self.walk.control = Control::Await;
         Ok(outcome)
@@ -109,7 +109,7 @@ impl Machine {
         let waits = self.walk.waits.iter().rev().map(Some).chain([None]);
         waits.filter_map(move |wait| match wait {
             Some(Wait::Step(step)) => {
-                node = node.or(Some(step.node));
+                node = node.or(Some(step.node()));
                 None
             }
             Some(Wait::Function(caller)) => {

@@ -2,7 +2,7 @@
 
 use datom::{Tag, Word};
 
-use super::{Activation, CALLED, Code, Control, Need, ON, Rule, Step, Wait};
+use super::{Activation, Code, Control, Need, ON, Rule, Step, Wait};
 use crate::ast::Node;
 use crate::builtin;
 use crate::error::{Kind, Trouble};
@@ -27,7 +27,7 @@ impl Machine {
     }
 
     fn call_operator(&mut self, code: &Code, step: Step) -> Rule {
-        let mut from = step.done as usize;
+        let mut from = step.done();
         loop {
             let callee = self.held(from);
             if let Some(id) = self.heap.function(callee) {
@@ -96,7 +96,7 @@ impl Machine {
         if self.fuel == 0 {
             return Ok(Some(Need::Fuel));
         }
-        let last = code.places.get(step.node).is_some_and(|place| place.tail);
+        let last = code.places.get(step.node()).is_some_and(|place| place.tail);
         let forgets = last && !self.is_traced(code, step);
         let words = self.walk.locals.len() + self.walk.done.len();
         if !forgets && (self.walk.depth >= self.limits.calls || words >= self.stack_words_max()) {
@@ -107,15 +107,15 @@ impl Machine {
             false => None,
         };
         self.fuel -= 1;
-        let mut held = step.done;
+        let mut held = step.done();
         if forgets {
             while let Some(Wait::Step(inner)) = self.walk.waits.last() {
-                held = inner.done;
+                held = inner.done();
                 self.walk.waits.pop();
             }
             self.walk.locals.truncate(self.walk.running.locals as usize);
         } else {
-            self.walk.set_top(Step { child: CALLED, ..step });
+            self.walk.set_top(step.called());
             self.walk.waits.push(Wait::Function(self.walk.running));
             self.walk.depth += 1;
         }
@@ -123,7 +123,7 @@ impl Machine {
         let plain = self.walk.done.get(from..from + params).unwrap_or(&[]);
         self.walk.locals.extend_from_slice(plain);
         self.walk.locals.extend(rest);
-        self.walk.done.truncate(held as usize);
+        self.walk.done.truncate(held);
         let Some(function) = self.projection.function(id) else { return ON };
         let (program, body) = (function.program, function.body);
         self.walk.running = Activation { function: callee, id, program, locals };
@@ -134,7 +134,7 @@ impl Machine {
     /// Whether a call waits even where it comes last.
     fn is_traced(&mut self, code: &Code, step: Step) -> bool {
         let tree = code.program.tree();
-        let Node::Application { operator, .. } = tree.node(step.node) else { return false };
+        let Node::Application { operator, .. } = tree.node(step.node()) else { return false };
         let Node::Variable(name) = tree.node(*operator) else { return false };
         let site = Site { program: code.id, node: *operator };
         code.places.get(*operator).is_some_and(|place| place.meaning == Meaning::Free)

@@ -4,7 +4,7 @@
 
 use datom::Word;
 
-use super::{Activation, CALLED, Code, Control, ON, Rule, Step, Wait};
+use super::{Activation, Code, Control, ON, Rule, Step, Wait};
 use crate::builtin::{Verb, failure};
 use crate::error::{Kind, Trouble};
 use crate::heap::Use;
@@ -50,10 +50,10 @@ impl Machine {
     pub(crate) fn unwind_walk(&mut self, mark: usize) {
         let Some(&Wait::Function(activation)) = self.walk.waits.get(mark) else { return };
         let mut to = mark;
-        let mut done = self.walk.done.len() as u32;
+        let mut done = self.walk.done.len();
         while let Some(Wait::Step(step)) = to.checked_sub(1).and_then(|at| self.walk.waits.get(at))
         {
-            done = step.done;
+            done = step.done();
             to -= 1;
         }
         self.cut(to, done, activation.locals);
@@ -61,11 +61,11 @@ impl Machine {
     }
 
     /// Forgets the links of the continuation from the n-th on, and what they hold.
-    fn cut(&mut self, to: usize, done: u32, locals: u32) {
+    fn cut(&mut self, to: usize, done: usize, locals: u32) {
         let gone = self.walk.waits.get(to..).unwrap_or(&[]);
         self.walk.depth -= gone.iter().filter(|wait| matches!(wait, Wait::Function(_))).count();
         self.walk.waits.truncate(to);
-        self.walk.done.truncate(done as usize);
+        self.walk.done.truncate(done);
         self.walk.locals.truncate(locals as usize);
     }
 
@@ -140,8 +140,8 @@ impl Machine {
             first -= 1;
         }
         let before = self.walk.done.len();
-        let held = self.walk.done.split_off(step.done as usize);
-        self.walk.set_top(Step { child: CALLED, ..step });
+        let held = self.walk.done.split_off(step.done());
+        self.walk.set_top(step.called());
         self.walk.control = Control::Await;
         let word = self.stack_of_walk(first).and_then(|k| self.heap.told_continuation(may, &k));
         let word = match word {
@@ -163,8 +163,8 @@ impl Machine {
                 });
                 let locals = next.unwrap_or(self.walk.running.locals);
                 let done = match inner.first() {
-                    Some(Wait::Step(step)) => step.done,
-                    _ => self.walk.done.len() as u32,
+                    Some(Wait::Step(step)) => step.done(),
+                    _ => self.walk.done.len(),
                 };
                 self.cut(mark + 1, done, locals);
             }
@@ -190,13 +190,13 @@ impl Machine {
         if stack.frames.is_empty() {
             return self.finish(step, value);
         }
-        let last = code.places.get(step.node).is_some_and(|place| place.tail);
+        let last = code.places.get(step.node()).is_some_and(|place| place.tail);
         let before = self.walk.clone();
-        self.walk.done.truncate(step.done as usize);
+        self.walk.done.truncate(step.done());
         if last {
             self.forget_running();
         } else {
-            self.walk.set_top(Step { child: CALLED, ..step });
+            self.walk.set_top(step.called());
             self.walk.waits.push(Wait::Function(self.walk.running));
             self.walk.depth += 1;
         }
@@ -227,7 +227,7 @@ impl Machine {
     /// Forgets what the running function holds.
     pub(super) fn forget_running(&mut self) {
         while let Some(Wait::Step(inner)) = self.walk.waits.last() {
-            let done = inner.done as usize;
+            let done = inner.done();
             self.walk.done.truncate(done);
             self.walk.waits.pop();
         }
