@@ -443,6 +443,8 @@ impl Machine {
             return Err(Trouble::Interrupted);
         }
         let (budget, pauses) = self.budget();
+        // Code that another thread compiled came here with the last change of this machine's: its names, too.
+        self.heap.names.refresh();
         let (exit, left) = self.steps(budget);
         self.turns += budget - left;
         let work = self.heap.take_work() / STEPS_PER_FUEL;

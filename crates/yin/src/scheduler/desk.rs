@@ -88,3 +88,27 @@ impl Desk {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::machine::Outcome;
+    use crate::program::Program;
+    use datom::Value;
+
+    /// One that is on its way to the code of a program gets what another has compiled meanwhile: with the
+    /// names that stand in it.
+    #[test]
+    fn code_that_another_desk_compiled_comes_with_its_names() {
+        let space = Arc::new(Space::new(0));
+        let [mut one, mut other] = [(); 2].map(|()| Desk::new(NoFacts, Limits::default()));
+        let program = Program::read("gone", ":a-name-of-its-own").unwrap();
+        one.open(&space);
+        other.open(&space);
+        for desk in [&mut other, &mut one] {
+            desk.machine.start(&program).unwrap();
+            let outcome = desk.machine.run(1_000);
+            assert_eq!(outcome, Outcome::Done(Value::keyword("a-name-of-its-own")));
+        }
+    }
+}
