@@ -60,7 +60,7 @@ impl Database {
     ///
     /// let db = Database::memory()?;
     /// db.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}")?)?;
-    /// let asked = |text| Ok::<_, datom::Error>((edn::read_all(text)?, TransactOptions::new()));
+    /// let asked = |text| Ok::<_, datom::edn::Error>((edn::read_all(text)?, TransactOptions::new()));
     /// let made = db.transact_all(&[
     ///     asked("{:db/id \"ada\" :name \"Ada\"}")?,
     ///     asked("{:nam \"Mary\"}")?,
