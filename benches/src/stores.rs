@@ -2,7 +2,7 @@
 
 use eve::{Options, Region, Slab};
 use heed::types::Bytes;
-use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions};
+use heed::{CommitOrAbort, EnvFlags, EnvOpenOptions, PutFlags};
 use tempfile::TempDir;
 
 /// What an LMDB may grow to.
@@ -91,4 +91,19 @@ impl Heed {
         });
         Heed { env, db: db.expect("a database").unwrap_commit() }
     }
+
+    /// Entries of a key and a word, in one transaction.
+    pub fn put<'p>(&self, flags: PutFlags, entries: impl Iterator<Item = (&'p [u8], u64)>) {
+        let mut txn = self.env.write_txn().expect("a transaction");
+        for (key, value) in entries {
+            self.db.put_with_flags(&mut txn, flags, key, &value.to_le_bytes()).expect("room");
+        }
+        txn.commit().expect("a commit");
+    }
+}
+
+/// The word of an entry that [`Heed::put`] made.
+#[must_use]
+pub fn word(value: &[u8]) -> u64 {
+    value.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
 }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use benches::pages::{Page, pages, section};
-use benches::stores::{Heed, Synced, folder, open_slab};
+use benches::stores::{Heed, Synced, folder, open_slab, word};
 use criterion::Criterion;
 use eve::Slab;
 use eve::structure::ByteMap;
@@ -33,25 +33,13 @@ fn insert(slab: &Slab, pages: &[Page]) {
     txn.commit(map.root()).expect("nobody else writes");
 }
 
-fn build_heed(heed: &Heed, pages: &[Page], flags: PutFlags) {
-    let mut txn = heed.env.write_txn().expect("a transaction");
-    for (key, value) in pages {
-        heed.db.put_with_flags(&mut txn, flags, key, &value.to_le_bytes()).expect("room");
-    }
-    txn.commit().expect("a commit");
-}
-
-fn word(value: &[u8]) -> u64 {
-    value.first_chunk().map_or(0, |word| u64::from_le_bytes(*word))
-}
-
 pub(crate) fn bytes(criterion: &mut Criterion) {
     let pages = pages(LARGE);
     let probes = shuffled(&pages);
     let folders = [folder(), folder()];
     let (slab, heed) = (open_slab(&folders[0]), Heed::open(&folders[1], Synced::No));
     build(&slab, &pages);
-    build_heed(&heed, &pages, PutFlags::APPEND);
+    heed.put(PutFlags::APPEND, lent(&pages));
     print_sizes(&pages, &slab, &heed);
     reads(criterion, &slab, &heed, &pages, &probes);
     commits(criterion, &slab, &heed, &probes);
@@ -155,7 +143,7 @@ fn builds(criterion: &mut Criterion, pages: &[Page]) {
     });
     suite.measure("heed", pages.len(), || {
         let folder = folder();
-        build_heed(&Heed::open(&folder, Synced::No), pages, PutFlags::APPEND);
+        Heed::open(&folder, Synced::No).put(PutFlags::APPEND, lent(pages));
         1
     });
     drop(suite);
@@ -167,7 +155,7 @@ fn builds(criterion: &mut Criterion, pages: &[Page]) {
     });
     suite.measure("heed", pages.len(), || {
         let folder = folder();
-        build_heed(&Heed::open(&folder, Synced::No), &mixed, PutFlags::empty());
+        Heed::open(&folder, Synced::No).put(PutFlags::empty(), lent(&mixed));
         1
     });
 }
