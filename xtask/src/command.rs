@@ -10,7 +10,7 @@ pub(crate) struct Command {
     pub(crate) run: fn(&[String]) -> Result<(), String>,
 }
 
-const COMMANDS: [Command; 15] = [
+const COMMANDS: [Command; 16] = [
     Command { name: "help", about: "this list", run: print_help },
     Command { name: "setup", about: "install what the toolchain needs besides cargo", run: setup },
     Command {
@@ -24,6 +24,11 @@ const COMMANDS: [Command; 15] = [
         run: lint,
     },
     Command {
+        name: "tidy",
+        about: "only the tidiness of the tree: file sizes, what tests may not do",
+        run: |_| tidy::check(),
+    },
+    Command {
         name: "integration",
         about: "only the tests that spawn real processes; arguments filter them",
         run: integration,
@@ -31,7 +36,7 @@ const COMMANDS: [Command; 15] = [
     Command { name: "loom", about: "every lock-free protocol, every interleaving", run: loom },
     Command {
         name: "bench",
-        about: "Criterion suites beside their peers: bench [growth|query|ring|slab|time|yin] [filter], bench yin agents, bench ring iceoryx2",
+        about: "Criterion suites beside their peers: bench [database|growth|query|ring|slab|time|yin] [filter], bench yin agents, bench ring iceoryx2",
         run: bench,
     },
     Command {

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let (name, rest) = match arguments.split_first() {
-        Some((name, rest)) => (name.as_str(), rest),
-        None => ("help", &[][..]),
+        Some((name, rest)) if name != "--help" && name != "-h" => (name.as_str(), rest),
+        _ => ("help", &[][..]),
     };
     let Some(command) = command::find(name) else {
         eprint!("xtask: no command '{name}'\n\n{}", command::help());
