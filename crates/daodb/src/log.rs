@@ -153,8 +153,7 @@ impl Frames {
     }
 
     fn first(&mut self) -> Result<Reader, LogError> {
-        let segments = segment::list(&self.folder)?;
-        let first_t = segments.into_iter().rfind(|&first_t| first_t <= self.from);
+        let first_t = segment::last_up_to(&self.folder, self.from)?;
         let Some(first_t) = first_t else { return Err(self.short(0)) };
         self.segment = first_t;
         if let Some(Place { segment, at, link }) = self.places.before(first_t, self.from)

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use common::{SCHEMA, closed, facts, flip, segments, transact};
@@ -204,6 +205,55 @@ fn a_cold_segment_that_is_damaged_or_gone_is_named() {
             transact(&db, "{:db/ident :goes/on}");
             assert!(db.verify().unwrap().is_clean() && victim.exists());
         }
+    }
+}
+
+/// The disk of the cold folder may be unmounted: what is there is missed by whoever needs it, and by
+/// nobody else.
+#[test]
+fn while_its_cold_folder_is_away_a_world_goes_on() {
+    for is_mount_point in [false, true] {
+        let (folder, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let before = closed(folder.path());
+        let (cold, away) = (disk.path().join("cold"), disk.path().join("away"));
+        let db = open(folder.path());
+        assert!(db.freeze(&cold, u64::MAX).unwrap() > 1);
+        fs::rename(&cold, &away).unwrap();
+        if is_mount_point {
+            fs::create_dir(&cold).unwrap();
+        }
+        transact(&db, "{:name \"who had it open\"}");
+        drop(db);
+        let db = open(folder.path());
+        let now = db.db().unwrap();
+        assert_eq!(facts(&now.as_of(now.basis() - 1).history()), before);
+        for number in 0..200 {
+            transact(&db, &format!("{{:name \"a name that fills segments {number}\"}}"));
+        }
+        db.seal().unwrap();
+        let last = db.db().unwrap().basis();
+        assert_eq!(db.tx_range(last - 50, last).unwrap().map(Result::unwrap).count(), 50);
+        let gone = |error: Error| matches!(error, Error::Log(LogError::File(WorldError::ColdFolderGone { path })) if path.ends_with("cold"));
+        assert!(gone(db.log().unwrap().find_map(Result::err).unwrap()));
+        drop(db);
+
+        // A torn tail is cut; a lost region waits for the disk.
+        let tail = segments(folder.path()).pop().unwrap();
+        fs::OpenOptions::new().append(true).open(&tail).unwrap().write_all(b"torn").unwrap();
+        let db = open(folder.path());
+        assert_eq!((db.opening().rebuilt.clone(), db.db().unwrap().basis()), (None, last));
+        let all = facts(&db.db().unwrap().history());
+        drop(db);
+        lose_region(folder.path());
+        assert!(gone(Database::open(folder.path(), options()).unwrap_err()));
+        assert!(gone(Database::open(folder.path(), options().accept_loss(true)).unwrap_err()));
+        if is_mount_point {
+            fs::remove_dir(&cold).unwrap();
+        }
+        fs::rename(&away, &cold).unwrap();
+        let db = open(folder.path());
+        assert_eq!(facts(&db.db().unwrap().history()), all);
+        assert!(db.verify().unwrap().is_clean());
     }
 }
 

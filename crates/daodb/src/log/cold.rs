@@ -18,6 +18,8 @@
 //! 2. A segment is removed from the log's folder when a manifest that names it is on the disk.
 //! 3. Reading needs no copy: whoever wants a cold segment reads it where it is, and its frames prove
 //!    themselves.
+//! 4. The last segment is never cold. So while the other folder is away the log is appended to, and what
+//!    is not there is read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -49,7 +51,13 @@ pub(crate) struct Entry {
 pub(crate) fn manifest(folder: &Path) -> Result<Vec<Entry>, WorldError> {
     match home(folder)? {
         None => Ok(Vec::new()),
-        Some(home) => newest(&home, folder).map(|(_, entries)| entries),
+        Some(home) => match newest(&home, folder)? {
+            // A mount point without its disk is an empty folder.
+            (0, _) if segment::list_here(folder)?.first().is_some_and(|&first_t| first_t > 1) => {
+                Err(WorldError::ColdFolderGone { path: home })
+            }
+            (_, entries) => Ok(entries),
+        },
     }
 }
 

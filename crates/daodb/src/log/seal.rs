@@ -82,7 +82,7 @@ pub(crate) fn seal_all(folder: &Path) -> Result<u64, WorldError> {
         Err(TryLockError::WouldBlock) => return Ok(0),
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    let last = segment::list(folder)?.last().copied().unwrap_or(0);
+    let last = segment::list_here(folder)?.last().copied().unwrap_or(0);
     let mut sealed = 0;
     for first_t in segment::named(folder, segment::SUFFIX)? {
         if first_t < last {

@@ -80,10 +80,35 @@ pub(crate) fn path(folder: &Path, first_t: u64) -> PathBuf {
 
 /// The segments of a log by their first `t`, ascending, however they are kept.
 pub(crate) fn list(folder: &Path) -> Result<Vec<u64>, WorldError> {
-    let mut segments: BTreeSet<u64> = named(folder, SUFFIX)?.into_iter().collect();
-    segments.extend(named(folder, seal::SUFFIX)?);
+    let mut segments: BTreeSet<u64> = list_here(folder)?.into_iter().collect();
     segments.extend(cold::manifest(folder)?.iter().map(|entry| entry.first_t));
     Ok(segments.into_iter().collect())
+}
+
+/// Those in the log's own folder. The last segment is always among them.
+pub(crate) fn list_here(folder: &Path) -> Result<Vec<u64>, WorldError> {
+    let mut segments: BTreeSet<u64> = named(folder, SUFFIX)?.into_iter().collect();
+    segments.extend(named(folder, seal::SUFFIX)?);
+    Ok(segments.into_iter().collect())
+}
+
+/// Those that begin after `t`. Whether there are any, the log's own folder says.
+pub(crate) fn list_after(folder: &Path, t: u64) -> Result<Vec<u64>, WorldError> {
+    if list_here(folder)?.last().is_none_or(|&last| last <= t) {
+        return Ok(Vec::new());
+    }
+    Ok(list(folder)?.into_iter().filter(|&first_t| first_t > t).collect())
+}
+
+/// The last one that begins at `t` or before, as far as can be told while the cold folder is away.
+pub(crate) fn last_up_to(folder: &Path, t: u64) -> Result<Option<u64>, WorldError> {
+    let last = |segments: Vec<u64>| segments.into_iter().rfind(|&first_t| first_t <= t);
+    match list(folder) {
+        Err(gone @ WorldError::ColdFolderGone { .. }) => {
+            last(list_here(folder)?).map_or(Err(gone), |first_t| Ok(Some(first_t)))
+        }
+        segments => segments.map(last),
+    }
 }
 
 /// The path of the segment whose first frame is `first_t`, with another suffix than [`path`] has.

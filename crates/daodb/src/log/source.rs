@@ -38,6 +38,18 @@ pub(crate) enum Kept {
 
 /// How a segment is kept, and the path of its file; `None` when there is none.
 pub(crate) fn find(folder: &Path, first_t: u64) -> Result<Option<(Kept, PathBuf)>, WorldError> {
+    if let Some(found) = find_here(folder, first_t)? {
+        return Ok(Some(found));
+    }
+    let entry = cold::manifest(folder)?.into_iter().find(|entry| entry.first_t == first_t);
+    Ok(entry.map(|entry| (Kept::Cold, entry.path)))
+}
+
+/// The same of the log's own folder: the cold one may be away.
+pub(crate) fn find_here(
+    folder: &Path,
+    first_t: u64,
+) -> Result<Option<(Kept, PathBuf)>, WorldError> {
     let plain = segment::path(folder, first_t);
     let sealed = segment::path_as(folder, first_t, seal::SUFFIX);
     for (kept, path) in [(Kept::Plain, plain), (Kept::Sealed, sealed)] {
@@ -46,8 +58,7 @@ pub(crate) fn find(folder: &Path, first_t: u64) -> Result<Option<(Kept, PathBuf)
             return Ok(Some((kept, path)));
         }
     }
-    let entry = cold::manifest(folder)?.into_iter().find(|entry| entry.first_t == first_t);
-    Ok(entry.map(|entry| (Kept::Cold, entry.path)))
+    Ok(None)
 }
 
 /// How a segment is kept, and the bytes of its file; `None` when there is none.

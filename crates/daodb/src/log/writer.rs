@@ -16,7 +16,7 @@ use datom::frame::Header;
 use super::durable::Durable;
 use super::fault::gate;
 use super::segment::{self, Bad, Item, Reader};
-use super::{Link, Mark, Position, source};
+use super::{Link, Mark, Position, cold, source};
 use crate::error::{LogError, WorldError};
 pub(crate) use settle::{Ending, Trust};
 pub use settle::{Lost, Torn};
@@ -188,10 +188,7 @@ impl Lead<'_> {
                 bad = self.read_segment()?;
             }
             let next = self.position.end.t + 1;
-            if bad.is_some()
-                || self.position.segment == next
-                || source::find(&self.writer.folder, next)?.is_none()
-            {
+            if bad.is_some() || self.position.segment == next || !self.is_there(next)? {
                 break;
             }
             self.position = Position { segment: next, offset: 0, ..self.position };
@@ -213,6 +210,23 @@ impl Lead<'_> {
         }
         self.advance();
         Ok(ending)
+    }
+
+    /// Whether a segment begins with `first_t`, behind the last frame that was read. The cold folder is
+    /// asked only if something is there to be found: it may be away, and others wait for the lease.
+    fn is_there(&self, first_t: u64) -> Result<bool, LogError> {
+        let folder = &self.writer.folder;
+        if source::find_here(folder, first_t)?.is_some() {
+            return Ok(true);
+        }
+        if cold::home(folder)?.is_none() {
+            return Ok(false);
+        }
+        let is_end = self.durable.is_some() && self.told_t() < first_t;
+        if is_end && segment::list_after(folder, first_t)?.is_empty() {
+            return Ok(false);
+        }
+        Ok(source::find(folder, first_t)?.is_some())
     }
 
     /// Writes down how far the log is durable, if that is farther than was written down before.

@@ -106,9 +106,7 @@ impl Rest {
 impl Lead<'_> {
     /// Decides about the end that was found. `whole`: the log was read from its beginning.
     pub(super) fn settle(&mut self, bad: Option<Bad>, whole: bool) -> Result<Ending, LogError> {
-        let told = [self.durable, self.marked].into_iter().flatten();
-        let told_t = told.map(|position| position.end.t).max().unwrap_or(0);
-        if bad.is_none() && !whole && self.position.end.t >= told_t {
+        if bad.is_none() && !whole && self.position.end.t >= self.told_t() {
             return Ok(Ending::default());
         }
         let rest = self.survey(bad)?;
@@ -130,12 +128,17 @@ impl Lead<'_> {
         Ok(Ending { torn, lost: None, rewrite })
     }
 
+    /// The last transaction that somebody was told is durable.
+    pub(super) fn told_t(&self) -> u64 {
+        let told = [self.durable, self.marked].into_iter().flatten();
+        told.map(|position| position.end.t).max().unwrap_or(0)
+    }
+
     /// Looks at everything that tells what is behind the last frame. Changes nothing.
     fn survey(&self, bad: Option<Bad>) -> Result<Rest, LogError> {
         let end = self.position.end;
         let folder = &self.writer.folder;
-        let mut later = segment::list(folder)?;
-        later.retain(|&first_t| first_t > self.position.segment);
+        let later = segment::list_after(folder, self.position.segment)?;
         // Behind a damage of compressed bytes nothing is whole.
         let whole = match &bad {
             Some(bad) if self.kept()?.is_some_and(|(kept, _)| kept == Kept::Plain) => {
