@@ -3,7 +3,8 @@
 //! A [`Storage`] keeps states and frames and publishes the next one. A [`Transactor`] turns
 //! transaction data into frames. A [`Query`] answers from a state. Between them there is only data:
 //! frames, the `t` and hash they go on behind, and immutable states. So one process can hold all
-//! three, as a [`Database`] does, or each its own.
+//! three, as a [`Database`] does, or each its own. A storage is all that has to be written for a new
+//! place: [`Over`] makes a transactor and a query of any.
 //!
 //! 1. A storage publishes a frame only if the frame names the newest state as the one it goes on
 //!    behind. That comparison is the whole of concurrency control.
@@ -23,12 +24,15 @@
 //! # Ok::<(), daodb::Error>(())
 //! ```
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use datom::{Frame, Value};
 
 use crate::database::Database;
 use crate::db::Db;
 use crate::error::Error;
-use crate::options::TransactOptions;
+use crate::options::{Durability, TransactOptions};
 use crate::report::Report;
 
 /// Frames in order.
@@ -65,6 +69,13 @@ pub trait Storage: Send + Sync {
     /// When they cannot be read.
     fn frames(&self, from: u64, to: u64) -> Result<Frames<'_>, Error>;
 
+    /// Waits until a frame after `t` is published, by anybody, or the time is over. Answers the newest
+    /// `t`.
+    ///
+    /// # Errors
+    /// When the newest state cannot be read.
+    fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error>;
+
     /// The last frame that survives a power cut.
     fn durable_t(&self) -> u64;
 
@@ -77,6 +88,14 @@ pub trait Storage: Send + Sync {
 
 /// Turns transaction data into committed frames.
 pub trait Transactor: Send + Sync {
+    /// Makes a transaction as the transactor does when nothing else is said.
+    ///
+    /// # Errors
+    /// As [`Database::transact`].
+    fn transact(&self, data: &[Value]) -> Result<Report, Error> {
+        self.transact_with(data, &TransactOptions::default())
+    }
+
     /// Makes a transaction: all of `data` or nothing.
     ///
     /// # Errors
@@ -103,6 +122,82 @@ pub trait Query: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     fn db(&self) -> Result<Db, Error>;
+
+    /// Waits until there is a state after `t`, or the time is over. Answers the newest `t`.
+    ///
+    /// # Errors
+    /// When the newest state cannot be read.
+    fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error>;
+}
+
+/// A transactor and a query over any storage: a transaction is worked out on the newest state, and
+/// again when the frame of another came first.
+///
+/// ```
+/// use daodb::Database;
+/// use daodb::parts::{Over, Query, Transactor};
+/// use datom::{Value, edn};
+///
+/// let parts = Over(Database::memory()?); // or whatever else keeps states and frames
+/// parts.transact(&edn::read_all("{:db/ident :name :db/valueType :db.type/string}")?)?;
+/// parts.transact(&edn::read_all("{:name \"Ada\"}")?)?;
+/// assert_eq!(parts.db()?.q("[:find ?n . :where [_ :name ?n]]", &[])?, Value::text("Ada"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Over<S>(pub S);
+
+impl<S: Storage> Transactor for Over<S> {
+    fn transact_with(&self, data: &[Value], options: &TransactOptions) -> Result<Report, Error> {
+        let Over(storage) = self;
+        let report = loop {
+            let (report, frame) = storage.newest()?.propose(data, options)?;
+            if storage.publish(&frame)? == Published::Yes {
+                break report;
+            }
+        };
+        if options.durability.unwrap_or_default() == Durability::Disk {
+            let failed = |why| Error::NotDurable { t: report.t, why: Arc::new(why) };
+            storage.sync().map_err(failed)?;
+        }
+        Ok(report)
+    }
+}
+
+impl<S: Storage> Query for Over<S> {
+    fn db(&self) -> Result<Db, Error> {
+        self.0.newest()
+    }
+
+    fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error> {
+        self.0.wait(t, timeout)
+    }
+}
+
+impl<S: Storage + ?Sized> Storage for &S {
+    fn newest(&self) -> Result<Db, Error> {
+        (**self).newest()
+    }
+
+    fn publish(&self, frame: &Frame) -> Result<Published, Error> {
+        (**self).publish(frame)
+    }
+
+    fn frames(&self, from: u64, to: u64) -> Result<Frames<'_>, Error> {
+        (**self).frames(from, to)
+    }
+
+    fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error> {
+        (**self).wait(t, timeout)
+    }
+
+    fn durable_t(&self) -> u64 {
+        (**self).durable_t()
+    }
+
+    fn sync(&self) -> Result<u64, Error> {
+        (**self).sync()
+    }
 }
 
 impl Storage for Database {
@@ -118,6 +213,10 @@ impl Storage for Database {
     fn frames(&self, from: u64, to: u64) -> Result<Frames<'_>, Error> {
         let mut transactions = self.tx_range(from, to.saturating_add(1))?;
         Ok(Box::new(std::iter::from_fn(move || transactions.next_frame())))
+    }
+
+    fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error> {
+        Database::wait(self, t, timeout)
     }
 
     fn durable_t(&self) -> u64 {
@@ -145,5 +244,9 @@ impl Transactor for Database {
 impl Query for Database {
     fn db(&self) -> Result<Db, Error> {
         Database::db(self)
+    }
+
+    fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error> {
+        Database::wait(self, t, timeout)
     }
 }

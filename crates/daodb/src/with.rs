@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use datom::{Datom, Value};
+use datom::{Datom, Frame, Value};
 
 use crate::apply::Applier;
 use crate::clock;
@@ -53,6 +53,15 @@ impl Db {
     /// # Errors
     /// As [`Db::with`].
     pub fn with_options(&self, data: &[Value], options: &TransactOptions) -> Result<Report, Error> {
+        self.propose(data, options).map(|(report, _)| report)
+    }
+
+    /// The same with the frame, which a storage can publish behind this state.
+    pub(crate) fn propose(
+        &self,
+        data: &[Value],
+        options: &TransactOptions,
+    ) -> Result<(Report, Frame), Error> {
         if !self.is_present() {
             let message = "a view (as_of, since, history, filter) cannot be gone on from; use the \
                            state it is of, or Database::at";
@@ -64,13 +73,14 @@ impl Db {
         let proposal = prepared.proposal;
         let (datoms, db_after) = speculate(before, &proposal)?;
         transact::ensure(&before.functions, &db_after, &prepared.ensures)?;
-        Ok(Report {
+        let report = Report {
             states: States::Known { before: self.clone(), after: db_after },
             t: proposal.frame.t,
             instant: proposal.frame.instant,
             datoms,
             tempids: proposal.tempids,
-        })
+        };
+        Ok((report, proposal.frame))
     }
 }
 

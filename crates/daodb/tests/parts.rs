@@ -3,10 +3,11 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use common::{facts, transact};
-use daodb::parts::{Published, Storage};
-use daodb::{Database, Options};
+use common::{data, facts, transact};
+use daodb::parts::{Over, Published, Query, Storage, Transactor};
+use daodb::{Category, Database, Db, Durability, Options, TransactOptions};
 use datom::{Datom, Frame, Tag, Value, Word};
 use proptest::prelude::*;
 
@@ -47,6 +48,8 @@ fn suite(examined: &Examined<'_>) {
     ranges_of_frames_are_as_asked(examined, &frames);
     a_state_stays_as_it_is(examined);
     of_many_who_publish_one_wins(examined);
+    who_waits_is_told(examined);
+    transactions_are_made_over_it(examined);
     what_was_synced_is_there_again(examined);
 }
 
@@ -194,6 +197,58 @@ fn of_many_who_publish_one_wins(Examined { one, other, .. }: &Examined<'_>) {
     assert!(chain.windows(2).all(|pair| pair[1].previous == pair[0].hash()));
 }
 
+fn who_waits_is_told(Examined { one, other, .. }: &Examined<'_>) {
+    let t = one.newest().unwrap().basis();
+    assert_eq!(one.wait(t, Some(Duration::ZERO)).unwrap(), t, "the time is over");
+    assert_eq!(one.wait(t - 1, None).unwrap(), t, "it is there already");
+    std::thread::scope(|scope| {
+        let told = scope.spawn(|| other.wait(t, None).unwrap());
+        assert_eq!(one.publish(&following(*one, -2)).unwrap(), Published::Yes);
+        assert_eq!(told.join().unwrap(), t + 1);
+    });
+}
+
+/// Whoever writes a storage has a transactor and a query: here two at once, each by its own handle.
+fn transactions_are_made_over_it(Examined { one, other, .. }: &Examined<'_>) {
+    let (one, other) = (Over(*one), Over(*other));
+    one.transact(&data("{:db/ident :count :db/valueType :db.type/long}")).unwrap();
+    let made = one.transact(&data("{:db/id \"c\" :count 0}")).unwrap();
+    assert_eq!(made.db_after().unwrap().basis(), made.t);
+    let counter = made.tempids[&Value::text("c")];
+    let before = other.db().unwrap();
+    let refused = other.transact(&data("[:db/cas 5000 :count 1 2]")).unwrap_err();
+    assert_eq!(refused.rejection().unwrap().category, Category::Cas);
+    assert_eq!(other.db().unwrap().basis(), before.basis());
+    std::thread::scope(|scope| {
+        for parts in [one, other] {
+            scope.spawn(move || (0..20).for_each(|_| count_up(&parts, counter)));
+        }
+    });
+    let now = one.db().unwrap();
+    assert_eq!((counted(&now), now.basis()), (40, made.t + 40));
+}
+
+/// Adds one, whoever else does.
+fn count_up(parts: &(impl Transactor + Query), counter: u64) {
+    loop {
+        let known = counted(&parts.db().unwrap());
+        let swap = data(&format!("[:db/cas {counter} :count {known} {}]", known + 1));
+        let options = TransactOptions::new().durability(Durability::Process);
+        match parts.transact_with(&swap, &options) {
+            Ok(_) => return,
+            Err(error) if error.rejection().is_some_and(|r| r.category == Category::Cas) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn counted(db: &Db) -> i64 {
+    let Value::Int(count) = db.q("[:find ?n . :where [_ :count ?n]]", &[]).unwrap() else {
+        panic!("nothing was counted");
+    };
+    count
+}
+
 fn what_was_synced_is_there_again(examined: &Examined<'_>) {
     let t = examined.one.sync().unwrap();
     assert_eq!(t, examined.one.newest().unwrap().basis());
@@ -231,6 +286,155 @@ fn in_a_world() {
     drop(one);
     assert_eq!(Storage::publish(&other, &following(&other, 9)).unwrap(), Published::Yes);
     assert_eq!(Storage::sync(&other).unwrap(), other.durable_t());
+}
+
+/// Each part in a process of its own, over one world folder. Between the process that keeps the log and
+/// those that make transactions there are only the bytes of frames, on a socket.
+mod processes {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::Path;
+    use std::sync::Mutex;
+
+    use daodb::Error;
+    use daodb::parts::Frames;
+    use datom::frame::Header;
+
+    use super::*;
+
+    const TRANSACTORS: u64 = 2;
+    const TIMES: u64 = 25;
+
+    #[test]
+    fn role() {
+        let Some((role, folder, counter)) = common::role() else { return };
+        match role.as_str() {
+            "storage" => storage(&folder),
+            "transactor" => transactor(&folder, counter),
+            "query" => query(&folder),
+            other => panic!("{other} is no role"),
+        }
+    }
+
+    fn open(folder: &Path) -> Database {
+        Database::open(folder.join("world"), Options::new()).unwrap()
+    }
+
+    /// Publishes what comes, and syncs.
+    fn storage(folder: &Path) {
+        let world = open(folder);
+        let storage: &dyn Storage = &world;
+        let socket = UnixListener::bind(folder.join("socket")).unwrap();
+        println!("listening");
+        std::thread::scope(|scope| {
+            for _ in 0..TRANSACTORS {
+                let (stream, _) = socket.accept().unwrap();
+                scope.spawn(|| serve(storage, stream));
+            }
+        });
+        storage.sync().unwrap();
+        assert_eq!(storage.durable_t(), storage.newest().unwrap().basis());
+    }
+
+    fn serve(storage: &dyn Storage, mut stream: UnixStream) {
+        let mut header = [0; Header::BYTES];
+        while stream.read_exact(&mut header).is_ok() {
+            let length = Header::decode(&header).unwrap().length;
+            let mut bytes = header.to_vec();
+            bytes.resize(usize::try_from(length).unwrap(), 0);
+            stream.read_exact(&mut bytes[Header::BYTES..]).unwrap();
+            let (frame, _) = Frame::decode(&bytes).unwrap();
+            let published = storage.publish(&frame).unwrap() == Published::Yes;
+            writeln!(stream, "{published}").unwrap();
+        }
+    }
+
+    /// What a process knows that holds no storage: states, which it reads in place, and where frames go.
+    struct Elsewhere {
+        states: Database,
+        stream: Mutex<UnixStream>,
+    }
+
+    impl Storage for Elsewhere {
+        fn newest(&self) -> Result<Db, Error> {
+            self.states.db()
+        }
+
+        fn publish(&self, frame: &Frame) -> Result<Published, Error> {
+            let mut stream = self.stream.lock().unwrap();
+            stream.write_all(&frame.encode()).unwrap();
+            let mut answer = String::new();
+            BufReader::new(&*stream).read_line(&mut answer).unwrap();
+            Ok(if answer == "true\n" { Published::Yes } else { Published::Behind })
+        }
+
+        fn frames(&self, from: u64, to: u64) -> Result<Frames<'_>, Error> {
+            self.states.frames(from, to)
+        }
+
+        fn wait(&self, t: u64, timeout: Option<Duration>) -> Result<u64, Error> {
+            self.states.wait(t, timeout)
+        }
+
+        fn durable_t(&self) -> u64 {
+            self.states.durable_t()
+        }
+
+        fn sync(&self) -> Result<u64, Error> {
+            unreachable!("that is for the other process to do")
+        }
+    }
+
+    fn transactor(folder: &Path, counter: u64) {
+        let stream = Mutex::new(UnixStream::connect(folder.join("socket")).unwrap());
+        let parts = Over(Elsewhere { states: open(folder), stream });
+        (0..TIMES).for_each(|_| count_up(&parts, counter));
+    }
+
+    /// Follows the count until it is complete.
+    fn query(folder: &Path) {
+        let world = open(folder);
+        let query: &dyn Query = &world;
+        let (mut t, mut last) = (0, 0);
+        while last < (TRANSACTORS * TIMES) as i64 {
+            query.wait(t, None).unwrap();
+            let db = query.db().unwrap();
+            assert!(counted(&db) >= last, "{last} was seen already");
+            (t, last) = (db.basis(), counted(&db));
+        }
+        println!("complete");
+    }
+
+    #[test]
+    fn one_for_each_part_work_on_one_world() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = open(folder.path());
+        transact(&world, "{:db/ident :count :db/valueType :db.type/long}");
+        let made = transact(&world, "{:db/id \"c\" :count 0}");
+        let (base, counter) = (made.t, made.tempids[&Value::text("c")]);
+        drop((made, world));
+        let start = |role: &str| common::spawn_in("processes::role", role, folder.path(), counter);
+        let lines = |child: &mut std::process::Child| {
+            BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap)
+        };
+        let (mut storage, mut query) = (start("storage"), start("query"));
+        let mut said = lines(&mut storage);
+        assert!(said.any(|line| line.contains("listening")));
+        let transactors: Vec<_> = (0..TRANSACTORS).map(|_| start("transactor")).collect();
+        for mut transactor in transactors {
+            assert!(transactor.wait().unwrap().success());
+        }
+        assert!(lines(&mut query).any(|line| line.contains("complete")));
+        assert!(query.wait().unwrap().success());
+        said.for_each(drop);
+        assert!(storage.wait().unwrap().success());
+
+        let world = open(folder.path());
+        let now = world.db().unwrap();
+        let total = TRANSACTORS * TIMES;
+        assert_eq!((counted(&now), now.basis()), (total as i64, base + total));
+        assert!(world.verify().unwrap().is_clean());
+    }
 }
 
 /// Frames say nothing of the schema but its facts: who only gets frames must end with the same.

@@ -115,8 +115,13 @@ pub(crate) const NUMBER: &str = "DAODB_TEST_NUMBER";
 
 /// Another process: this test binary again, whose test `role` does what [`role`] tells it.
 pub(crate) fn spawn(role: &str, folder: &Path, number: u64) -> Child {
+    spawn_in("role", role, folder, number)
+}
+
+/// The same of a test with another name.
+pub(crate) fn spawn_in(test: &str, role: &str, folder: &Path, number: u64) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "role", "--nocapture", "--quiet"])
+        .args(["--exact", test, "--nocapture", "--quiet"])
         .env(ROLE, role)
         .env(FOLDER, folder)
         .env(NUMBER, number.to_string())
