@@ -7,7 +7,8 @@
 //! 3. A batch that lost the race to another process has done nothing and is worked out again on the new
 //!    state, so comparisons, upserts and uniqueness are always judged on the state they are applied to.
 //! 4. Code sees committed states alone: a transaction that calls some is the first of its batch.
-//! 5. What a transaction's state in between was is made when somebody asks for it ([`Report::db_after`]).
+//! 5. Who loses again and again is let go first ([`Tries`](crate::precedence::Tries)).
+//! 6. What a transaction's state in between was is made when somebody asks for it ([`Report::db_after`]).
 
 use std::sync::Arc;
 
@@ -106,13 +107,21 @@ impl Store {
     pub(crate) fn commit(&self, asked: &[Asked<'_>], durable: &dyn Fn() -> u64) -> Vec<Fate> {
         let mut fates = Vec::with_capacity(asked.len());
         let mut limit = BATCH_MAX;
+        let mut tries = self.tries();
         while fates.len() < asked.len() {
             let rest = asked.get(fates.len()..).unwrap_or_default();
             let rest = rest.get(..limit).unwrap_or(rest);
+            tries.begin();
             match self.round(rest, durable(), &mut fates) {
-                Round::Done => limit = BATCH_MAX,
+                Round::Done => {
+                    limit = BATCH_MAX;
+                    tries = self.tries();
+                }
                 // A shorter one is sooner done, before another process is again.
-                Round::Lost => limit = (rest.len() / 2).max(1),
+                Round::Lost => {
+                    limit = (rest.len() / 2).max(1);
+                    tries.lost();
+                }
                 Round::Fewer(fewer) => limit = fewer,
             }
         }

@@ -57,6 +57,7 @@ mod order;
 mod overlay;
 pub mod parts;
 mod pending;
+mod precedence;
 mod prune;
 mod pull;
 mod query;

@@ -68,7 +68,8 @@ pub(crate) fn open(world: &World, options: &Options) -> Result<(Store, Writer, O
             return Err(WorldError::Busy { path, why }.into());
         }
         let slab = Slab::open(Region::open(world.region())?)?;
-        return Ok((Store::new(slab, Some(writer.id()), budget(options))?, writer, opening));
+        let store = Store::new(slab, Some(&writer), budget(options))?;
+        return Ok((store, writer, opening));
     }
     let store = match find(world, &writer, options, &mut opening) {
         Ok(store) if options.rebuild && opening.rebuilt.is_none() && !opening.created => {
@@ -174,7 +175,7 @@ fn rebuild(
 fn make(world: &World, writer: &Writer, options: &Options) -> Result<Store, Error> {
     let limit = eve::Options { limit_bytes: options.region_bytes_max, ..eve::Options::default() };
     let slab = Slab::create(Region::create(world.region(), &limit)?)?;
-    let store = Store::new(slab, Some(writer.id()), budget(options))?;
+    let store = Store::new(slab, Some(writer), budget(options))?;
     world.sync_folder()?;
     Ok(store)
 }
@@ -195,11 +196,8 @@ fn find(
         opening.rebuilt = (!opening.created).then(|| "the region file was missing".into());
         return Ok(store);
     }
-    let store = Store::new(
-        Slab::open_with(Region::open(&path)?, trace)?,
-        Some(writer.id()),
-        budget(options),
-    )?;
+    let store =
+        Store::new(Slab::open_with(Region::open(&path)?, trace)?, Some(writer), budget(options))?;
     // The state must be readable before anything else is decided.
     store.db()?;
     catch_up(&store, writer, options, opening)?;

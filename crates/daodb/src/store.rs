@@ -17,8 +17,9 @@ use crate::db::{Db, State};
 use crate::error::Error;
 use crate::foreign;
 use crate::function::Functions;
-use crate::log::{Holding, Link, Mark, Position};
+use crate::log::{Holding, Link, Mark, Position, Writer};
 use crate::pending;
+use crate::precedence::{Precedence, Tries};
 use crate::query::{Budget, Columns};
 use crate::recent::Whole;
 use crate::record::Record;
@@ -40,20 +41,26 @@ pub(crate) struct Store {
     releasing: Mutex<()>,
     /// Which log the region's mark must be of.
     log_id: u64,
+    precedence: Precedence,
     functions: Arc<Functions>,
 }
 
 impl Store {
     /// The database of a slab, which is made if the slab is empty.
-    /// Without a log, whose id is given, frames stay in memory for good.
-    pub(crate) fn new(slab: Slab, log_id: Option<u64>, budget: Arc<Budget>) -> Result<Self, Error> {
+    /// Without a log, frames stay in memory for good.
+    pub(crate) fn new(
+        slab: Slab,
+        log: Option<&Writer>,
+        budget: Arc<Budget>,
+    ) -> Result<Self, Error> {
         let store = Self {
             slab,
-            keeps_frames: log_id.is_none(),
+            keeps_frames: log.is_none(),
             schema: Mutex::new(None),
             columns: Mutex::new(Arc::new(Columns::new(0, budget))),
             releasing: Mutex::new(()),
-            log_id: log_id.unwrap_or(0),
+            log_id: log.map_or(0, Writer::id),
+            precedence: Precedence::new(log.map(Writer::folder)),
             functions: Arc::default(),
         };
         while store.slab.snapshot()?.root().is_none() {
@@ -81,6 +88,11 @@ impl Store {
     /// The newest state.
     pub(crate) fn db(&self) -> Result<Db, Error> {
         self.state(self.slab.snapshot()?).map(Db::new)
+    }
+
+    /// The tries to make a commit.
+    pub(crate) fn tries(&self) -> Tries<'_> {
+        Tries::new(&self.precedence, &self.slab)
     }
 
     /// What transactions can call.
@@ -152,6 +164,7 @@ impl Store {
     /// Publishes a frame that was worked out elsewhere, if it goes on where the state ends: else
     /// answers false.
     pub(crate) fn publish_frame(&self, frame: &Frame, durable_t: u64) -> Result<bool, Error> {
+        self.precedence.give_way(&self.slab);
         let mut batch = Batch::begin(self, durable_t)?;
         let before = batch.before();
         if (frame.t, frame.previous) != (before.record.t + 1, before.record.hash) {
@@ -168,7 +181,9 @@ impl Store {
         &self,
         change: impl Fn(&Db, &mut eve::Txn, &mut Record) -> Result<bool, Error>,
     ) -> Result<(), Error> {
+        let mut tries = self.tries();
         loop {
+            tries.begin();
             let mut txn = self.slab.begin()?;
             let snapshot = txn.snapshot().clone();
             let before = Db::new(self.state(snapshot.clone())?);
@@ -180,7 +195,7 @@ impl Store {
             eve::Write::retire(&mut txn, snapshot.root());
             match txn.commit(root) {
                 Ok(_) => return Ok(()),
-                Err(CommitError::Conflict) => {}
+                Err(CommitError::Conflict) => tries.lost(),
                 Err(CommitError::Failed(error)) => return Err(error.into()),
                 Err(other) => return Err(Error::corrupt(other.to_string())),
             }

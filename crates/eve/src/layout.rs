@@ -54,7 +54,7 @@ pub(crate) mod page {
 }
 
 /// Words of page 0 that belong to whoever uses the slab.
-pub(crate) const USER_WORDS: usize = 8;
+pub(crate) const USER_WORDS: usize = 16;
 
 /// Versions offered to those who may only read.
 pub(crate) const VIEWS: usize = 32;

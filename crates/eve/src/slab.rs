@@ -300,15 +300,32 @@ impl Slab {
         }
     }
 
-    /// One of eight words of the header for whoever uses the slab: shared by all processes, kept
+    /// One of sixteen words of the header for whoever uses the slab: shared by all processes, kept
     /// with the region, no part of any version.
     ///
     /// # Panics
-    /// When `index` is 8 or more.
+    /// When `index` is 16 or more.
     #[must_use]
     pub fn user_word(&self, index: usize) -> &AtomicU64 {
         assert!(index < USER_WORDS, "a region has {USER_WORDS} user words, not {}", index + 1);
         self.inner.attachment.region().word(page::USER + index as u64 * 8)
+    }
+
+    /// Sleeps while the low half of a user word is that of `seen`, until [`Slab::wake_user`] in any process, or
+    /// until the time is over; now and then for less, so the caller looks at the word again.
+    ///
+    /// # Panics
+    /// When `index` is 16 or more.
+    pub fn wait_user(&self, index: usize, seen: u64, timeout: Duration) {
+        futex_wait(self.user_word(index), seen as u32, Some(timeout));
+    }
+
+    /// Wakes whoever sleeps on a user word, in any process. It is for who has changed the word.
+    ///
+    /// # Panics
+    /// When `index` is 16 or more.
+    pub fn wake_user(&self, index: usize) {
+        futex_wake(self.user_word(index));
     }
 
     /// The region.

@@ -397,8 +397,28 @@ fn user_words_are_shared() {
     let path = folder.path().join("words.eve");
     let here = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
     let there = Slab::open(Region::open(&path).unwrap()).unwrap();
-    here.user_word(7).store(9, Ordering::Release);
-    assert_eq!(there.user_word(7).load(Ordering::Acquire), 9);
+    here.user_word(15).store(9, Ordering::Release);
+    assert_eq!(there.user_word(15).load(Ordering::Acquire), 9);
+}
+
+#[test]
+fn who_sleeps_on_a_user_word_is_woken_through_another_attachment() {
+    let folder = quick_folder();
+    let path = folder.path().join("words.eve");
+    let here = Slab::create(Region::create(&path, &Options::default()).unwrap()).unwrap();
+    let there = Slab::open(Region::open(&path).unwrap()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while there.user_word(3).load(Ordering::Acquire) == 0 {
+                // Longer than a test may take: who is not woken is seen.
+                there.wait_user(3, 0, Duration::from_secs(3_600));
+            }
+        });
+        here.user_word(3).store(1, Ordering::Release);
+        here.wake_user(3);
+    });
+    // A word that is another by now is not slept on.
+    there.wait_user(3, 0, Duration::from_secs(3_600));
 }
 
 #[test]
