@@ -24,6 +24,7 @@ mod past;
 pub(crate) mod presence;
 pub(crate) mod replay;
 pub(crate) mod stated;
+pub(crate) mod streams;
 pub(crate) mod travel;
 
 use std::collections::BTreeMap;
@@ -107,6 +108,14 @@ impl Request {
             parts.push(Value::keyword("left"));
         }
         Value::Vector(parts)
+    }
+}
+
+/// The group of an agent: its name without its number there, if it has one.
+pub(crate) fn group_of(name: &str) -> &str {
+    match name.rsplit_once('/') {
+        Some((group, number)) if number.parse::<u64>().is_ok() => group,
+        _ => name,
     }
 }
 

@@ -5,6 +5,8 @@
 
 mod crew;
 mod durable;
+mod group;
+mod stream;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ use crate::trace::Trace;
 use crate::world::World;
 
 pub(crate) use crew::{AGENTS_MAX, Crew, Ended, Plan, only_of_a_crew};
+pub(crate) use group::{GROUP_MAX, Group, stop};
 
 /// Requests that can be under way at once.
 const RING_SLOTS: u64 = 64;

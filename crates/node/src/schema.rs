@@ -25,6 +25,7 @@ pub(crate) fn schema() -> [Vec<Value>; 2] {
     let layers = [
         operations.collect(),
         read(crate::agent::SCHEMA),
+        read(crate::agent::streams::SCHEMA),
         read(crate::trace::SCHEMA),
         yin::schema(),
         yin::State::schema(),

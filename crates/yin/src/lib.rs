@@ -53,7 +53,7 @@ pub use scheduler::{
     VirtualClock,
 };
 pub use state::State;
-pub use stream::{Answered, Streams};
+pub use stream::{Answered, StreamRequest, StreamTrouble, Streams};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

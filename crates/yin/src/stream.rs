@@ -37,18 +37,36 @@ pub(crate) fn refused(kind: &str, message: &str) -> Value {
     ])
 }
 
-pub(crate) fn closed() -> Value {
-    refused("stream/closed", "the stream is closed")
+/// Why a request for a stream is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamTrouble {
+    /// `stream/closed`: it takes no more values.
+    Closed,
+    /// `stream/broken`: whoever made it failed, and there are no more values.
+    Broken,
+    /// `stream/full`: there was no room for the value in the time given.
+    Full,
+    /// `stream/unknown`: no such stream.
+    NoStream,
+    /// `stream/unknown`: no such cursor.
+    NoCursor,
 }
 
-/// What is said to who has waited long enough for room.
-pub(crate) fn full() -> Value {
-    refused("stream/full", "the stream had no room for the value in that time")
-}
-
-/// What a request that makes no sense is answered.
-pub(crate) fn no_such(what: &str) -> Reply {
-    Err(refused("stream/unknown", &format!("there is no such {what}")))
+impl StreamTrouble {
+    /// The error value that a program is answered: a map with `:kind` and `:message`.
+    #[must_use]
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Closed => refused("stream/closed", "the stream is closed"),
+            Self::Broken => refused("stream/broken", "whoever made the stream failed"),
+            Self::Full => {
+                refused("stream/full", "the stream had no room for the value in that time")
+            }
+            Self::NoStream => refused("stream/unknown", "there is no such stream"),
+            Self::NoCursor => refused("stream/unknown", "there is no such cursor"),
+        }
+    }
 }
 
 const STREAM: &str = "yin/stream";
@@ -88,34 +106,61 @@ pub(crate) fn milliseconds(value: Option<&Value>) -> Option<Duration> {
 }
 
 /// A request for a stream, understood.
-#[derive(Debug)]
-pub(crate) enum Ask {
+///
+/// ```
+/// use yin::StreamRequest;
+///
+/// let args = vec![StreamRequest::stream(7), 42.into()];
+/// let read = StreamRequest::read("stream/put", args);
+/// assert_eq!(read, Ok(StreamRequest::Put { stream: 7, value: 42.into(), within: None }));
+/// assert_eq!(StreamRequest::read("fs/read", vec![]), Err(vec![]));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum StreamRequest {
+    /// A new stream.
     Make {
+        /// Values that fit into it, at least 1.
         capacity: usize,
     },
+    /// To put a value into a stream.
     Put {
+        /// The number of the stream.
         stream: u64,
+        /// The value, which is also the answer.
         value: Value,
+        /// How long to wait for room.
         within: Option<Duration>,
     },
+    /// A reader of a stream, at its oldest value.
     Cursor {
+        /// The number of the stream.
         stream: u64,
     },
+    /// The next value of a cursor.
     Next {
+        /// The number of the cursor.
         cursor: u64,
+        /// How long to wait for it.
         within: Option<Duration>,
+        /// The answer if there is none by then.
         otherwise: Value,
     },
+    /// No more values.
     Close {
+        /// The number of the stream.
         stream: u64,
     },
-    /// It makes no sense; this is the answer.
-    Wrong(Reply),
+    /// It makes no sense, and is refused.
+    Wrong(StreamTrouble),
 }
 
-impl Ask {
-    /// Reads a request. Hands the arguments back if it is none for a stream.
-    pub(crate) fn read(op: &str, args: Vec<Value>) -> Result<Self, Vec<Value>> {
+impl StreamRequest {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// The arguments, if it is none for a stream.
+    pub fn read(op: &str, args: Vec<Value>) -> Result<Self, Vec<Value>> {
         let stream = id_of(STREAM, args.first());
         let within = |at| milliseconds(args.get(at));
         Ok(match (op, stream) {
@@ -137,14 +182,26 @@ impl Ask {
                     let otherwise = args.into_iter().nth(2).unwrap_or(Value::Nil);
                     Self::Next { cursor, within, otherwise }
                 }
-                None => Self::Wrong(no_such("cursor")),
+                None => Self::Wrong(StreamTrouble::NoCursor),
             },
             ("stream/close", Some(stream)) => Self::Close { stream },
             ("stream/put" | "stream/cursor" | "stream/close", None) => {
-                Self::Wrong(no_such("stream"))
+                Self::Wrong(StreamTrouble::NoStream)
             }
             _ => return Err(args),
         })
+    }
+
+    /// A stream as a value of programs: `#yin/stream 7`.
+    #[must_use]
+    pub fn stream(number: u64) -> Value {
+        stream_value(number)
+    }
+
+    /// A cursor as a value of programs: `#yin/cursor 7`.
+    #[must_use]
+    pub fn cursor(number: u64) -> Value {
+        cursor_value(number)
     }
 }
 
@@ -193,7 +250,7 @@ impl Streams {
         op: &str,
         args: Vec<Value>,
     ) -> Result<Vec<Answered>, Vec<Value>> {
-        let ask = Ask::read(op, args)?;
+        let ask = StreamRequest::read(op, args)?;
         let mut answers = Vec::new();
         if let Some(reply) = self.answer(request, ask, &mut answers) {
             answers.push((request, reply));
@@ -201,38 +258,38 @@ impl Streams {
         Ok(answers)
     }
 
-    fn answer(&mut self, by: u64, ask: Ask, answers: &mut Answers<u64>) -> Option<Reply> {
+    fn answer(&mut self, by: u64, ask: StreamRequest, answers: &mut Answers<u64>) -> Option<Reply> {
         match ask {
-            Ask::Wrong(reply) => Some(reply),
-            Ask::Make { capacity } => {
+            StreamRequest::Wrong(trouble) => Some(Err(trouble.to_value())),
+            StreamRequest::Make { capacity } => {
                 self.last += 1;
                 self.streams.insert(self.last, Channel::new(capacity, ALONE));
                 Some(Ok(stream_value(self.last)))
             }
-            Ask::Put { stream, value, within } => {
+            StreamRequest::Put { stream, value, within } => {
                 let Some(channel) = self.streams.get_mut(&stream) else {
-                    return Some(no_such("stream"));
+                    return Some(Err(StreamTrouble::NoStream.to_value()));
                 };
                 let reply = channel.put(|| by, value, answers);
                 let has_waited = within.is_some() && reply.is_none();
                 if has_waited && channel.withdraw(&by, answers) {
-                    return Some(Err(full()));
+                    return Some(Err(StreamTrouble::Full.to_value()));
                 }
                 reply
             }
-            Ask::Cursor { stream } => {
+            StreamRequest::Cursor { stream } => {
                 let Some(channel) = self.streams.get_mut(&stream) else {
-                    return Some(no_such("stream"));
+                    return Some(Err(StreamTrouble::NoStream.to_value()));
                 };
                 self.last += 1;
                 channel.open(self.last, ALONE);
                 self.cursors.insert(self.last, stream);
                 Some(Ok(cursor_value(self.last)))
             }
-            Ask::Next { cursor, within, otherwise } => {
+            StreamRequest::Next { cursor, within, otherwise } => {
                 let stream = self.cursors.get(&cursor);
                 let Some(channel) = stream.and_then(|stream| self.streams.get_mut(stream)) else {
-                    return Some(no_such("cursor"));
+                    return Some(Err(StreamTrouble::NoCursor.to_value()));
                 };
                 let reply = channel.next(|| by, cursor, answers);
                 let has_waited = within.is_some() && reply.is_none();
@@ -241,12 +298,12 @@ impl Streams {
                 }
                 reply
             }
-            Ask::Close { stream } => match self.streams.get_mut(&stream) {
+            StreamRequest::Close { stream } => match self.streams.get_mut(&stream) {
                 Some(channel) => {
                     channel.close(End::Closed, answers);
                     Some(Ok(Value::Nil))
                 }
-                None => Some(no_such("stream")),
+                None => Some(Err(StreamTrouble::NoStream.to_value())),
             },
         }
     }

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use daodb::{Database, Db, Report};
+use daodb::{Category, Database, Db, Report};
 use datom::Value;
 use yin::State;
 
@@ -35,7 +35,7 @@ pub(crate) struct Named<'a> {
 pub(crate) struct Agent {
     pub(super) database: Database,
     pub(super) trail: Trail,
-    pub(super) name: String,
+    pub(crate) name: String,
     epoch: i64,
     /// Under which it does what must be done once, outside of the world.
     writer: [u8; 32],
@@ -228,6 +228,41 @@ impl Agent {
         Ok(kept)
     }
 
+    /// Keeps what the program is answered together with the facts that make it so, and with the state that asks
+    /// unless that is kept. False if the facts depend on what somebody has changed meanwhile.
+    pub(crate) fn has_stated(
+        &self,
+        asked: Option<(&State, &Request)>,
+        facts: Vec<Value>,
+        (request, answer): (u64, &Result<Value, Value>),
+    ) -> Result<bool, Box<Fault>> {
+        let mut data = match asked {
+            Some((state, request)) => self.asked(state, request),
+            None => self.step([]),
+        };
+        data.extend(facts);
+        data.push(self.answer(request, answer));
+        let kept = match self.trail.commit(data, &format!("agent {} is answered", self.name)) {
+            Ok(kept) => kept,
+            Err(why) => return self.was_too_late(why).map(|()| false),
+        };
+        self.sees(kept.t, Some(kept.db_after()?));
+        Ok(true)
+    }
+
+    /// Whether a transaction was refused for nothing but what somebody else did at the same time.
+    fn was_too_late(&self, why: Unkept) -> Result<(), Box<Fault>> {
+        let Unkept::Database(daodb::Error::Rejected(rejection)) = &why else {
+            return Err(self.why(why));
+        };
+        let is_late = matches!(rejection.category, Category::Cas | Category::Unique);
+        match self.wanted()? {
+            Some(why) => Err(why),
+            None if is_late => Ok(()),
+            None => Err(why.into()),
+        }
+    }
+
     /// Why a transaction of the agent was refused: what the world wants of it says more than that
     /// two numbers differ.
     pub(crate) fn why(&self, error: Unkept) -> Box<Fault> {
@@ -346,14 +381,19 @@ impl Agent {
         answer: &Result<Value, Value>,
         may_be_later: bool,
     ) -> Result<(), Box<Fault>> {
+        let answer = self.answer(id, answer);
+        self.held().push(answer);
+        if may_be_later { Ok(()) } else { self.keep_answer() }
+    }
+
+    fn answer(&self, request: u64, answer: &Result<Value, Value>) -> Value {
         let (kind, value) = match answer {
             Ok(value) => ("ok", value),
             Err(value) => ("error", value),
         };
-        let answer = [Value::Int(id as i64), Value::keyword(kind), value.clone()];
+        let answer = [Value::Int(request as i64), Value::keyword(kind), value.clone()];
         let text = Value::text(&Value::Vector(answer.to_vec()).to_string());
-        self.held().push(self.facts([(Value::keyword("agent/answer"), text)]));
-        if may_be_later { Ok(()) } else { self.keep_answer() }
+        self.facts([(Value::keyword("agent/answer"), text)])
     }
 
     /// Keeps how the program ended.

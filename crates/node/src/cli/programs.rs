@@ -36,6 +36,7 @@ Examples:
   datom run world examples/deps.yin Cargo.lock --deny :fs/read
   datom run world report.yin --allow :fs/write
   datom run world examples/ring.yin 1000 --agents 100
+  datom run world examples/ring.yin 10 --agents 5 --durable ring
   datom run world examples/boss.yin 200 --with examples/worker.yin --threads 2
   datom run world examples/deps.yin Cargo.lock --grant \"$(datom token mint world :fs/read --folder .)\"")]
 pub struct Run {
@@ -66,8 +67,9 @@ pub struct Run {
     /// many there are as `agents`, and its inbox as `inbox`; `(perform :agent/inbox n)` is the
     /// stream to write to agent n, `(perform :agent/start NAME args)` one agent more. A program that
     /// names streams or agents is run so anyway, by one agent. The values are printed in the order of
-    /// the numbers, and a summary on standard error; Ctrl-C ends all.
-    #[arg(long, value_name = "N", value_parser = agents(), conflicts_with_all = ALONE)]
+    /// the numbers, and a summary on standard error; Ctrl-C ends all. With --durable NAME they are the agents
+    /// NAME/0, NAME/1 and so on, which outlive this process.
+    #[arg(long, value_name = "N", value_parser = agents(), conflicts_with = "as_of")]
     pub agents: Option<u64>,
     /// Threads that run the agents; all processors, if not given. With 0, one runs them in the same order
     /// each time.

@@ -16,7 +16,9 @@ use crate::live;
 use crate::program::{self, Stored};
 use crate::render::Output;
 use crate::reporter::Reporter;
-use crate::runner::{Crew, Ended, Grants, Plan, Runner, harmless, only_of_a_crew};
+use crate::runner::{
+    self, Crew, Ended, GROUP_MAX, Grants, Group, Plan, Runner, harmless, only_of_a_crew,
+};
 use crate::world::World;
 
 pub(super) fn run(arguments: &cli::Run) -> Outcome {
@@ -47,51 +49,77 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
         programs.push(program::store(world.database(), reporter, &name, &text)?.program);
     }
     let grants = grants(arguments, &programs)?;
-    let (by, program) = (&name, Some(stored.entity));
-    let mut runner = match as_of {
-        None => Runner::new(&world, reporter, by, program, &grants)?,
-        Some(t) => Runner::as_of(&world, reporter, by, program, &grants, t)?,
+    let by = name.as_str();
+    let runner = || match as_of {
+        None => Runner::new(&world, reporter, by, Some(stored.entity), &grants),
+        Some(t) => Runner::as_of(&world, reporter, by, Some(stored.entity), &grants, t),
     };
-    if arguments.live {
-        if stored.is_new {
-            live::publish(world.database(), reporter, &stored.program)?;
-        }
-        runner.follow_functions()?;
-    }
-    if let Some(every) = arguments.trace {
-        runner.sample(every);
+    if arguments.live && stored.is_new {
+        live::publish(world.database(), reporter, &stored.program)?;
     }
     let args = Value::Vector(arguments.args.iter().map(|arg| Value::text(arg)).collect());
     let is_alone = arguments.durable.is_some() || as_of.is_some();
     let is_asked = arguments.agents.is_some() || arguments.threads.is_some() || programs.len() > 1;
-    if !is_alone && (is_asked || only_of_a_crew(&stored.program).is_some()) {
+    let outcome = if let (Some(group), Some(agents)) = (&arguments.durable, arguments.agents) {
+        if agents > GROUP_MAX {
+            let message = format!("a group has at most {GROUP_MAX} agents, not {agents}");
+            return Err(Fault::usage(message).help("each has a thread of its own").into());
+        }
+        let runners =
+            (0..agents).map(|_| followed(arguments, runner()?)).collect::<Result<_, _>>()?;
+        run_group(arguments, Group::new(group, &stored, runners, &args)?)
+    } else if !is_alone && (is_asked || only_of_a_crew(&stored.program).is_some()) {
         if arguments.live || arguments.trace.is_some() {
             let message = format!("{name} works with streams or agents");
             let help = "--live and --trace follow one program at a time; run it without them";
             return Err(Fault::usage(message).help(help).into());
         }
-        let outcome = run_crew(arguments, &mut runner, &stored, args);
-        reporter.tell("done", format_args!("{} ms", started.elapsed().as_millis()));
-        return outcome;
-    }
-    runner.define("args", &args)?;
+        run_crew(arguments, &mut runner()?, &stored, args)
+    } else {
+        run_alone(arguments, followed(arguments, runner()?)?, &stored, &args)
+    };
+    reporter.tell("done", format_args!("{} ms", started.elapsed().as_millis()));
+    outcome
+}
 
+/// A runner that does as it is asked to beside running the program.
+fn followed(arguments: &cli::Run, mut runner: Runner) -> Result<Runner, Box<Fault>> {
+    if arguments.live {
+        runner.follow_functions()?;
+    }
+    if let Some(every) = arguments.trace {
+        runner.sample(every);
+    }
+    Ok(runner)
+}
+
+fn run_alone(arguments: &cli::Run, mut runner: Runner, stored: &Stored, args: &Value) -> Outcome {
+    runner.define("args", args)?;
     let interrupt = runner.interrupt();
     ctrlc::set_handler(move || interrupt.store(true, Ordering::Relaxed)).map_err(Fault::new)?;
     let value = match &arguments.durable {
         None => runner.run(&stored.program, arguments.fuel)?,
-        Some(agent) => runner.run_durable(&stored, agent, arguments.fuel)?,
+        Some(agent) => runner.run_durable(stored, agent, arguments.fuel)?,
     };
-    reporter.tell("done", format_args!("{} ms", started.elapsed().as_millis()));
     Ok(Output::from_value(value).print(arguments.format)?)
+}
+
+/// Runs the agents of a group, and prints what they end with.
+fn run_group(arguments: &cli::Run, group: Group<'_>) -> Outcome {
+    let interrupts = group.interrupts();
+    ctrlc::set_handler(move || runner::stop(&interrupts)).map_err(Fault::new)?;
+    let ended = group.work(arguments.fuel);
+    for (number, why) in &ended.errors {
+        Reporter::telling().tell("left", format_args!("agent {number}: {why}"));
+    }
+    print(arguments, ended)
 }
 
 /// Runs the program by agents, and prints what they end with.
 fn run_crew(arguments: &cli::Run, runner: &mut Runner, stored: &Stored, args: Value) -> Outcome {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let agents = arguments.agents.unwrap_or(1) as usize;
     let plan = Plan {
-        agents,
+        agents: arguments.agents.unwrap_or(1) as usize,
         threads: arguments.threads.map_or_else(cores, usize::from),
         fuel: arguments.fuel,
     };
@@ -104,11 +132,17 @@ fn run_crew(arguments: &cli::Run, runner: &mut Runner, stored: &Stored, args: Va
         interrupt.store(true, Ordering::Relaxed);
     })
     .map_err(Fault::new)?;
-    let Ended { mut values, errors } = crew.work()?;
+    print(arguments, crew.work()?)
+}
+
+/// The value of one agent, or those of several with their numbers.
+fn print(arguments: &cli::Run, ended: Ended) -> Outcome {
+    let Ended { mut values, mut errors } = ended;
+    let agents = arguments.agents.unwrap_or(1);
     if agents == 1 {
-        return match (values.pop_first(), errors.first_key_value()) {
+        return match (values.pop_first(), errors.pop_first()) {
             (Some((_, value)), _) => Ok(Output::from_value(value).print(arguments.format)?),
-            (None, Some((_, error))) => Err(Fault::in_program(error).into()),
+            (None, Some((_, why))) => Err(why),
             (None, None) => Ok(()),
         };
     }

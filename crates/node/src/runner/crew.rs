@@ -54,17 +54,23 @@ pub(crate) struct Plan {
     pub(crate) fuel: u64,
 }
 
-/// How a crew ended.
+/// How agents ended.
+#[derive(Default)]
 pub(crate) struct Ended {
     /// The values of the program, by the agent that ended with it.
     pub(crate) values: BTreeMap<u64, Value>,
     /// What ended the others that ran the program.
-    pub(crate) errors: BTreeMap<u64, Error>,
+    pub(crate) errors: BTreeMap<u64, Box<Fault>>,
 }
 
 /// What a program asks for that only a scheduler answers, by `perform` or by the library's function of that
 /// name: the first such operation.
 pub(crate) fn only_of_a_crew(program: &Program) -> Option<Keyword> {
+    named(program, is_of_a_crew)
+}
+
+/// The first operation of some kind that a program asks for.
+fn named(program: &Program, is_meant: impl Fn(&Keyword) -> bool) -> Option<Keyword> {
     let tree = program.tree();
     tree.ids().find_map(|id| {
         let op = match tree.node(id) {
@@ -72,7 +78,7 @@ pub(crate) fn only_of_a_crew(program: &Program) -> Option<Keyword> {
             Node::Variable(name) => Keyword::from(name.as_str()),
             _ => return None,
         };
-        is_of_a_crew(&op).then_some(op)
+        is_meant(&op).then_some(op)
     })
 }
 
@@ -80,19 +86,36 @@ fn is_of_a_crew(op: &Keyword) -> bool {
     op.as_str() != "time/sleep" && OWN.contains(&op.as_str())
 }
 
-/// What outlives no process, and what does.
-const DURABLE: &str = "streams and inboxes live in one process and would be lost with it; agents that \
-                       outlive their processes tell each other facts: `transact!`, and \
-                       `(perform :db/await query)` to wait for them";
+/// What a durable agent cannot have, and what it can.
+const DURABLE: &str = "an agent that outlives its process is parked and started by nobody: agents of one \
+                       program are run by `--durable NAME --agents N`, and wait for each other at streams \
+                       or by `(perform :db/await query)`";
+
+/// Whether only agents of one process have an operation; streams and inboxes, which the others have too, are facts
+/// of the world there.
+fn is_of_a_process(op: &Keyword) -> bool {
+    matches!(op.as_str(), START | "vm/park" | "vm/resume")
+}
 
 /// Why a durable agent cannot be made of a program, or cannot go on with it.
 ///
 /// # Errors
-/// It asks for streams or agents.
-pub(super) fn refuse_durable(program: &Program) -> Result<(), Box<Fault>> {
-    let Some(op) = only_of_a_crew(program) else { return Ok(()) };
+/// It parks or starts agents, or something is denied that passes no gate.
+pub(super) fn refuse_durable(program: &Program, denied: &[Keyword]) -> Result<(), Box<Fault>> {
+    refuse_denial(denied.iter().filter(|op| is_of_a_crew(op)))?;
+    let Some(op) = named(program, is_of_a_process) else { return Ok(()) };
     let message = format!("{} asks for {op}, and a durable agent has none of that", program.name());
     Err(Fault::new(message).help(DURABLE).into())
+}
+
+fn refuse_denial<'k>(mut denied: impl Iterator<Item = &'k Keyword>) -> Result<(), Box<Fault>> {
+    match denied.next() {
+        Some(op) => {
+            let message = format!("{op} cannot be denied: agents answer it among themselves");
+            Err(Fault::usage(message).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The answer to a request for streams or agents where there is no scheduler; `None` for other requests.
@@ -142,11 +165,7 @@ impl<'r> Crew<'r> {
         plan: Plan,
         args: Value,
     ) -> Result<Self, Box<Fault>> {
-        if let Some(op) = runner.denied.iter().find(|op| OWN.contains(&op.as_str())) {
-            let message =
-                format!("{op} cannot be denied: agents of one process answer it themselves");
-            return Err(Fault::usage(message).into());
-        }
+        refuse_denial(runner.denied.iter().filter(|op| OWN.contains(&op.as_str())))?;
         let inboxes = Inboxes::default();
         let outside = Desk {
             waits: (!runner.denied.iter().any(|op| op.as_str() == AWAIT))
@@ -200,7 +219,7 @@ impl<'r> Crew<'r> {
     }
 
     fn serve(&mut self) -> Result<Ended, Box<Fault>> {
-        let mut ended = Ended { values: BTreeMap::new(), errors: BTreeMap::new() };
+        let mut ended = Ended::default();
         loop {
             match self.scheduler.run() {
                 Event::Perform { agent, request, op, args } => {
@@ -218,7 +237,9 @@ impl<'r> Crew<'r> {
                     match result {
                         _ if number >= self.plan.agents as u64 => {}
                         Ok(value) => drop(ended.values.insert(number, value)),
-                        Err(error) => drop(ended.errors.insert(number, error)),
+                        Err(error) => {
+                            ended.errors.insert(number, Fault::in_program(&error).into());
+                        }
                     }
                 }
                 Event::Stopped => self.end_all(),

@@ -33,7 +33,7 @@ impl Runner {
         name: &str,
         fuel: u64,
     ) -> Result<Value, Box<Fault>> {
-        crew::refuse_durable(&stored.program)?;
+        crew::refuse_durable(&stored.program, &self.denied)?;
         let lease = Arc::new(self.lease(name)?);
         let (agent, is_new) = loop {
             let Some(record) = Record::of(&self.database.db()?, name)? else {
@@ -101,6 +101,7 @@ impl Runner {
         name: &str,
         lease: &Arc<Lease>,
     ) -> Result<Arc<Agent>, Box<Fault>> {
+        self.define_inbox(&stored.program, name)?;
         self.machine.start(&stored.program)?;
         let code = self.follow(0)?;
         let state = self.machine.capture()?;
@@ -220,7 +221,7 @@ impl Runner {
     }
 
     /// Leaves the agent to others, where its program stands. Why that is so is known already.
-    fn leave(
+    pub(super) fn leave(
         agent: &Agent,
         state: &State,
         request: Option<&Request>,
@@ -241,6 +242,9 @@ impl Runner {
     ) -> Result<Result<Value, Value>, Box<Fault>> {
         let asked = Request { was_made: true, ..request.clone() };
         agent.looks_away();
+        if let Some(ask) = Self::ask_of_stream(agent, request) {
+            return self.at_stream(agent, (state, &asked), &ask, None);
+        }
         if self.is_wait(&request.op) {
             return match agent.waits(state, &asked) {
                 Ok(since) => self.wait(agent, request, since),
@@ -266,6 +270,9 @@ impl Runner {
         request: &Request,
         asked: i64,
     ) -> Result<Result<Value, Value>, Box<Fault>> {
+        if let Some(ask) = Self::ask_of_stream(agent, request) {
+            return self.at_stream(agent, (state, request), &ask, Some(asked));
+        }
         if self.is_wait(&request.op) {
             return self.wait(agent, request, asked);
         }

@@ -15,7 +15,7 @@ use crate::clock;
 use crate::fault::Fault;
 
 /// How long a wait goes without looking whether a signal wants it to end.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// What a program is answered, or why it ends with nothing answered.
 type Served = Result<Result<Value, Value>, Box<Fault>>;
@@ -49,7 +49,7 @@ impl Runner {
     }
 
     /// Whether anybody wants the program to end while it waits.
-    fn look_up(&mut self) -> Result<(), Box<Fault>> {
+    pub(super) fn look_up(&mut self) -> Result<(), Box<Fault>> {
         if let Some(why) = self.agent.get().map_or(Ok(None), |agent| agent.must_stop())? {
             return Err(why);
         }

@@ -128,7 +128,8 @@ fn each_agent_has_its_fuel_and_the_failure_of_some_is_the_failure_of_the_run() {
         place.run(&run).fails_with(2, &[said]);
     };
     usage(&["--agents", "0"], "1..=100000");
-    usage(&["--agents", "2", "--durable", "x"], "cannot be used with");
+    usage(&["--threads", "2", "--durable", "x"], "cannot be used with");
+    usage(&["--agents", "2000", "--durable", "x"], "at most 1000 agents");
     usage(&["--live"], "works with streams or agents");
     usage(&["--deny", ":stream/put"], ":stream/put cannot be denied");
 }
@@ -161,24 +162,23 @@ fn an_interrupt_ends_all_agents_whatever_they_do_and_says_so() {
 }
 
 #[test]
-fn streams_of_one_process_are_refused_to_agents_that_outlive_it() {
+fn what_only_agents_of_one_process_can_do_is_refused_to_those_that_outlive_it() {
     let place = place();
-    place.write("holds.yin", "(let [s (stream/make 4)] (perform :time/now) (stream/put s 1))");
-    let durable = ["run", "world", "holds.yin", "--durable", "worker"];
-    let why = ["holds.yin asks for :stream/make", "would be lost with it", ":db/await"];
+    place.write("starts.yin", "(perform :agent/start \"worker.yin\")");
+    let durable = ["run", "world", "starts.yin", "--durable", "worker"];
+    let why = ["starts.yin asks for :agent/start", "--durable NAME --agents N", ":db/await"];
     place.run(&durable).fails_with(1, &why);
     assert_eq!(place.ok(&["agents", "world"]).trim(), "[]", "it has not begun");
 
     // Where it is not seen before, it is an error value for whoever asks.
-    place.write("lib.yin", "(ns lib) (defn make [] (stream/make 4))");
+    place.write("lib.yin", "(ns lib) (defn wait [] (perform :vm/park))");
     place.write(
         "uses.yin",
-        "(ns uses (:require lib)) (let [s (lib/make)] (if (error? s) (error-message s) :made))",
+        "(ns uses (:require lib)) (let [s (lib/wait)] (if (error? s) (error-message s) :made))",
     );
-    place.ok(&["run", "world", "lib.yin"]);
+    place.ok(&["run", "world", "lib.yin", "--agents", "1"]);
     let told = place.ok(&["run", "world", "uses.yin", "--durable", "worker"]);
-    assert!(told.contains("nobody answers :stream/make here: streams and inboxes"), "{told}");
+    assert!(told.contains("nobody answers :vm/park here: an agent that outlives"), "{told}");
     let told = place.ok(&["run", "world", "uses.yin"]);
     assert!(told.contains("run the program with `--agents 1`"), "{told}");
-    assert_eq!(place.ok(&["run", "world", "uses.yin", "--agents", "1"]).trim(), ":made");
 }

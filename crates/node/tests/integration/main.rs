@@ -15,6 +15,7 @@ mod place;
 mod query;
 mod ring;
 mod slab;
+mod streams;
 mod travel;
 mod upkeep;
 mod waiting;

@@ -11,7 +11,8 @@ use super::outside::Request;
 use super::worker::Worker;
 use crate::error::{Error, Kind};
 use crate::stream::{
-    Answers, Ask, End, Reply, closed, cursor_value, milliseconds, no_such, refused, stream_value,
+    Answers, End, Reply, StreamRequest as Ask, StreamTrouble, cursor_value, milliseconds, refused,
+    stream_value,
 };
 
 /// What became of a request.
@@ -98,7 +99,7 @@ impl Worker {
         let ports = &shared.ports;
         let stream = |id| ports.get(id).filter(|port| port.id() == id);
         match ask {
-            Ask::Wrong(reply) => Served::Now(reply),
+            Ask::Wrong(trouble) => Served::Now(Err(trouble.to_value())),
             Ask::Make { capacity } => {
                 let id = ports.make(capacity, agent.id.0);
                 agent.body().owned.push(id);
@@ -115,8 +116,8 @@ impl Worker {
                     self.deliver(answers);
                     reply.map_or(Served::Later(None), Served::Now)
                 }
-                None if ports.has_been(id) => Served::Now(Err(closed())),
-                None => Served::Now(no_such("stream")),
+                None if ports.has_been(id) => Served::Now(Err(StreamTrouble::Closed.to_value())),
+                None => Served::Now(Err(StreamTrouble::NoStream.to_value())),
             },
             Ask::Cursor { stream: id } => match stream(id) {
                 Some(port) => {
@@ -127,7 +128,7 @@ impl Worker {
                     Served::Now(Ok(cursor_value(cursor)))
                 }
                 None if ports.has_been(id) => Served::Now(Ok(cursor_value(ports.fresh()))),
-                None => Served::Now(no_such("stream")),
+                None => Served::Now(Err(StreamTrouble::NoStream.to_value())),
             },
             Ask::Next { cursor, within, otherwise } => match ports.get(cursor) {
                 Some(port) => {
@@ -151,7 +152,7 @@ impl Worker {
                     reply.map_or(Served::Later(None), Served::Now)
                 }
                 None if ports.has_been(cursor) => Served::Now(Ok(Value::Nil)),
-                None => Served::Now(no_such("cursor")),
+                None => Served::Now(Err(StreamTrouble::NoCursor.to_value())),
             },
             Ask::Close { stream: id } => match stream(id) {
                 Some(port) => {
@@ -162,7 +163,7 @@ impl Worker {
                     Served::Now(Ok(Value::Nil))
                 }
                 None if ports.has_been(id) => Served::Now(Ok(Value::Nil)),
-                None => Served::Now(no_such("stream")),
+                None => Served::Now(Err(StreamTrouble::NoStream.to_value())),
             },
         }
     }

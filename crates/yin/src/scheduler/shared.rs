@@ -25,7 +25,7 @@ use super::timers::Timers;
 use crate::error::{Error, Kind};
 use crate::machine::Machine;
 use crate::program::Program;
-use crate::stream::{Answers, End, Reply, full, refused};
+use crate::stream::{Answers, End, Reply, StreamTrouble, refused};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
 const SHARDS: usize = 16;
@@ -331,7 +331,13 @@ impl Shared {
                     self.give_up_waiting(&agent, request, &port, Ok(otherwise), queue);
                 }
                 Waits::Room { port } => {
-                    self.give_up_waiting(&agent, request, &port, Err(full()), queue);
+                    self.give_up_waiting(
+                        &agent,
+                        request,
+                        &port,
+                        Err(StreamTrouble::Full.to_value()),
+                        queue,
+                    );
                 }
                 _ => {
                     if let Some(agent) = self.answer(&agent, request, Ok(Value::Nil)) {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use datom::Value;
 
-use super::{closed, refused};
+use super::StreamTrouble;
 
 /// What is said to those who ask.
 pub(crate) type Reply = Result<Value, Value>;
@@ -97,7 +97,7 @@ impl<A: PartialEq> Channel<A> {
         answers: &mut Answers<A>,
     ) -> Option<Reply> {
         if self.end.is_some() {
-            return Some(Err(closed()));
+            return Some(Err(StreamTrouble::Closed.to_value()));
         }
         if self.values.len() < self.capacity && self.writers.is_empty() {
             self.values.push_back(value.clone());
@@ -148,7 +148,7 @@ impl<A: PartialEq> Channel<A> {
         let Some(value) = self.values.get(at) else {
             return self.end.as_ref().map(|end| match end {
                 End::Closed => Ok(Value::Nil),
-                End::Broken => Err(refused("stream/broken", "whoever made the stream failed")),
+                End::Broken => Err(StreamTrouble::Broken.to_value()),
                 End::Failed(why) => Err(why.clone()),
             });
         };
@@ -182,7 +182,7 @@ impl<A: PartialEq> Channel<A> {
             while self.end.is_some() || self.values.len() < self.capacity {
                 let Some((by, value)) = self.writers.pop_front() else { break };
                 answers.push(match self.end {
-                    Some(_) => (by, Err(closed())),
+                    Some(_) => (by, Err(StreamTrouble::Closed.to_value())),
                     None => {
                         self.values.push_back(value.clone());
                         (by, Ok(value))
