@@ -13,6 +13,9 @@ use crate::schema::Schema;
 
 /// Lookup refs through reference attributes hold names themselves: `[:a [:b "x"]]`. So deep.
 const LOOKUP_DEPTH_MAX: u32 = 8;
+/// Ids are given in ascending order, so one that a caller makes up ends those below it. The upper half is
+/// kept from that: nobody can use all of them up.
+const CHOSEN_END: u64 = id::TX_BASE / 2;
 
 /// A state to look things up in: one commit, seen through any memory.
 pub(crate) struct Basis<'a, R> {
@@ -154,11 +157,23 @@ impl<R: Read> Basis<'_, R> {
         }
     }
 
+    /// Whether an id can be made up, or is known already.
+    pub(crate) fn may_be_chosen(&self, entity: u64) -> bool {
+        entity < CHOSEN_END || entity < self.record.next_entity
+    }
+
     /// Whether an entity may be stated facts about, or referred to, by a transaction `t`.
     pub(crate) fn refuse_id(&self, entity: u64, t: u64) -> Option<String> {
         match entity {
-            0..builtin::MIN => Some(format!("entity {entity} is reserved")),
-            builtin::MIN..id::TX_BASE => None,
+            0..builtin::MIN => Some(format!(
+                "entity {entity} is reserved; use an id from {} on, or a tempid",
+                id::USER_MIN
+            )),
+            builtin::MIN..id::TX_BASE if self.may_be_chosen(entity) => None,
+            builtin::MIN..id::TX_BASE => Some(format!(
+                "entity {entity} was never given, and from {CHOSEN_END} on ids are the database's to give; \
+                 use a smaller one, or a tempid"
+            )),
             _ => match entity - id::TX_BASE {
                 0 => Some("transactions are counted from 1".into()),
                 number if number > t => {

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{about, changes, data, facts, refuse, transact, value};
-use daodb::{Category, Database, Db, Error, FunctionError, Index, Library, Rejection};
+use daodb::{
+    Category, Database, Db, Error, FunctionError, Index, Library, Rejection, Statement,
+    TransactOptions,
+};
 use datom::{Value, Word};
 use std::sync::Arc;
 
@@ -251,6 +254,90 @@ fn a_refusal_says_the_way_to_what_is_wrong() {
     let as_data = rejection(&db, "[:db/add \"x\" :account/sum \"five\"]").to_value();
     assert_eq!(as_data.get("path"), Some(&value("[0 3]")));
     assert_eq!(as_data.get("category"), Some(&value(":transact/type")));
+}
+
+/// The text of a refusal is for whoever wrote the form.
+#[test]
+fn a_refusal_says_what_to_do() {
+    let db = bank();
+    transact(&db, "{:db/ident :part :db/valueType :db.type/ref}");
+    for (text, category, says) in [
+        ("{:db/ident :x :db/valueType :db.type/float}", Category::Schema, "one of :db.type/any"),
+        (
+            "{:db/ident :x :db/valueType :db.type/long :db/cardinality :many}",
+            Category::Schema,
+            ":db.cardinality/one or :db.cardinality/many, not :many",
+        ),
+        (
+            "{:db/ident :x :db/valueType :db.type/long :db/unique true}",
+            Category::Schema,
+            ":db.unique/value or :db.unique/identity, not true",
+        ),
+        (
+            "{:db/ident :x :db/cardinality :db.cardinality/one}",
+            Category::Schema,
+            "state what its values are",
+        ),
+        ("{:db/ident :x :db/index true}", Category::Schema, "state what its values are"),
+        ("{:db/id 5000 :db/noHistory true}", Category::Attribute, "is the system's; leave it out"),
+        ("{:account/name \"c\" :_parts [\"c\"]}", Category::Attribute, "install it in an earlier"),
+        ("{:account/name \"c\" :part {}}", Category::Tempid, "this map states nothing"),
+        ("[:db/add 3 :account/sum 1]", Category::Entity, "use an id from 4096 on, or a tempid"),
+    ] {
+        let (found, message) = refuse(&db, text);
+        assert_eq!(found, category, "{text}: {message}");
+        assert!(message.contains(says), "{text}: {message}");
+    }
+    // Names and docs are for anybody.
+    transact(&db, "{:db/ident :color/red :db/doc \"a colour\"}");
+}
+
+/// Nobody stated a tuple, but somebody its parts.
+#[test]
+fn a_tuple_that_is_taken_is_refused_where_its_parts_are_stated() {
+    let db = bank();
+    transact(
+        &db,
+        "{:db/ident :x :db/valueType :db.type/long} {:db/ident :y :db/valueType :db.type/long}
+         {:db/ident :x+y :db/tupleAttrs [:x :y] :db/unique :db.unique/value}
+         {:db/ident :same :db/tupleAttrs [:x :y]}",
+    );
+    transact(&db, "{:x 1 :y 2} {:db/id 5001 :y 2}");
+    let taken = rejection(&db, "{:account/name \"c\"} {:db/id 5001 :account/sum 7 :x 1}");
+    assert_eq!((taken.category, taken.position), (Category::Unique, 1));
+    assert_eq!(taken.form, value("{:db/id 5001 :account/sum 7 :x 1}"));
+    transact(&db, "[:db/retract :x+y :db/unique]");
+    transact(&db, "{:x 1 :y 2}");
+    let late = "{:account/name \"c\"} {:db/ident :late :db/tupleAttrs [:x :y] :db/unique :db.unique/value}";
+    let taken = rejection(&db, late);
+    assert_eq!((taken.category, taken.position), (Category::Unique, 1));
+}
+
+/// Ids are given in ascending order, behind the largest that was stated.
+#[test]
+fn nobody_can_use_up_the_ids_of_entities() {
+    let db = bank();
+    let last = datom::id::TX_BASE - 1;
+    let sum = db.db().unwrap().attribute_named(&"account/sum".into()).unwrap().id;
+    let refused = |error: Error| error.rejection().map(|rejection| rejection.category);
+    for text in [
+        format!("[:db/add {last} :account/sum 1]"),
+        format!("[:db/add {} :account/sum 1] {{:account/note \"x\"}}", last / 2 + 1),
+        format!("{{:db/id {last} :account/name \"last\"}}"),
+    ] {
+        let (category, message) = refuse(&db, &text);
+        assert_eq!(category, Category::Entity, "{text}");
+        assert!(message.contains("the database's to give"), "{message}");
+    }
+    let loaded = db.load(&[Statement::new(last, sum, 1)], &TransactOptions::default());
+    assert_eq!(refused(loaded.unwrap_err()), Some(Category::Entity));
+    // The largest that can be made up leaves as many again; those are known once they are given.
+    transact(&db, &format!("[:db/add {} :account/sum 1]", last / 2));
+    let given = transact(&db, "{:db/id \"t\" :account/sum 2}").tempids[&Value::text("t")];
+    assert_eq!(given, last / 2 + 1);
+    transact(&db, &format!("[:db/add {given} :account/sum 3]"));
+    assert_eq!(about(&db, &given.to_string()), ["account/sum 3"]);
+    assert!(db.verify().unwrap().is_clean());
 }
 
 #[test]

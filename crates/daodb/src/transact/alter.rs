@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use datom::{Keyword, Word};
+use datom::{Keyword, Value, Word};
 use eve::Read;
 
 use super::changes::{Change, Changes};
@@ -18,9 +18,19 @@ use crate::index::Index;
 use crate::schema::{Draft, Schema};
 
 /// Idents of these namespaces are the system's.
-fn is_reserved(ident: &Keyword) -> bool {
+pub(crate) fn is_reserved(ident: &Keyword) -> bool {
     ident.namespace().is_some_and(|namespace| namespace == "db" || namespace.starts_with("db."))
 }
+
+/// What only an attribute has. Others may have a name and a doc.
+const OF_ATTRIBUTES: [u64; 5] = [
+    builtin::CARDINALITY,
+    builtin::UNIQUE,
+    builtin::INDEX,
+    builtin::IS_COMPONENT,
+    builtin::ATTR_PREDS,
+];
+const UNTYPED: &str = "an attribute needs :db/ident and :db/valueType; state what its values are, such as :db.type/string";
 
 /// The schema that the changes make; `None` when they leave it as it is.
 pub(crate) fn alter<R: Read>(
@@ -44,6 +54,8 @@ pub(crate) fn alter<R: Read>(
         if draft.value_type.is_some() || known {
             is_altered = true;
             drafts.insert(e, draft);
+        } else if stated.iter().any(|(a, _)| OF_ATTRIBUTES.contains(a)) {
+            return Err(origin.reject(Category::Schema, UNTYPED).into());
         }
     }
     if !is_altered {
@@ -54,9 +66,8 @@ pub(crate) fn alter<R: Read>(
     for (e, draft) in drafts {
         let Some(&origin) = altered.get(&e) else { continue };
         check_draft(origin, before.attribute(e), &draft)?;
-        let attribute = after.attribute(e).ok_or_else(|| {
-            origin.reject(Category::Schema, "an attribute needs :db/ident and :db/valueType")
-        })?;
+        let attribute =
+            after.attribute(e).ok_or_else(|| origin.reject(Category::Schema, UNTYPED))?;
         check_parts(origin, &after, attribute, &draft)?;
         if let Some(known) = before.attribute(e) {
             check_alteration(changes, origin, known, attribute)?;
@@ -111,16 +122,28 @@ fn draft<R: Read>(
     Ok(draft)
 }
 
-fn meaningless(attribute: u64) -> &'static str {
-    match attribute {
-        builtin::VALUE_TYPE => ":db/valueType is one of the entities :db.type/…",
+/// What a built-in attribute can be, whose value is none of it.
+fn meaningless(attribute: u64) -> String {
+    let why = match attribute {
         builtin::CARDINALITY => ":db/cardinality is :db.cardinality/one or :db.cardinality/many",
         builtin::UNIQUE => ":db/unique is :db.unique/value or :db.unique/identity",
         builtin::TUPLE_TYPES | builtin::TUPLE_TYPE => {
             "elements of a tuple are of types such as :db.type/long, neither any nor tuple"
         }
+        builtin::VALUE_TYPE => {
+            let types: Vec<_> = ValueType::ALL.iter().map(ToString::to_string).collect();
+            return format!(":db/valueType is one of {}", types.join(", "));
+        }
         _ => "this value has no meaning for the schema",
-    }
+    };
+    why.into()
+}
+
+/// What is wrong with the name of a built-in value, such as a type, that there is not.
+pub(crate) fn no_such(attribute: u64, name: &Value) -> Option<String> {
+    let is_named =
+        [builtin::VALUE_TYPE, builtin::CARDINALITY, builtin::UNIQUE].contains(&attribute);
+    is_named.then(|| format!("{}, not {name}", meaningless(attribute)))
 }
 
 fn check_idents<R: Read>(
@@ -165,7 +188,7 @@ fn check_draft(
             Some(known) => {
                 format!("{} is installed for good: it cannot lose its name or type", known.ident)
             }
-            None => "an attribute needs :db/ident and :db/valueType".into(),
+            None => UNTYPED.into(),
         });
     };
     if draft.component && value_type != ValueType::Ref {

@@ -374,20 +374,30 @@ impl<'a, 'b, 'w, R: Read> Changes<'a, 'b, 'w, R> {
             attribute.ident,
             self.words.value(v)?
         );
-        // Who stated it first. What follows from other facts, as tuples do, nobody stated.
-        let states = |step: &&Step<'a>| {
-            let (Action::Add { a, v } | Action::Cas { a, new: v, .. }) = step.action else {
-                return false;
-            };
-            (step.e, a, v) == fact
-        };
-        match self.steps.iter().find(states).map(|step| step.origin) {
+        match self.who_stated(attribute, fact) {
             Some(origin) => Err(origin.reject(Category::Unique, message).into()),
             None => {
                 let form = self.words.value(v)?;
                 Err(Rejection { form, ..Rejection::new(Category::Unique, message) }.into())
             }
         }
+    }
+
+    /// Who stated a fact first. Of a tuple, which follows from other facts: who stated a part of it, or else
+    /// installed it.
+    fn who_stated(&self, attribute: &Attribute, fact: Fact) -> Option<Origin<'a>> {
+        let stated = |step: &Step<'a>| match step.action {
+            Action::Add { a, v } | Action::Cas { a, new: v, .. } => Some((step.e, a, v)),
+            Action::Retract { .. } | Action::RetractEntity => None,
+        };
+        let by = |is_it: &dyn Fn(Fact) -> bool| {
+            let step = self.steps.iter().find(|step| stated(step).is_some_and(is_it));
+            step.map(|step| step.origin)
+        };
+        let is_part = |a: u64| attribute.tuple.as_ref().is_some_and(|parts| parts.contains(&a));
+        by(&|other| other == fact)
+            .or_else(|| by(&|(e, a, _)| e == fact.0 && is_part(a)))
+            .or_else(|| by(&|(e, ..)| e == attribute.id))
     }
 }
 

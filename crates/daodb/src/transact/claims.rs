@@ -14,7 +14,7 @@ use eve::Read;
 
 use super::forms::{Body, Form, Origin};
 use super::words::Words;
-use super::{Code, ensure};
+use super::{Code, alter, ensure};
 use crate::attribute::{Attribute, Elements, ValueType};
 use crate::builtin;
 use crate::error::{Category, Error, Rejection};
@@ -261,13 +261,7 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
             return Ok((attribute, false));
         }
         let Some(forward) = forward_name(ident) else {
-            return unknown(
-                Category::Attribute,
-                format!(
-                    "there is no attribute {ident}; install it in an earlier transaction: \
-                     {{:db/ident {ident} :db/valueType … :db/cardinality …}}"
-                ),
-            );
+            return unknown(Category::Attribute, no_attribute(ident));
         };
         match schema.attribute_named(&forward) {
             Some(attribute) if attribute.is_ref() => Ok((attribute, true)),
@@ -275,7 +269,7 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
                 Category::Attribute,
                 format!("{ident} reads {forward} backwards, which is no reference"),
             ),
-            None => unknown(Category::Attribute, format!("there is no attribute {forward}")),
+            None => unknown(Category::Attribute, no_attribute(&forward)),
         }
     }
 
@@ -351,7 +345,12 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
                     place
                 }
                 Value::Nil => return Err(nil(origin, attribute).into()),
-                name => self.place(origin, name)?,
+                name => self.place(origin, name).map_err(|error| {
+                    match alter::no_such(attribute.id, name) {
+                        Some(message) => origin.reject(Category::Schema, message).into(),
+                        None => error,
+                    }
+                })?,
             };
             return Ok(Proposed::Place(place));
         }
@@ -388,6 +387,18 @@ impl<'a, 'b, R: Read> Expand<'a, 'b, '_, R> {
         }
         self.words.word(value).map(Proposed::Word)
     }
+}
+
+fn no_attribute(ident: &Keyword) -> String {
+    if alter::is_reserved(ident) {
+        return format!(
+            "there is no attribute {ident}, and its namespace is the system's; leave it out"
+        );
+    }
+    format!(
+        "there is no attribute {ident}; install it in an earlier transaction: \
+         {{:db/ident {ident} :db/valueType … :db/cardinality …}}"
+    )
 }
 
 /// `:a/b` for `:a/_b`, `:b` for `:_b`.

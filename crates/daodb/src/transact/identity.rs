@@ -109,11 +109,13 @@ fn unstated(claims: &Claims<'_>, number: usize) -> Rejection {
     let Some(tempid) = claims.tempids.get(number) else {
         return Rejection::new(Category::Tempid, "a tempid has no entity");
     };
-    let name = tempid.name.clone().unwrap_or(Value::Nil);
-    tempid.origin.reject(
-        Category::Tempid,
-        format!("tempid {name} is used, but nothing is stated about it; state a fact of it, or use an entity id"),
-    )
+    let message = match &tempid.name {
+        Some(name) => format!(
+            "tempid {name} is used, but nothing is stated about it; state a fact of it, or use an entity id"
+        ),
+        None => "an entity is meant of which this map states nothing; state a fact of it, or leave it out".into(),
+    };
+    tempid.origin.reject(Category::Tempid, message)
 }
 
 /// Tempids that are one entity, as a forest.

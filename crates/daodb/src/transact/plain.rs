@@ -153,13 +153,14 @@ impl<'b, 'a, R: Read> Facts<'b, 'a, R> {
 
     /// Takes a fact, unless it is not plain.
     fn take(&mut self, e: u64, attribute: &'b Attribute, value: &'a Value) -> Option<()> {
-        if !(id::USER_MIN..id::TX_BASE).contains(&e) || !self.plain.is(attribute) {
+        let is_fit = (id::USER_MIN..id::TX_BASE).contains(&e) && self.basis.may_be_chosen(e);
+        if !is_fit || !self.plain.is(attribute) {
             return None;
         }
         let v = match attribute.value_type {
             ValueType::Ref => {
                 let to = number(value).filter(|to| (builtin::MIN..id::TX_BASE).contains(to))?;
-                Word::entity(to)
+                Word::entity(self.basis.may_be_chosen(to).then_some(to)?)
             }
             value_type if value_type.admits(value) => self.word(value)?,
             _ => return None,
