@@ -49,6 +49,7 @@ pub use limits::Limits;
 pub use live::Active;
 pub(crate) use stack::{Stack, Stance, Told};
 use step::Exit;
+pub(crate) use still::Code;
 pub use view::Level;
 
 /// A run looks around (interrupts, fuel) at least every so many calls and turns.
@@ -504,7 +505,10 @@ impl Machine {
                 self.set(at, word);
                 self.pc += 1;
             }
-            Engine::Stepper => self.walk.control = Control::Value(word),
+            Engine::Stepper => {
+                let node = self.walk.control.node().unwrap_or_default();
+                self.walk.control = Control::Value(node, word);
+            }
         }
     }
 

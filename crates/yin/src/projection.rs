@@ -28,6 +28,7 @@ use crate::ast::{Node, NodeId};
 use crate::error::{Call, Position};
 use crate::heap::{FUNCTION, PRIMITIVE, UNBOUND, function_word, payload, sort};
 use crate::program::{Places, Program};
+use crate::stepper::Linked;
 
 pub(crate) use compile::{BATCH, UPDATE_ARGS_MAX, Unfit};
 pub(crate) use free::names as free_names;
@@ -110,23 +111,12 @@ pub(crate) struct Projection {
     pub(crate) values: Vec<Word>,
     /// The machine's own names.
     pub(crate) builtins: Arc<HashMap<Symbol, Word>>,
-    /// What free names mean, by program and node, as far as anybody asked.
-    free: Vec<Vec<Free>>,
+    /// Programs as the stepper reads them, as far as it ran them.
+    linked: Vec<Option<Arc<Linked>>>,
     /// The programs whose definitions are globals already, whatever is built in.
     shadowed: Vec<bool>,
     /// How it is shared with other machines.
     sharing: Sharing,
-}
-
-/// What a free name means at a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Free {
-    /// Nobody has asked since the last global came to be.
-    #[default]
-    Unknown,
-    BuiltIn(Word),
-    /// The cell of a global.
-    Global(u32),
 }
 
 impl Projection {
@@ -167,6 +157,11 @@ impl Projection {
         }
         let slot = self.places.get_mut(id as usize)?;
         Some(slot.get_or_insert_with(|| Arc::new(Places::of(program))).clone())
+    }
+
+    /// The places of a program, if they were found out.
+    pub(crate) fn places_so_far(&self, id: u32) -> Option<Arc<Places>> {
+        self.places.get(id as usize)?.clone()
     }
 
     pub(crate) fn node(&self, site: Site) -> Option<&Node> {
@@ -311,10 +306,12 @@ impl Projection {
 
     fn add_global(&mut self, name: &Symbol) -> u32 {
         let id = self.globals.len() as u32;
+        if self.built_in(u32::MAX, name).is_some() {
+            self.linked.clear();
+        }
         self.globals.push(Global { name: name.clone() });
         self.values.push(self.unbound(name));
         self.global_ids.insert(name.clone(), id);
-        self.free.clear();
         id
     }
 
@@ -376,28 +373,19 @@ impl Projection {
         self.values.get(id as usize).copied().filter(|&word| word != UNBOUND)
     }
 
-    /// What a free name means at a node. A new global may change what any name means.
-    pub(crate) fn free(&mut self, site: Site, name: &Symbol) -> Free {
-        let known =
-            |this: &Self| this.free.get(site.program as usize)?.get(site.node.index()).copied();
-        if let Some(found @ (Free::BuiltIn(_) | Free::Global(_))) = known(self) {
-            return found;
+    /// A program as the stepper reads it, if it was linked since a built-in name was last defined anew.
+    pub(crate) fn linked(&self, program: u32) -> Option<&Arc<Linked>> {
+        self.linked.get(program as usize)?.as_ref()
+    }
+
+    /// Keeps a program as the stepper reads it.
+    pub(crate) fn link(&mut self, program: u32, linked: &Arc<Linked>) {
+        if self.linked.len() < self.programs.len() {
+            self.linked.resize(self.programs.len(), None);
         }
-        let found = match self.built_in(site.program, name) {
-            Some(word) => Free::BuiltIn(word),
-            None => Free::Global(self.global(name)),
-        };
-        let nodes = self.program(site.program).map_or(0, |program| program.tree().len());
-        if self.free.len() < self.programs.len() {
-            self.free.resize(self.programs.len(), Vec::new());
+        if let Some(slot) = self.linked.get_mut(program as usize) {
+            *slot = Some(linked.clone());
         }
-        if let Some(free) = self.free.get_mut(site.program as usize) {
-            free.resize(nodes, Free::Unknown);
-            if let Some(slot) = free.get_mut(site.node.index()) {
-                *slot = found;
-            }
-        }
-        found
     }
 
     fn has_global(&self, name: &Symbol) -> bool {

@@ -18,7 +18,6 @@ use crate::heap::sort;
 use crate::heap::{FUNCTION, payload};
 use crate::program::Program;
 use crate::projection::{Function, Projection, Site};
-use crate::stepper::Wait;
 
 /// A function that runs or waits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,12 +103,8 @@ impl Machine {
                 places.take(most).filter_map(|pc| projection.function_at(pc)).collect()
             }
             Engine::Stepper => {
-                let waiting = self.walk.waits.iter().rev().filter_map(|wait| match wait {
-                    Wait::Function(activation) => Some(activation.id),
-                    Wait::Step(_) => None,
-                });
-                let all = std::iter::once(self.walk.running.id).chain(waiting);
-                all.take(most).filter_map(|id| projection.function(id)).collect()
+                let calls = std::iter::once(&self.walk.running).chain(self.walk.calls.iter().rev());
+                calls.take(most).filter_map(|call| projection.function(call.id)).collect()
             }
         };
         let active = functions.into_iter().filter_map(|function| {

@@ -11,13 +11,13 @@
 
 use datom::Word;
 
-use super::{Engine, Frame, Machine, State};
+use super::{Code, Engine, Frame, Machine, State};
 use crate::ast::{Node, NodeId};
 use crate::error::{Kind, Trouble};
-use crate::heap::{Continuation, again_word};
+use crate::heap::{Continuation, UNBOUND, again_word};
 use crate::program::immediate;
 use crate::projection::{AGAIN, BATCH, Instruction, Point, Projection, Stand, WINDOW};
-use crate::stepper::{Activation, CALLED, Code, Control, Step, Wait};
+use crate::stepper::{Activation, Control, batched};
 
 /// How a call stands at its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +47,14 @@ pub(crate) struct Stack {
     pub(crate) words: Vec<Word>,
 }
 
-/// A node that waits above the one a call stands at, and how many operands it holds.
-struct Above {
-    node: NodeId,
-    child: u16,
-    held: usize,
-}
-
 /// What the AST says of a call that stands at a node.
 struct Shape {
     /// Whether it holds a closure.
     closure: bool,
     /// How many names are in scope.
     height: usize,
-    above: Vec<Above>,
+    /// Whether it is a name that has a word, for each in the order in which it came to be.
+    names: Vec<bool>,
     /// The nodes of the held operands; `None` for a batch of them.
     held: Vec<Option<NodeId>>,
 }
@@ -141,8 +135,7 @@ impl Machine {
     pub(crate) fn stack(&self) -> Result1<Stack> {
         match self.engine {
             Engine::Register => self.stack_of_registers(),
-            // The first link of the continuation says only that nobody waits below.
-            Engine::Stepper => self.stack_of_walk(1),
+            Engine::Stepper => self.stack_of_walk(0),
         }
     }
 
@@ -208,53 +201,39 @@ impl Machine {
         Ok(stack)
     }
 
-    /// The calls of the stepper from the n-th link of its continuation on.
+    /// The calls of the stepper from the n-th that waits on.
     pub(crate) fn stack_of_walk(&self, first: usize) -> Result1<Stack> {
-        let mut stack = Stack::default();
-        let walk = &self.walk;
-        let waits = walk.waits.get(first..).unwrap_or(&[]);
-        let links = waits.iter().filter_map(|wait| match wait {
-            Wait::Function(activation) => Some(*activation),
-            Wait::Step(_) => None,
-        });
-        let activations: Vec<Activation> = links.chain([walk.running]).collect();
-        let steps = waits.split(|wait| matches!(wait, Wait::Function(_)));
-        for (at, (activation, steps)) in activations.iter().zip(steps).enumerate() {
-            let last = steps.last().and_then(|wait| match wait {
-                Wait::Step(step) => Some(*step),
-                Wait::Function(_) => None,
-            });
-            let (node, stance) = match (walk.control, last) {
-                (Control::Turn(body), _) if at + 1 == activations.len() => (body, Stance::Turn),
-                (Control::Apply, Some(step)) if at + 1 == activations.len() => {
-                    (step.node(), Stance::Call)
-                }
-                (_, Some(step)) if step.child() == CALLED => (step.node(), Stance::Wait),
-                _ => {
-                    let message = "the program does not stand at a safepoint";
-                    return Err(Trouble::new(Kind::State, message));
-                }
-            };
-            let next = activations.get(at + 1);
-            let locals = activation.locals as usize
-                ..next.map_or(walk.locals.len(), |next| next.locals as usize);
-            let from = match steps.first() {
-                Some(Wait::Step(step)) => step.done(),
-                _ => walk.done.len(),
-            };
-            let to = match (next, last) {
-                (Some(_), Some(step)) => step.done(),
-                _ => walk.done.len(),
-            };
-            let start = stack.words.len();
-            let captures = self.projection.function(activation.id);
-            if captures.is_some_and(|function| !function.captures.is_empty()) {
-                stack.words.push(activation.function);
+        let (node, stance) = match self.walk.control {
+            Control::Turn(body) => (body, Stance::Turn),
+            Control::Call(node) => (node, Stance::Call),
+            Control::Await(node) => (node, Stance::Wait),
+            _ => {
+                return Err(Trouble::new(Kind::State, "the program does not stand at a safepoint"));
             }
-            stack.words.extend_from_slice(walk.locals.get(locals).unwrap_or(&[]));
-            stack.words.extend_from_slice(walk.done.get(from..to).unwrap_or(&[]));
-            let count = (stack.words.len() - start) as u32;
-            stack.frames.push(Told { program: activation.program, node, stance, count });
+        };
+        let waiting = self.walk.calls.get(first..).unwrap_or(&[]);
+        let waiting = waiting.iter().map(|call| (*call, call.at, Stance::Wait));
+        let mut stack = Stack::default();
+        // Of the many calls of a recursion, the shape is found out once.
+        let mut known: Option<(Told, Shape)> = None;
+        for (call, node, stance) in waiting.chain([(self.walk.running, node, stance)]) {
+            let told = Told { program: call.program, node, stance, count: 0 };
+            let shape = match known {
+                Some((at, shape)) if at == told => shape,
+                _ => {
+                    let code = self.code_so_far(told.program);
+                    self.shape(&code.ok_or_else(|| damaged("a program is missing"))?, &told)?
+                }
+            };
+            let words = self.walk.words.get(call.base as usize..).unwrap_or(&[]);
+            let start = stack.words.len();
+            stack.words.extend(shape.closure.then_some(call.function));
+            for is_name in [true, false] {
+                let own = words.iter().zip(&shape.names).filter(|(_, name)| **name == is_name);
+                stack.words.extend(own.map(|(word, _)| *word));
+            }
+            stack.frames.push(Told { count: (stack.words.len() - start) as u32, ..told });
+            known = Some((told, shape));
         }
         Ok(stack)
     }
@@ -271,80 +250,66 @@ impl Machine {
     fn shape(&self, code: &Code, told: &Told) -> Result1<Shape> {
         let place = code.places.get(told.node).ok_or_else(|| damaged("it stands nowhere"))?;
         let tree = code.program.tree();
-        let closure = !code.places.captures(place.function).is_empty();
+        let arguments = match tree.node(place.function) {
+            Node::Lambda { params, rest, .. } => params.len() + usize::from(rest.is_some()),
+            _ => 0,
+        };
         let mut shape = Shape {
-            closure,
+            closure: !code.places.captures(place.function).is_empty(),
             height: usize::from(place.height),
-            above: Vec::new(),
+            names: vec![true; arguments],
             held: Vec::new(),
         };
         let mut path = Vec::new();
         let mut below = place;
         while let Some(parent) = below.parent {
-            path.push((parent, below.child));
+            path.push((parent, usize::from(below.child)));
             below = code.places.get(parent).ok_or_else(|| damaged("it stands nowhere"))?;
         }
         for &(node, child) in path.iter().rev() {
-            let held = self.hold_nodes(code, node, usize::from(child), &mut shape.held);
-            let waits = match tree.node(node) {
-                Node::If { .. } => child == 0,
-                Node::Do { operands } => usize::from(child) + 1 < operands.len(),
-                _ => true,
-            };
-            if waits {
-                shape.above.push(Above { node, child, held });
-            }
+            self.hold(code, node, child, &mut shape);
         }
         match (tree.node(told.node), told.stance) {
-            (_, Stance::Turn) => {}
-            (Node::Application { operands, .. }, stance) => {
-                let n = operands.len() + 1;
-                let own = match stance {
-                    Stance::Call => self.hold_nodes(code, told.node, n, &mut shape.held),
-                    _ => 0,
-                };
-                let child = if stance == Stance::Call { n as u16 } else { CALLED };
-                shape.above.push(Above { node: told.node, child, held: own });
+            (_, Stance::Turn) | (Node::Application { .. } | Node::Perform { .. }, Stance::Wait) => {
             }
-            (Node::Perform { .. }, Stance::Wait) => {
-                shape.above.push(Above { node: told.node, child: CALLED, held: 0 });
+            (Node::Application { operator, operands }, Stance::Call)
+                if immediate(tree, *operator, operands).is_none() =>
+            {
+                self.hold(code, told.node, operands.len() + 1, &mut shape);
             }
             _ => return Err(damaged("it stands where no call can")),
         }
         Ok(shape)
     }
 
-    /// The operands a node holds while it waits for its n-th part.
-    fn hold_nodes(
-        &self,
-        code: &Code,
-        node: NodeId,
-        child: usize,
-        held: &mut Vec<Option<NodeId>>,
-    ) -> usize {
-        let before = held.len();
+    /// What a node holds while it waits for its n-th part: names, or operands.
+    fn hold(&self, code: &Code, node: NodeId, child: usize, shape: &mut Shape) {
+        let held = shape.held.len();
         match code.program.tree().node(node) {
+            Node::Let { names, .. } | Node::Loop { names, .. } => {
+                shape.names.resize(shape.names.len() + child.min(names.len()), true);
+            }
             Node::Application { operator, operands } => {
                 let is_body = child > operands.len()
                     && immediate(code.program.tree(), *operator, operands).is_some();
                 if is_body {
-                    return 0;
+                    shape.names.resize(shape.names.len() + operands.len(), true);
+                    return;
                 }
-                held.extend((child > 0).then_some(Some(*operator)));
+                shape.held.extend((child > 0).then_some(Some(*operator)));
                 let done = child.saturating_sub(1);
-                let whole = match done >= BATCH && self.batched(code, node, BATCH).is_some() {
-                    true => done - done % BATCH,
-                    false => 0,
-                };
-                held.extend((whole > 0).then_some(None));
-                held.extend(operands.get(whole..done).unwrap_or(&[]).iter().map(|&id| Some(id)));
+                let is_long = batched(code, &self.projection, node, BATCH).is_some();
+                let whole = if is_long { done - done % BATCH } else { 0 };
+                shape.held.extend((whole > 0).then_some(None));
+                let rest = operands.get(whole..done).unwrap_or(&[]);
+                shape.held.extend(rest.iter().map(|&id| Some(id)));
             }
             Node::Perform { operands, .. } | Node::Recur { operands } => {
-                held.extend(operands.iter().take(child).map(|&id| Some(id)));
+                shape.held.extend(operands.iter().take(child).map(|&id| Some(id)));
             }
             _ => {}
         }
-        held.len() - before
+        shape.names.resize(shape.names.len() + shape.held.len() - held, false);
     }
 
     /// Puts calls on top of those that wait. In register code the first one's registers begin at
@@ -483,36 +448,53 @@ impl Machine {
         words: &[Word],
         is_top: bool,
     ) -> Result1<()> {
-        let locals = self.walk.locals.len() as u32;
-        self.walk.running = Activation { function, id, program: code.id, locals };
+        let (base, at) = (self.walk.words.len() as u32, told.node);
+        self.walk.running = Activation { function, id, program: code.id, base, at };
         let (names, held) = words.split_at(shape.height.min(words.len()));
-        self.walk.locals.extend_from_slice(names);
-        let mut held = held.iter().zip(&shape.held);
-        for above in &shape.above {
-            let height = code.places.get(above.node).map_or(0, |place| place.height);
-            let (done, height) = (self.walk.done.len(), locals as usize + usize::from(height));
-            let step = Step::new(above.node, above.child, done, height);
-            self.walk.waits.push(Wait::Step(step));
-            for (&word, node) in held.by_ref().take(above.held) {
-                let word = match node {
-                    Some(node) if word == again_word() => self.again(code, *node)?,
-                    _ => word,
-                };
-                self.walk.done.push(word);
-            }
+        let (mut names, mut held) = (names.iter(), held.iter().zip(&shape.held));
+        for &is_name in &shape.names {
+            let word = match is_name {
+                true => names.next().copied(),
+                false => match held.next() {
+                    Some((&word, Some(node))) if word == again_word() => {
+                        Some(self.again(code, *node)?)
+                    }
+                    other => other.map(|(word, _)| *word),
+                },
+            };
+            self.walk.words.extend(word);
         }
         self.walk.control = match told.stance {
-            Stance::Turn => Control::Turn(told.node),
-            Stance::Call => Control::Apply,
-            Stance::Wait => Control::Await,
+            Stance::Turn => Control::Turn(at),
+            Stance::Call => Control::Call(at),
+            Stance::Wait => Control::Await(at),
         };
         if !is_top {
-            if self.walk.depth >= self.limits.calls {
+            if self.walk.calls.len() + 1 >= self.limits.calls {
                 return Err(self.too_deep());
             }
-            self.walk.waits.push(Wait::Function(self.walk.running));
-            self.walk.depth += 1;
+            self.walk.calls.push(self.walk.running);
         }
         Ok(())
+    }
+
+    /// The value of an operand that nothing held, for it is the same whenever it is evaluated.
+    fn again(&mut self, code: &Code, node: NodeId) -> Result1<Word> {
+        match code.program.tree().node(node) {
+            Node::Literal(value) => self.heap.word(value),
+            Node::Lambda { .. } => Ok(match self.function_at_lambda(code, node) {
+                Some(function) => Projection::plain(function),
+                None => Word::NIL,
+            }),
+            Node::Variable(name) => match self.projection.built_in(code.id, name) {
+                Some(word) => Ok(word),
+                None => {
+                    let id = self.projection.global(name);
+                    let word = self.projection.values.get(id as usize).copied();
+                    word.filter(|&word| word != UNBOUND).ok_or(Trouble::Unbound(id))
+                }
+            },
+            _ => Ok(Word::NIL),
+        }
     }
 }

@@ -1,15 +1,53 @@
 //! What capturing and restoring need of a machine that stands still.
 
-use datom::Word;
+use std::sync::Arc;
+
+use datom::{Symbol, Word};
 
 use super::{Engine, Frame, Machine, Queue, State};
-use crate::ast::NodeId;
+use crate::ast::{Node, NodeId};
 use crate::error::{Kind, Trouble};
+use crate::program::{Places, Program};
 use crate::projection::{PRELUDE, Site, WINDOW};
 use crate::state::Standing;
-use crate::stepper::{Code, Wait, Walk};
+use crate::stepper::Walk;
+
+/// A program with its places.
+#[derive(Clone)]
+pub(crate) struct Code {
+    pub(crate) id: u32,
+    pub(crate) program: Arc<Program>,
+    pub(crate) places: Arc<Places>,
+}
+
+impl Code {
+    /// What a function is called if it does not say itself: the name it is bound to.
+    pub(crate) fn hint(&self, node: NodeId) -> Option<&Symbol> {
+        let place = self.places.get(node)?;
+        match self.program.tree().node(place.parent?) {
+            Node::Definition { name, value } if *value == node => Some(name),
+            Node::Let { names, values, .. } => {
+                let at = usize::from(place.child);
+                names.get(at).filter(|_| values.get(at) == Some(&node))
+            }
+            _ => None,
+        }
+    }
+}
 
 impl Machine {
+    /// A program with its places.
+    pub(crate) fn code(&mut self, id: u32) -> Option<Code> {
+        self.projection.places(id)?;
+        self.code_so_far(id)
+    }
+
+    /// A program with its places, if they have been found out.
+    pub(crate) fn code_so_far(&self, id: u32) -> Option<Code> {
+        let places = self.projection.places_so_far(id)?;
+        Some(Code { id, program: self.projection.program(id)?.clone(), places })
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.state == State::Idle
     }
@@ -62,12 +100,8 @@ impl Machine {
         self.requests = requests;
         self.state = State::Between;
         self.set(0, value);
-        match self.engine {
-            Engine::Register => self.frames.push(Frame { pc: 0, base: 0 }),
-            Engine::Stepper => {
-                self.walk.waits.push(Wait::Function(self.walk.running));
-                self.walk.depth = 1;
-            }
+        if self.engine == Engine::Register {
+            self.frames.push(Frame { pc: 0, base: 0 });
         }
     }
 

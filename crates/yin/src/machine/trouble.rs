@@ -25,7 +25,7 @@ impl Machine {
     fn place(&self) -> u32 {
         match self.engine {
             Engine::Register => self.pc,
-            Engine::Stepper => self.walk.place(),
+            Engine::Stepper => self.walk.control.node().map_or(0, |node| node.index() as u32),
         }
     }
 
@@ -63,7 +63,7 @@ impl Machine {
     }
 
     pub(crate) fn too_deep(&self) -> Trouble {
-        let waiting = self.frames.len().max(self.walk.depth);
+        let waiting = self.frames.len().max(self.walk.calls.len() + 1);
         let message = format!("more than {waiting} calls wait for each other");
         Trouble::new(Kind::Depth, message)
             .help("make the recursive call the last thing the function does, or use loop and recur")

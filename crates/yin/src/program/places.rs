@@ -35,8 +35,6 @@ pub(crate) struct Place {
     pub(crate) parent: Option<NodeId>,
     /// Which of its parent's steps this is: children in order of evaluation, the body last.
     pub(crate) child: u16,
-    /// Whether its function does nothing behind it.
-    pub(crate) tail: bool,
     /// How many names its function has in scope where the node begins.
     pub(crate) height: u16,
     /// The lambda or form it belongs to.
@@ -77,12 +75,7 @@ impl Places {
         let mut this = Self { places: vec![None; program.tree().len()], ..Self::default() };
         for &form in program.forms() {
             let mut scope = Scope::new(form, None, Vec::new());
-            this.walk(
-                program.tree(),
-                form,
-                Step { parent: None, child: 0, tail: false },
-                &mut scope,
-            );
+            this.walk(program.tree(), form, Step { parent: None, child: 0 }, &mut scope);
         }
         this
     }
@@ -97,6 +90,11 @@ impl Places {
         self.order.get(ordinal as usize).copied()
     }
 
+    /// Whether a node is a name that nothing around it binds.
+    pub(crate) fn is_free(&self, name: NodeId) -> bool {
+        self.get(name).is_some_and(|place| place.meaning == Meaning::Free)
+    }
+
     /// What a lambda captures, in order, and what each name means where the lambda stands.
     pub(crate) fn captures(&self, lambda: NodeId) -> &[(Symbol, Meaning)] {
         let (start, length) = self.get(lambda).map_or((0, 0), |place| place.captures);
@@ -109,7 +107,6 @@ impl Places {
             ordinal: self.order.len() as u32,
             parent: step.parent,
             child: step.child,
-            tail: step.tail,
             height: scope.locals.len() as u16,
             function: scope.function,
             meaning: Meaning::Free,
@@ -136,12 +133,12 @@ impl Places {
         match tree.node(id) {
             // An expansion means its body, so nothing ever waits at it.
             Node::Expansion { body, .. } => self.walk(tree, *body, step, scope),
-            _ => self.below(tree, id, step.tail, scope),
+            _ => self.below(tree, id, scope),
         }
     }
 
-    fn below(&mut self, tree: &Tree, id: NodeId, tail: bool, scope: &mut Scope) {
-        let inner = |child: usize, tail: bool| Step { parent: Some(id), child: child as u16, tail };
+    fn below(&mut self, tree: &Tree, id: NodeId, scope: &mut Scope) {
+        let inner = |child: usize| Step { parent: Some(id), child: child as u16 };
         let height = scope.locals.len();
         match tree.node(id) {
             Node::Lambda { own, params, rest, body } => {
@@ -149,35 +146,35 @@ impl Places {
                 let mut own_scope = Scope::new(id, own.clone(), captures);
                 own_scope.locals = params.iter().chain(rest).cloned().collect();
                 own_scope.target = Some(*body);
-                let root = Step { parent: None, child: 0, tail: true };
+                let root = Step { parent: None, child: 0 };
                 self.walk(tree, *body, root, &mut own_scope);
             }
             Node::Application { operator, operands } => {
                 let bound = immediate(tree, *operator, operands);
                 match bound {
-                    None => self.walk(tree, *operator, inner(0, false), scope),
+                    None => self.walk(tree, *operator, inner(0), scope),
                     // The lambda has its place, though nobody evaluates it.
-                    Some(_) => self.order_only(*operator, inner(0, false), scope),
+                    Some(_) => self.order_only(*operator, inner(0), scope),
                 }
                 for (at, &operand) in operands.iter().enumerate() {
-                    self.walk(tree, operand, inner(at + 1, false), scope);
+                    self.walk(tree, operand, inner(at + 1), scope);
                 }
                 if let Some((params, body)) = bound {
                     scope.locals.extend_from_slice(params);
-                    self.body(tree, body, inner(operands.len() + 1, tail), scope);
+                    self.body(tree, body, inner(operands.len() + 1), scope);
                 }
             }
             Node::If { test, consequent, alternate } => {
-                self.walk(tree, *test, inner(0, false), scope);
-                self.walk(tree, *consequent, inner(1, tail), scope);
-                self.walk(tree, *alternate, inner(2, tail), scope);
+                self.walk(tree, *test, inner(0), scope);
+                self.walk(tree, *consequent, inner(1), scope);
+                self.walk(tree, *alternate, inner(2), scope);
             }
             Node::Let { names, values, body } | Node::Loop { names, values, body } => {
                 for (at, (name, &value)) in names.iter().zip(values).enumerate() {
-                    self.walk(tree, value, inner(at, false), scope);
+                    self.walk(tree, value, inner(at), scope);
                     scope.locals.push(name.clone());
                 }
-                let step = inner(values.len(), tail);
+                let step = inner(values.len());
                 match tree.node(id) {
                     Node::Loop { .. } => self.body(tree, *body, step, scope),
                     _ => self.walk(tree, *body, step, scope),
@@ -185,13 +182,12 @@ impl Places {
             }
             Node::Do { operands } => {
                 for (at, &operand) in operands.iter().enumerate() {
-                    let last = at + 1 == operands.len();
-                    self.walk(tree, operand, inner(at, tail && last), scope);
+                    self.walk(tree, operand, inner(at), scope);
                 }
             }
             node => {
                 for (at, child) in node.children().enumerate() {
-                    self.walk(tree, child, inner(at, false), scope);
+                    self.walk(tree, child, inner(at), scope);
                 }
             }
         }
@@ -210,7 +206,6 @@ impl Places {
             ordinal: self.order.len() as u32,
             parent: step.parent,
             child: step.child,
-            tail: false,
             height: scope.locals.len() as u16,
             function: scope.function,
             meaning: Meaning::Free,
@@ -228,7 +223,6 @@ impl Places {
 struct Step {
     parent: Option<NodeId>,
     child: u16,
-    tail: bool,
 }
 
 /// What is in scope while a function is walked.

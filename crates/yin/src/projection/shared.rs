@@ -139,7 +139,7 @@ impl Grow for Projection {
                 self.global_ids.insert(global.name.clone(), self.globals.len() as u32);
                 self.globals.push(global.clone());
             }
-            self.free.clear();
+            self.linked.clear();
             self.complete();
         }
         for &edit in other.sharing.edits.iter().skip(self.sharing.edits.len()) {

@@ -18,9 +18,9 @@ use super::{Frame, Standing, State};
 use crate::ast::Node;
 use crate::error::{Error, Kind};
 use crate::heap::{EMPTY, FUNCTION, Heap, MARK, OBJECT, PRIMITIVE, payload, sort};
+use crate::machine::Code;
 use crate::machine::prelude;
 use crate::program::{Places, Program};
-use crate::stepper::Code;
 
 /// A value that is shared is stated twice if it has no more parts than this.
 const SHARED_PARTS_MAX: usize = 16;
