@@ -3,7 +3,8 @@
 //! 1. Commits come parents first; each with what differs from the tree of the commit before it in
 //!    this order, whatever branch that was on.
 //! 2. Nothing is held but one commit and one change: both programs are read as they write.
-//! 3. No shell is involved, and names are bytes that end where git says they end.
+//! 3. No shell is involved, and names are bytes that end where git says they end. No two of them
+//!    become one text.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -41,10 +42,14 @@ type Done<T> = Result<T, Box<Fault>>;
 
 impl<'r> Repository<'r> {
     /// # Errors
-    /// When there is no `git`, or no repository.
+    /// When there is no `git`, no repository, or no commit.
     pub(crate) fn open(path: &'r Path) -> Done<Self> {
         let repository = Self { path };
         repository.line(&["rev-parse", "--git-dir"])?;
+        if repository.line(&["rev-parse", "--verify", "HEAD"]).is_err() {
+            let why = format!("{}: there is no commit yet", path.display());
+            return Err(Fault::new(why).help("commit something, or check a branch out").into());
+        }
         Ok(repository)
     }
 
@@ -79,7 +84,9 @@ impl<'r> Repository<'r> {
     /// All commits that lead to `HEAD`, parents first.
     pub(crate) fn commits(&self) -> Done<Commits> {
         let format = "--format=%H%x00%T%x00%P%x00%an <%ae>%x00%at%x00%ct%x00%B";
-        let mut command = self.command(&["log", "--reverse", "--topo-order", "-z", format, "HEAD"]);
+        let order =
+            ["log", "--reverse", "--topo-order", "--no-show-signature", "-z", format, "HEAD"];
+        let mut command = self.command(&order);
         let mut child = command.stdout(Stdio::piped()).spawn().map_err(no_git)?;
         let out = child.stdout.take().ok_or_else(|| strange("log"))?;
         Ok(Commits { child, out: BufReader::new(out) })
@@ -101,13 +108,15 @@ impl<'r> Repository<'r> {
     #[cfg(test)]
     pub(crate) fn tree(&self, tree: &str) -> Done<Vec<Change>> {
         let output = self.command(&["ls-tree", "-r", "-z", tree]).output().map_err(no_git)?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let entries = text.split_terminator('\0').map(|entry| {
-            let (meta, path) = entry.split_once('\t').ok_or_else(|| strange("ls-tree"))?;
+        let entries = output.stdout.split(|byte| *byte == 0).filter(|entry| !entry.is_empty());
+        let entries = entries.map(|entry| {
+            let tab =
+                entry.iter().position(|byte| *byte == b'\t').ok_or_else(|| strange("ls-tree"))?;
+            let (meta, path) = (String::from_utf8_lossy(&entry[..tab]), &entry[tab + 1..]);
             let fields: Vec<&str> = meta.split(' ').collect();
             let [mode, _, object] = fields.as_slice() else { return Err(strange("ls-tree")) };
             let now = Some(((*mode).to_owned(), (*object).to_owned()));
-            Ok(Change { path: path.to_owned(), now })
+            Ok(Change { path: path_text(path.to_vec()), now })
         });
         entries.collect()
     }
@@ -121,6 +130,26 @@ fn no_git(error: std::io::Error) -> Box<Fault> {
 
 fn strange(command: &str) -> Box<Fault> {
     Fault::new(format!("git {command} answered what was not expected")).into()
+}
+
+/// A path as text: as it is where it is UTF-8, else in quotes with octal numbers for bytes, as git
+/// shows it. So is one that begins with a quote: what is quoted is never what another is called.
+fn path_text(bytes: Vec<u8>) -> String {
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) if !text.starts_with('"') => return text,
+        Ok(text) => text.into_bytes(),
+        Err(error) => error.into_bytes(),
+    };
+    let mut quoted = String::from("\"");
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => quoted.extend(['\\', char::from(byte)]),
+            b' '..=b'~' => quoted.push(char::from(byte)),
+            7..=13 => quoted.extend(['\\', char::from(b"abtnvfr"[usize::from(byte - 7)])]),
+            _ => quoted += &format!("\\{byte:03o}"),
+        }
+    }
+    quoted + "\""
 }
 
 /// Commits as `git log` writes them.
@@ -203,7 +232,8 @@ impl Comparison {
                 }
                 continue;
             }
-            let (meta, path) = (self.text()?, self.text()?);
+            let (meta, path) = (self.bytes()?, path_text(self.bytes()?));
+            let meta = String::from_utf8_lossy(&meta);
             let fields: Vec<&str> = meta.split(' ').collect();
             let [_, mode, _, object, status] = fields.as_slice() else {
                 return Err(strange("diff-tree"));
@@ -213,11 +243,11 @@ impl Comparison {
         }
     }
 
-    fn text(&mut self) -> Done<String> {
+    fn bytes(&mut self) -> Done<Vec<u8>> {
         let mut bytes = Vec::new();
         self.out.read_until(0, &mut bytes)?;
         bytes.pop().ok_or_else(|| strange("diff-tree"))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(bytes)
     }
 }
 

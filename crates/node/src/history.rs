@@ -3,13 +3,15 @@
 //! 1. The state after a commit's transaction has exactly the paths of its tree, each with its object
 //!    and mode. So the database as of the transaction is what `git ls-tree` shows of the commit.
 //! 2. The transaction's entity is the commit: its id, its author, its parents.
-//! 3. Time only goes on: where a commit is older than the one before it, or than what the world held
-//!    already, the transaction has the later time and `:git.commit/committed` the real one.
+//! 3. Time only goes on, up to now: where a commit is older than the one before it, or than what the
+//!    world held already, the transaction has the later time, where it is of the future, the present;
+//!    and `:git.commit/committed` has the commit's.
 //! 4. What is there already is not imported again: an import goes on where the last one ended.
 
 use daodb::{Database, Durability, TransactOptions};
 use datom::{Value, edn};
 
+use crate::clock;
 use crate::fault::Fault;
 use crate::git::{Change, Commit, Repository};
 
@@ -23,7 +25,7 @@ const SCHEMA: &str = r#"
  {:db/ident :git.commit/authored :db/valueType :db.type/instant :db/doc "When it was written."}
  {:db/ident :git.commit/committed :db/valueType :db.type/instant :db/doc "When it was committed."}
  {:db/ident :git.file/path :db/valueType :db.type/string :db/unique :db.unique/identity
-  :db/doc "The path of a file, also when it is gone."}
+  :db/doc "The path of a file, also when it is gone; of bytes that are no UTF-8, as git quotes it."}
  {:db/ident :git.file/object :db/valueType :db.type/string :db/index true
   :db/doc "The hash of its content; nothing while the file is gone."}
  {:db/ident :git.file/mode :db/valueType :db.type/string :db/doc "Its mode, in octal digits."}]
@@ -45,7 +47,7 @@ type Done<T> = Result<T, Box<Fault>>;
 /// When the history begins, in microseconds since 1970 UTC.
 pub(crate) fn beginning(repository: &Repository<'_>) -> Done<Option<i64>> {
     let first = repository.commits()?.next()?;
-    Ok(first.map(|commit| commit.committed.saturating_mul(SECOND)))
+    Ok(first.map(|commit| commit.committed.saturating_mul(SECOND).min(clock::micros())))
 }
 
 /// Imports every commit that is not there yet, and tells `progress` after each.
@@ -123,19 +125,23 @@ fn of_commit(database: &Database, commit: &Commit) -> Done<Value> {
     for parent in &commit.parents {
         parents.extend(db.entity_id(&lookup("git.commit/id", parent))?.map(Value::Ref));
     }
-    let (authored, committed) =
-        (commit.authored.saturating_mul(SECOND), commit.committed.saturating_mul(SECOND));
-    Ok(Value::map([
+    let [authored, committed] =
+        [commit.authored, commit.committed].map(|seconds| seconds.saturating_mul(SECOND));
+    let time = committed.min(clock::micros()).max(db.instant());
+    let mut facts = vec![
         (Value::keyword("db/id"), Value::text("datomic.tx")),
-        (Value::keyword("db/txInstant"), Value::Instant(committed.max(db.instant()))),
+        (Value::keyword("db/txInstant"), Value::Instant(time)),
         (Value::keyword("db/doc"), Value::text(&commit.message)),
         (Value::keyword("git.commit/id"), Value::text(&commit.id)),
         (Value::keyword("git.commit/tree"), Value::text(&commit.tree)),
         (Value::keyword("git.commit/parents"), Value::Vector(parents)),
         (Value::keyword("git.commit/author"), Value::text(&commit.author)),
-        (Value::keyword("git.commit/authored"), Value::Instant(authored)),
-        (Value::keyword("git.commit/committed"), Value::Instant(committed)),
-    ]))
+    ];
+    let times = [("git.commit/authored", authored), ("git.commit/committed", committed)];
+    let times = times.map(|(name, time)| (Value::keyword(name), Value::Instant(time)));
+    // Git takes a time of any year, and a word does not.
+    facts.extend(times.into_iter().filter(|(_, time)| time.word_tag().is_some()));
+    Ok(Value::map(facts))
 }
 
 fn of_change(change: Change) -> Vec<Value> {
@@ -158,6 +164,8 @@ fn of_change(change: Change) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
     use std::process::Command;
 
@@ -250,11 +258,45 @@ mod tests {
                 git(&["add", "--all"]) && git(&["commit", "--quiet", "--no-edit"])
             }
         );
+        // Names that are no text, and one that looks like them; a link, and a repository within.
+        let strange: [&[u8]; 4] =
+            [b"bytes \xff\n\\", b"bytes \xfe", b"\"bytes \\376\"", b"\"q\xc3\xbc"];
+        for name in strange {
+            std::fs::write(folder.path().join(OsStr::from_bytes(name)), name).unwrap();
+        }
+        std::os::unix::fs::symlink("main only", folder.path().join("link")).unwrap();
+        commit("strange names");
+        std::fs::remove_file(folder.path().join("link")).unwrap();
+        write("link", "a file now");
+        std::fs::remove_file(folder.path().join(OsStr::from_bytes(strange[1]))).unwrap();
+        commit("one of them goes");
+        let within = format!("160000,{},within", "1".repeat(40));
+        assert!(git(&["update-index", "--add", "--cacheinfo", &within]));
+        assert!(git(&["commit", "--quiet", "--message", "a repository within"]));
+        for seconds in ["@7258118400 +0000", "@99999999999999 +0000"] {
+            let mut later = Command::new("git");
+            later.env("GIT_COMMITTER_DATE", seconds).arg("-C").arg(folder.path());
+            later.args(["-c", "user.name=A", "-c", "user.email=a@b", "commit", "--allow-empty"]);
+            assert!(later.args(["-qm", "of the future"]).status().unwrap().success());
+        }
+
         let repository = Repository::open(folder.path()).unwrap();
         let database = Database::memory().unwrap();
         let first = import(&database, &repository, |_| {}).unwrap();
         assert_eq!(first.commits, repository.count().unwrap());
         check(&database, &repository);
+
+        // Each is called what git calls it.
+        let shown = Command::new("git").arg("-C").arg(folder.path()).args(["ls-files"]).output();
+        let shown = String::from_utf8(shown.unwrap().stdout).unwrap();
+        for name in [r#""bytes \377\n\\""#, r#""\"bytes \\376\"""#, r#""\"q\303\274""#] {
+            assert!(shown.lines().any(|line| line == name), "{name} in {shown}");
+            let file = database.db().unwrap().entity(&lookup("git.file/path", name)).unwrap();
+            assert!(file.unwrap().get("git.file/object").unwrap().is_some(), "{name}");
+        }
+        let gone =
+            database.db().unwrap().entity(&lookup("git.file/path", r#""bytes \376""#)).unwrap();
+        assert_eq!(gone.unwrap().get("git.file/object").unwrap(), None);
 
         assert!(git(&["mv", "dir/c", "dir/d"]));
         commit("renamed");
