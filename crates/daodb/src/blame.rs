@@ -41,10 +41,7 @@ impl Db {
         datoms.sort_by_key(|datom| (datom.t, datom.a, datom.added(), datom.v));
         let mut blame = Vec::with_capacity(datoms.len());
         for datom in datoms {
-            let reason = match datom.m >> 1 {
-                0 => Value::Nil,
-                reason => self.touch(reason)?,
-            };
+            let reason = self.reason(&datom)?;
             blame.push(Blame {
                 datom,
                 value: self.value(datom.v)?,
@@ -54,5 +51,20 @@ impl Db {
             });
         }
         Ok(blame)
+    }
+
+    /// What is known of the entity that a datom's `m` names: why it was said. Of one that is gone, as a
+    /// fork may be, what was known when it was said. Nil where `m` names none.
+    ///
+    /// # Errors
+    /// When the world is damaged.
+    pub fn reason(&self, datom: &Datom) -> Result<Value, Error> {
+        let Some(reason) = datom.metadata() else { return Ok(Value::Nil) };
+        match self.touch(reason)? {
+            Value::Nil if self.as_of(datom.t).check_held().is_ok() => {
+                self.as_of(datom.t).touch(reason)
+            }
+            known => Ok(known),
+        }
     }
 }

@@ -38,6 +38,8 @@ pub struct Imported {
 pub struct Import {
     database: Database,
     options: TransactOptions,
+    /// Forms that belong to every transaction.
+    also: Vec<Value>,
     batch_facts: usize,
     /// The entities here, by what they are called there.
     entities: HashMap<u64, u64>,
@@ -78,6 +80,7 @@ impl Database {
         Import {
             database: self.clone(),
             options: TransactOptions::new(),
+            also: Vec::new(),
             batch_facts: BATCH_FACTS,
             entities: HashMap::new(),
             schema: Vec::new(),
@@ -95,6 +98,13 @@ impl Import {
     #[must_use]
     pub fn options(self, options: TransactOptions) -> Self {
         Self { options, ..self }
+    }
+
+    /// Makes a form part of every transaction of the import: who made it and why, said of `"datomic.tx"`.
+    #[must_use]
+    pub fn also(mut self, form: Value) -> Self {
+        self.also.push(form);
+        self
     }
 
     /// How many facts make a batch.
@@ -176,13 +186,13 @@ impl Import {
                 let to = number(&to).map_or(to, |to| self.name(to));
                 forms.push(add(self.name(e), attribute, to));
             }
-            self.transact_some(&forms)?;
+            self.transact_some(forms)?;
             let mut forms = Vec::with_capacity(within.len());
             for (e, attribute, value) in within {
                 let known = holder(&attribute).and_then(|known| self.plain(known, &value));
                 forms.push(add(self.name(e), attribute, known.unwrap_or(value)));
             }
-            self.transact_some(&forms)?;
+            self.transact_some(forms)?;
         }
         Ok(self.done())
     }
@@ -198,7 +208,7 @@ impl Import {
                 Value::Map(map)
             })
             .collect();
-        self.transact_some(&forms)
+        self.transact_some(forms)
     }
 
     fn flush(&mut self) -> Result<(), Error> {
@@ -226,7 +236,7 @@ impl Import {
                 forms.push(Value::Map(form));
             }
         }
-        self.transact_some(&forms)
+        self.transact_some(forms)
     }
 
     /// A map with the entities that are known here; references to others wait.
@@ -350,11 +360,12 @@ impl Import {
         }
     }
 
-    fn transact_some(&mut self, forms: &[Value]) -> Result<(), Error> {
+    fn transact_some(&mut self, mut forms: Vec<Value>) -> Result<(), Error> {
         if forms.is_empty() {
             return Ok(());
         }
-        let report = self.database.transact_with(forms, &self.options)?;
+        forms.extend_from_slice(&self.also);
+        let report = self.database.transact_with(&forms, &self.options)?;
         for (name, &entity) in &report.tempids {
             let number = name.as_text().and_then(|name| name.strip_prefix(TEMPID)?.parse().ok());
             // Maps without a number are never named again.

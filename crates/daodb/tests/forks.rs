@@ -439,6 +439,9 @@ fn blame_tells_who_said_what_and_why() {
     let blame = db.db().unwrap().blame(a, Some(sum)).unwrap();
     let reason = &blame.last().unwrap().reason;
     assert_eq!(reason.get("db.fork/name"), Some(&Value::text("work")));
+    // And go on to do so when it is gone.
+    fork.retract().unwrap();
+    assert_eq!(db.db().unwrap().blame(a, Some(sum)).unwrap().last().unwrap().reason, *reason);
 }
 
 #[test]

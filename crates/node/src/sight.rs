@@ -47,6 +47,17 @@ pub(crate) fn entity(db: &Db, entity: u64) -> Result<Value, Box<Fault>> {
     Ok(db.ident_of(entity)?.map_or(Value::Ref(entity), Value::Keyword))
 }
 
+/// What names a reason, where something does; else all that is known of it.
+pub(crate) fn reason(known: Value) -> Value {
+    if let Some(ident) = known.get("db/ident") {
+        return ident.clone();
+    }
+    match known.get("db.fork/name") {
+        Some(name) => Value::Vector(vec![Value::keyword("db.fork/name"), name.clone()]),
+        None => known,
+    }
+}
+
 /// An answer as it is shown. Rows that have no order of their own are shown in that of their values.
 pub(crate) fn of_answer(answer: Answer) -> Output {
     match answer {

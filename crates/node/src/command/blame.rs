@@ -39,20 +39,9 @@ pub(super) fn blame(arguments: &cli::Blame) -> Outcome {
             said.value.clone(),
             of_transaction("tx/by"),
             of_transaction("db/doc"),
-            named(said.reason),
+            sight::reason(said.reason),
         ]);
     }
     let columns = COLUMNS.map(str::to_owned).to_vec();
     Ok(Output::Table { columns, rows }.print(arguments.format)?)
-}
-
-/// What names a reason, where something does; else all that is known of it.
-fn named(reason: Value) -> Value {
-    if let Some(ident) = reason.get("db/ident") {
-        return ident.clone();
-    }
-    match reason.get("db.fork/name") {
-        Some(name) => Value::Vector(vec![Value::keyword("db.fork/name"), name.clone()]),
-        None => reason,
-    }
 }

@@ -75,7 +75,8 @@ fn refused(world: &World, arguments: &cli::Merge, conflicts: &[Conflict]) -> Out
     let columns = ["entity", "attribute", "base", "ours", "theirs"].map(str::to_owned).to_vec();
     Output::Table { columns, rows }.print(arguments.format)?;
     let number = conflicts.len();
-    Err(Fault::new(format!("{number} conflicts; nothing was merged"))
+    let conflicts = if number == 1 { "conflict" } else { "conflicts" };
+    Err(Fault::new(format!("{number} {conflicts}; nothing was merged"))
         .help("--resolve ours or --resolve theirs, or make the values agree on either side")
         .into())
 }

@@ -15,6 +15,7 @@ use crate::git::Repository;
 use crate::history;
 use crate::progress;
 use crate::reporter::Reporter;
+use crate::schema;
 use crate::transfer::{self, Take};
 use crate::world::World;
 
@@ -62,6 +63,7 @@ fn of_file(arguments: &cli::Import) -> Outcome {
     // The disk is waited for once, at the end.
     let options = TransactOptions::new().durability(Durability::Process);
     let import = world.database().import().options(options);
+    let import = import.also(schema::reason("datom import", &name));
     let mut taking = Taking { import, bar: progress::counting("entities") };
     transfer::read(format, &name, text, &mut taking)?;
     let done = taking.import.finish()?;

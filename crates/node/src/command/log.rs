@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use daodb::{Db, Index, Transaction};
-use datom::{Keyword, Value, Word, id};
+use datom::{Datom, Keyword, Value, Word, id};
 
 use super::Outcome;
 use crate::cli;
 use crate::fault::Fault;
 use crate::render::Output;
+use crate::sight;
 use crate::world::World;
 
 const COLUMNS: [&str; 6] = ["t", "time", "added", "removed", "by", "why"];
@@ -34,8 +35,20 @@ fn row(db: &Db, transaction: &Transaction) -> Result<Vec<Value>, Box<Fault>> {
         count(added as u64),
         count((transaction.datoms.len() - added) as u64),
         said("tx/by"),
-        said("db/doc"),
+        match facts.get(&Keyword::from("db/doc")) {
+            Some(why) => why.clone(),
+            None => reason(db, transaction)?,
+        },
     ])
+}
+
+/// What the facts of a transaction name as their reason.
+fn reason(db: &Db, transaction: &Transaction) -> Result<Value, Box<Fault>> {
+    let others = |datom: &&Datom| datom.metadata().is_some_and(|entity| entity != transaction.tx());
+    match transaction.datoms.iter().find(others) {
+        Some(datom) => Ok(sight::reason(db.reason(datom)?)),
+        None => Ok(Value::Nil),
+    }
 }
 
 /// What is stated about one entity; of several values the first.

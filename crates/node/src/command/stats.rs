@@ -1,5 +1,7 @@
 //! `datom stats`, `datom gc` and `datom rebuild`: what a world takes, and making that less.
 
+use std::path::Path;
+
 use daodb::{Db, Tier};
 use datom::Value;
 
@@ -18,54 +20,58 @@ pub(super) fn map(entries: impl IntoIterator<Item = (&'static str, Value)>) -> V
     Value::map(entries.into_iter().map(|(name, value)| (Value::keyword(name), value)))
 }
 
-fn tier(tier: Tier) -> Value {
-    map([("segments", count(tier.segments)), ("bytes", count(tier.bytes))])
+/// Rows under names, a part of what is shown.
+fn rows<const N: usize>(columns: [&str; N], rows: impl IntoIterator<Item = [Value; N]>) -> Output {
+    let rows = rows.into_iter().map(|row| row.to_vec()).collect();
+    Output::Table { columns: columns.map(str::to_owned).to_vec(), rows }
 }
 
 pub(super) fn stats(arguments: &cli::Stats) -> Outcome {
     let world = World::open(&arguments.dir)?;
     let stats = world.database().stats()?;
-    let indexes = |facts: [u64; 4]| {
-        let names = ["eavt", "aevt", "avet", "vaet"];
-        map(names.into_iter().zip(facts.map(count)))
-    };
-    let attached = stats.attached.iter().map(|(process, pinned)| {
-        let behind =
-            pinned.map_or(Value::Nil, |pinned| count(stats.commits.saturating_sub(pinned)));
-        map([("process", count(u64::from(*process))), ("commits-behind", behind)])
-    });
-    let cold_folder = stats.cold_folder.as_ref();
-    let cold_folder =
-        cold_folder.map_or(Value::Nil, |folder| Value::text(&folder.display().to_string()));
-    let shown = map([
+    let log_bytes = stats.plain.bytes + stats.sealed.bytes;
+    let summary = map([
         ("t", count(stats.t)),
         ("durable-t", count(stats.durable_t)),
         ("lag", count(stats.lag())),
-        ("facts", indexes(stats.current)),
-        ("past-facts", indexes(stats.history)),
         ("history-from", count(stats.history_from)),
-        (
-            "region",
-            map([
-                ("file-bytes", count(stats.region_bytes)),
-                ("disk-bytes", count(stats.region_disk_bytes)),
-                ("block-bytes", count(stats.block_bytes)),
-                ("retired-blocks", count(stats.retired_blocks)),
-            ]),
-        ),
-        (
-            "log",
-            map([
-                ("plain", tier(stats.plain)),
-                ("sealed", tier(stats.sealed)),
-                ("cold", tier(stats.cold)),
-                ("cold-folder", cold_folder),
-                ("being-written", Value::Bool(stats.lease_held)),
-            ]),
-        ),
-        ("attached", Value::Vector(attached.collect())),
+        ("log-being-written", Value::Bool(stats.lease_held)),
+        ("disk-bytes", count(stats.region_disk_bytes + log_bytes)),
     ]);
-    Ok(Output::Value(shown).print(arguments.format)?)
+    let indexes = ["eavt", "aevt", "avet", "vaet"].into_iter();
+    let facts = indexes.zip(stats.current).zip(stats.history);
+    let facts = facts.map(|((index, now), past)| [Value::keyword(index), count(now), count(past)]);
+    let region = map([
+        ("file-bytes", count(stats.region_bytes)),
+        ("disk-bytes", count(stats.region_disk_bytes)),
+        ("block-bytes", count(stats.block_bytes)),
+        ("retired-blocks", count(stats.retired_blocks)),
+    ]);
+    let here = world.dir().join("log");
+    let kept = |kept: &str, tier: Tier, folder: Option<&Path>| {
+        let folder = folder.map_or(Value::Nil, |folder| Value::text(&folder.display().to_string()));
+        [Value::keyword(kept), count(tier.segments), count(tier.bytes), folder]
+    };
+    let log = [
+        kept("plain", stats.plain, Some(&here)),
+        kept("sealed", stats.sealed, Some(&here)),
+        kept("cold", stats.cold, stats.cold_folder.as_deref()),
+    ];
+    // This process looks on, and is gone when it is read of.
+    let others = stats.attached.iter().filter(|(process, _)| *process != std::process::id());
+    let others = others.map(|(process, pinned)| {
+        let behind =
+            pinned.map_or(Value::Nil, |pinned| count(stats.commits.saturating_sub(pinned)));
+        [count(u64::from(*process)), behind]
+    });
+    let parts = vec![
+        ("world", Output::Value(summary)),
+        ("facts", rows(["index", "now", "past"], facts)),
+        ("region", Output::Value(region)),
+        ("log", rows(["kept", "segments", "bytes", "folder"], log)),
+        ("attached", rows(["process", "commits-behind"], others)),
+    ];
+    Ok(Output::Parts(parts).print(arguments.format)?)
 }
 
 pub(super) fn gc(arguments: &cli::Gc) -> Outcome {

@@ -28,7 +28,16 @@ pub(super) fn verify(arguments: &cli::Verify) -> Outcome {
     if verification.is_clean() {
         return Ok(());
     }
-    Err(Fault::new(format!("{} is damaged", arguments.dir.display()))
-        .help("the log is the truth: if only the region is damaged, `datom rebuild` makes it again")
-        .into())
+    let dir = arguments.dir.display();
+    let help = match verification.transactions < verification.t {
+        true => format!(
+            "the log cannot be read whole, so nothing can be made again from it: put back what a backup \
+             has of it, or take out what is still here with `datom export {dir}`"
+        ),
+        false => {
+            "the log is the truth: if only the region is damaged, `datom rebuild` makes it again"
+                .into()
+        }
+    };
+    Err(Fault::new(format!("{dir} is damaged")).help(help).into())
 }

@@ -76,8 +76,11 @@ pub(super) fn read(name: &str, text: impl BufRead, take: &mut dyn Take) -> Done<
         };
         if is_facts {
             let [entity, attribute, text] = [0, 1, 2].map(|at| row.get(at).unwrap_or_default());
-            let (_, entity) = cell("db/id", entity)?;
             let id = Value::keyword("db/id");
+            // No attribute: to ask for its type would have those that wait installed.
+            let entity = edn::read(entity).map_err(|error| {
+                at_line(name, line, format!("entity: {error}; an entity is a number"))
+            })?;
             let (key, value) = cell(attribute, text)?;
             let goes_on = form.get(&id) == Some(&entity) && !form.contains_key(&key);
             if !goes_on && !form.is_empty() {

@@ -2,6 +2,7 @@
 
 mod agents;
 mod bad_input;
+mod branches;
 mod concurrency;
 mod crash;
 mod crew;
@@ -16,6 +17,7 @@ mod query;
 mod ring;
 mod slab;
 mod streams;
+mod transfer;
 mod travel;
 mod upkeep;
 mod waiting;

@@ -1,6 +1,8 @@
 //! A world that is looked at, backed up, made again and put away.
 
-use crate::place::Place;
+use std::io::{BufRead, BufReader};
+
+use crate::place::{Killed, Place};
 
 #[test]
 fn a_world_is_backed_up_restored_and_measured() {
@@ -27,10 +29,17 @@ fn a_world_is_backed_up_restored_and_measured() {
     let ran = place.run(&["restore", "nothing", "other"]);
     assert_eq!(ran.status, Some(1), "{ran}");
 
+    let mut watcher = Killed(place.datom(&["watch", "world", sum]).spawn().unwrap());
+    let mut said = BufReader::new(watcher.0.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "{:added [[6]], :t 5}");
     let stats = place.ok(&["stats", "world"]);
-    for word in [":lag 0", ":eavt", ":block-bytes", ":sealed", ":attached", ":process"] {
+    let process = format!(":process {}}}", watcher.0.id());
+    for word in [":lag 0", ":eavt", ":block-bytes", ":kept :sealed", ":attached", &process] {
         assert!(stats.contains(word), "{word}: {stats}");
     }
+    drop(watcher);
+    let stats = place.ok(&["stats", "world"]);
+    assert!(stats.contains(":attached []"), "nobody but who asks: {stats}");
     let gone = place.ok(&["gc", "world", "--cold", "cold"]);
     assert!(gone.contains(":sealed 0") && gone.contains(":moved 0"), "one segment stays: {gone}");
     assert_eq!(place.ok(&["q", "world", sum]), "6\n");

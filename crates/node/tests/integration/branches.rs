@@ -1,0 +1,62 @@
+//! Forks, merges and who said what, by command.
+
+use crate::place::Place;
+
+const SCHEMA: &str =
+    "{:db/ident :name :db/valueType :db.type/string :db/unique :db.unique/identity}
+                      {:db/ident :born :db/valueType :db.type/long}";
+
+fn people() -> Place {
+    let place = Place::new();
+    place.write("schema.edn", SCHEMA);
+    place.write("mary.edn", "{:name \"Mary\" :born 1780}");
+    place.ok(&["transact", "world", "schema.edn"]);
+    place.ok(&["transact", "world", "mary.edn"]);
+    place
+}
+
+const BORN: &str = "[:find ?b . :where [?e :name \"Mary\"] [?e :born ?b]]";
+
+#[test]
+fn a_conflict_is_printed_and_merged_by_who_wins() {
+    let place = people();
+    place.ok(&["fork", "world", "draft"]);
+    place.write("theirs.edn", "{:name \"Mary\" :born 1781} {:name \"Ada\" :born 1815}");
+    place.write("ours.edn", "{:name \"Mary\" :born 1799}");
+    place.ok(&["transact", "world", "theirs.edn", "--fork", "draft"]);
+    place.ok(&["transact", "world", "ours.edn"]);
+    assert_eq!(place.ok(&["q", "world", BORN]), "1799\n");
+    assert_eq!(place.ok(&["q", "world", BORN, "--fork", "draft"]), "1781\n");
+
+    let ran = place.run(&["merge", "world", "draft"]);
+    assert_eq!(ran.status, Some(1), "{ran}");
+    assert!(ran.stdout.contains(":born 1780 1799 1781]"), "{ran}");
+    assert!(ran.stderr.contains("1 conflict; nothing was merged"), "{ran}");
+    assert_eq!(place.ok(&["q", "world", BORN]), "1799\n", "nothing happened");
+
+    place.ok(&["merge", "world", "draft", "--resolve", "ours"]);
+    assert_eq!(place.ok(&["q", "world", BORN]), "1799\n");
+    let ada = "[:find ?b . :where [?e :name \"Ada\"] [?e :born ?b]]";
+    assert_eq!(place.ok(&["q", "world", ada]), "1815\n");
+    let again = place.run(&["merge", "world", "draft"]);
+    assert!(again.status == Some(0) && again.stderr.contains("no news"), "{again}");
+}
+
+#[test]
+fn a_fork_that_is_gone_is_still_the_reason_of_what_it_brought() {
+    let place = people();
+    place.ok(&["fork", "world", "draft"]);
+    place.write("change.edn", "{:name \"Mary\" :born 1781}");
+    place.ok(&["transact", "world", "change.edn", "--fork", "draft"]);
+    let changed = place.ok(&["diff", "world", "--fork", "draft"]);
+    assert!(changed.contains(":removed") && changed.contains(":born 1781]"), "{changed}");
+    place.ok(&["merge", "world", "draft"]);
+    place.ok(&["fork", "world", "draft", "--retract"]);
+    assert_eq!(place.ok(&["fork", "world"]), "[]\n");
+    let blame = place.ok(&["blame", "world", "[:name \"Mary\"]", ":born"]);
+    assert!(blame.contains(":added :born 1781 nil nil [:db.fork/name \"draft\"]]"), "{blame}");
+    let log = place.ok(&["log", "world"]);
+    assert!(log.contains("nil [:db.fork/name \"draft\"]]"), "{log}");
+    let ran = place.run(&["q", "world", BORN, "--fork", "draft"]);
+    assert!(ran.status == Some(1) && ran.stderr.contains("there is no fork draft"), "{ran}");
+}
