@@ -1,4 +1,4 @@
-//! The machine's heap: one array of words, and a collector that copies.
+//! The machine's heap: one array of words, and a collector that copies, mostly what is young.
 //!
 //! A word of [`Tag::Private`] is a [`Place`]: an object of the heap, a function, a primitive or
 //! one of the empty collections. Everything else is inline and means itself. An object is a
@@ -6,14 +6,16 @@
 //!
 //! 1. Objects never change once made, except that a new object is filled by its maker, and that
 //!    what nobody else can see is updated in place (see `owned`).
-//! 2. Objects move only in [`Heap::collect`], which the machine calls between two instructions,
-//!    with every word it will use again among the roots. So whatever runs inside an instruction
+//! 2. Objects move only in [`Heap::collect`] (see `collector`), which the machine calls between two
+//!    instructions, with every word it will use again among the roots. So whatever runs inside an instruction
 //!    may hold words without care.
 //! 3. Every value has one canonical word where it fits inline; objects hold only what does not.
 //! 4. The words in use never exceed the limit; a request beyond it is [`Trouble::Memory`].
-//!    While collecting, a second array of the live size exists beside the first.
+//!    While collecting, a second array exists beside the first, of the size of what is kept: of the young,
+//!    mostly, and of all only when all are collected.
 //! 5. The heap is plain data: no pointers, no handles to anything of the host.
 
+mod collector;
 mod continuation;
 mod convert;
 mod detached;
@@ -34,13 +36,12 @@ use datom::{Tag, Word};
 use crate::error::{Kind, Trouble};
 use crate::names::Names;
 
+pub(crate) use collector::Reach;
 pub(crate) use continuation::{Continuation, Use};
 pub(crate) use detached::Detached;
 pub(crate) use number::{Arithmetic, Number};
 pub(crate) use tree::{MAP, SET};
 
-/// The first collection happens when this many words are in use.
-const SOFT_WORDS_MIN: usize = if cfg!(test) { 1 } else { 1 << 16 };
 /// One operation (a comparison, a conversion, a sort) takes at most this many steps.
 const WORK_MAX: u64 = if cfg!(debug_assertions) { 1 << 21 } else { 1 << 26 };
 /// The interrupt flag is looked at every so many steps inside an operation.
@@ -108,9 +109,12 @@ impl Form {
 
 const PLACE_SHIFT: u32 = 56;
 const PLACE_MASK: u64 = (1 << PLACE_SHIFT) - 1;
-/// In a header, the length lies below the stamp, which lies below the form.
+/// In a header, the length lies below a mark for the collector, which lies below the stamp, which lies below
+/// the form.
 const STAMP_SHIFT: u32 = 32;
-const LENGTH_MASK: u64 = (1 << STAMP_SHIFT) - 1;
+/// The object is old and may hold a young one: see `collector`.
+const NOTED: u64 = 1 << (STAMP_SHIFT - 1);
+const LENGTH_MASK: u64 = NOTED - 1;
 pub(crate) const OBJECT: u64 = (Tag::Private as u64) << 4;
 pub(crate) const FUNCTION: u64 = OBJECT | 1;
 pub(crate) const PRIMITIVE: u64 = OBJECT | 2;
@@ -143,6 +147,11 @@ pub(crate) const fn sort(word: Word) -> u64 {
 #[inline(always)]
 pub(crate) const fn payload(word: Word) -> u64 {
     word.raw() & PLACE_MASK
+}
+
+/// A length as it stands in a header, if it fits.
+fn length_word(length: usize) -> Option<u64> {
+    u64::try_from(length).ok().filter(|&length| length <= LENGTH_MASK)
 }
 
 /// A function that captures nothing.
@@ -218,6 +227,13 @@ pub(crate) struct Heap {
     words: Vec<u64>,
     /// Beyond this the machine should collect.
     soft: usize,
+    /// Words that were there at the last collection.
+    old: usize,
+    /// Old objects that may hold young ones, by the places of their headers.
+    noted: Vec<usize>,
+    /// Memory for the next young collection.
+    spare: Vec<u64>,
+    pace: collector::Pace,
     limit: usize,
     pub(crate) names: Names,
     /// Steps taken inside the operation that runs now.
@@ -232,15 +248,20 @@ pub(crate) struct Heap {
     pub(crate) scratch: String,
     /// How many collections there were.
     pub(crate) collections: u64,
-    /// Words that the last collection kept.
+    /// Words that the last collection of all kept.
     kept: usize,
 }
 
 impl Heap {
     pub(crate) fn new(limit: usize, interrupt: Arc<AtomicBool>) -> Self {
+        let pace = collector::Pace::new(limit);
         Self {
             words: Vec::new(),
-            soft: SOFT_WORDS_MIN.min(limit),
+            soft: pace.young,
+            old: 0,
+            noted: Vec::new(),
+            spare: Vec::new(),
+            pace,
             limit,
             names: Names::default(),
             work: Cell::new(0),
@@ -326,7 +347,7 @@ impl Heap {
 
     fn begin(&mut self, form: Form, length: usize) -> Result<(), Trouble> {
         self.room(length + 1)?;
-        let length = u64::from(u32::try_from(length).map_err(|_| Trouble::Memory)?);
+        let length = length_word(length).ok_or(Trouble::Memory)?;
         let stamp = u64::from(self.edit) << STAMP_SHIFT;
         self.words.push((form as u64) << PLACE_SHIFT | stamp | length);
         Ok(())
@@ -479,9 +500,10 @@ impl Heap {
     /// Forgets every object.
     pub(crate) fn forget(&mut self) {
         self.words.clear();
+        self.noted.clear();
         self.fingers.forget();
-        self.soft = SOFT_WORDS_MIN.min(self.limit);
-        self.kept = 0;
+        (self.old, self.kept) = (0, 0);
+        self.soft = self.next_soft();
         self.gensym = 0;
     }
 
@@ -514,58 +536,6 @@ impl Heap {
     /// The same, shared.
     pub(crate) fn shared_name(&self, word: Word) -> Option<Arc<str>> {
         word.tag().is_name().then(|| self.names.shared(word.payload())).flatten()
-    }
-
-    /// Copies what the roots reach into a new array and forgets the rest (Cheney, 1970): a
-    /// breadth-first walk whose queue is the new array itself, so its depth costs nothing.
-    pub(crate) fn collect<'r>(&mut self, roots: impl Iterator<Item = &'r mut Word>) {
-        let mut to = Vec::with_capacity(self.soft.min(self.words.len()) / 2);
-        let kept = self.stamps_kept();
-        for root in roots {
-            *root = self.moved(*root, &mut to, kept);
-        }
-        let mut scan = 0;
-        while let Some(&header) = to.get(scan) {
-            let length = (header & LENGTH_MASK) as usize;
-            let is_words = header >> PLACE_SHIFT >= Form::Array as u64;
-            scan += 1;
-            for at in scan..scan + if is_words { length } else { 0 } {
-                if let Some(&raw) = to.get(at) {
-                    let word = self.moved(Word::from_raw(raw), &mut to, kept);
-                    if let Some(slot) = to.get_mut(at) {
-                        *slot = word.raw();
-                    }
-                }
-            }
-            scan += length;
-        }
-        self.words = to;
-        self.kept = self.words.len();
-        self.fingers.forget();
-        // Under test everything moves whenever anything is made, so a word that was missed shows.
-        let next = if cfg!(test) { 0 } else { self.words.len() * 2 };
-        self.soft = next.max(SOFT_WORDS_MIN).min(self.limit);
-        self.collections += 1;
-    }
-
-    /// Where an object lives after the collection, copied on first sight.
-    fn moved(&mut self, word: Word, to: &mut Vec<u64>, kept: u64) -> Word {
-        if sort(word) != OBJECT {
-            return word;
-        }
-        let at = payload(word) as usize;
-        let Some(&header) = self.words.get(at) else { return Word::NIL };
-        if header >> PLACE_SHIFT == Form::Moved as u64 {
-            return private(OBJECT, header & PLACE_MASK);
-        }
-        let place = to.len() as u64;
-        let length = (header & LENGTH_MASK) as usize;
-        to.push(header & kept);
-        to.extend_from_slice(self.words.get(at + 1..=at + length).unwrap_or(&[]));
-        if let Some(slot) = self.words.get_mut(at) {
-            *slot = (Form::Moved as u64) << PLACE_SHIFT | place;
-        }
-        private(OBJECT, place)
     }
 }
 

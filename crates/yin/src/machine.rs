@@ -16,6 +16,7 @@ mod built_in;
 mod call;
 mod context;
 mod control;
+mod frame;
 mod limits;
 mod live;
 mod namespace;
@@ -45,6 +46,7 @@ use crate::stepper::{Control, Walk};
 pub(crate) use built_in::prelude;
 pub(crate) use context::Context;
 pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_prompt};
+pub(crate) use frame::Frame;
 pub use limits::Limits;
 pub use live::Active;
 pub(crate) use stack::{Stack, Stance, Told};
@@ -88,13 +90,6 @@ pub enum Engine {
     Register,
     /// The rules of the machine, one by one: slower, and plain to see.
     Stepper,
-}
-
-/// A waiting call: where it goes on, and where its registers begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    pc: u32,
-    base: u32,
 }
 
 /// Which form of which program comes next.
@@ -424,7 +419,7 @@ impl Machine {
         }
         self.compile(function)?;
         self.frames.clear();
-        self.frames.push(Frame { pc: 0, base: 0 });
+        self.frames.push(Frame::new(0, 0));
         self.base = 0;
         self.pc = self.projection.entries.get(function as usize).map_or(0, |entry| entry.pc);
         self.set(0, Projection::plain(function));
@@ -457,7 +452,7 @@ impl Machine {
                     return Ok(Some(Outcome::OutOfFuel));
                 }
             }
-            Exit::Settle if self.heap.is_full() => self.collect()?,
+            Exit::Settle if self.heap.is_full() => self.settle()?,
             Exit::Settle => {}
             Exit::Compile(function) => self.compile(function)?,
             Exit::Literal(id) => self.make_literal(id)?,

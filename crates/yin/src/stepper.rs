@@ -139,7 +139,7 @@ impl Machine {
             self.walk.control = control;
             if self.heap.is_pressed() {
                 if self.heap.is_full() {
-                    self.collect()?;
+                    self.settle()?;
                 }
                 // Large operations cost fuel: whoever runs the stepper counts them.
                 return Ok(true);

@@ -3,7 +3,7 @@
 //! 1. Taking them off a heap and putting them on one moves an owner and copies nothing.
 //! 2. A heap that its objects were taken from is empty.
 
-use super::{Heap, SOFT_WORDS_MIN};
+use super::Heap;
 
 /// Garbage that a program may keep while it waits, beside as much as it uses.
 const WASTE_WORDS: usize = 32;
@@ -12,22 +12,22 @@ const WASTE_WORDS: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Detached {
     words: Vec<u64>,
-    soft: usize,
+    noted: Vec<usize>,
+    old: usize,
     kept: usize,
     gensym: u64,
-    edit: u32,
     stamps: u32,
 }
 
 impl Detached {
     /// Bytes that they take of the host's memory.
     pub(crate) fn bytes(&self) -> usize {
-        self.words.capacity() * size_of::<u64>()
+        self.words.capacity() * size_of::<u64>() + self.noted.capacity() * size_of::<usize>()
     }
 }
 
 impl Heap {
-    /// Whether most of the heap may be garbage that has come since the last collection.
+    /// Whether most of the heap may be garbage that has come since the last collection of all.
     pub(crate) fn is_wasteful(&self) -> bool {
         self.words.len() > 2 * self.kept + WASTE_WORDS
     }
@@ -42,10 +42,10 @@ impl Heap {
         }
         let detached = Detached {
             words,
-            soft: self.soft,
+            noted: std::mem::take(&mut self.noted),
+            old: self.old,
             kept: self.kept,
             gensym: self.gensym,
-            edit: self.edit,
             stamps: self.stamps,
         };
         self.forget();
@@ -56,10 +56,10 @@ impl Heap {
     pub(crate) fn attach(&mut self, detached: Detached) {
         debug_assert!(self.words.is_empty(), "a heap serves one program at a time");
         self.words = detached.words;
-        self.soft = detached.soft.max(SOFT_WORDS_MIN.min(self.limit));
-        self.kept = detached.kept;
-        self.gensym = detached.gensym;
-        (self.edit, self.stamps) = (detached.edit, detached.stamps);
+        self.noted = detached.noted;
+        (self.old, self.kept) = (detached.old, detached.kept);
+        (self.gensym, self.stamps) = (detached.gensym, detached.stamps);
+        self.soft = self.next_soft();
         self.fingers.forget();
     }
 }

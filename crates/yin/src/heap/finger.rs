@@ -6,8 +6,9 @@
 //! of a map, and the leaf of 32 elements of a vector.
 //!
 //! 1. A finger is good for one owned collection (its stamp), and only until any owned map changes its shape
-//!    or the heap is collected: both begin a new era. The leaves of a vector stay where they are as it grows, but
-//!    its tail does not, so no finger points at a tail.
+//!    or all of the heap is collected: both begin a new era. The leaves of a vector stay where they are as it
+//!    grows, but its tail does not, so no finger points at a tail. A collection of the young moves fingers with
+//!    what they point at.
 //! 2. Only what is owned itself is pointed at.
 //! 3. Keys are words that mean themselves, so equal words are equal keys.
 
@@ -21,8 +22,8 @@ const FINGERS: usize = if cfg!(test) { 4 } else { 1 << 12 };
 const STAMP_BITS: u32 = 24;
 /// Eras before all fingers are cleared.
 const ERAS: u32 = if cfg!(test) { 4 } else { 1 << (u32::BITS - STAMP_BITS) };
-/// The value in a node of a map, counted from its header.
-const VALUE: usize = 3;
+/// The value in a node of a map.
+const VALUE: usize = 2;
 
 #[derive(Clone, Copy, Default)]
 struct Finger {
@@ -47,6 +48,16 @@ impl Fingers {
         if self.era == ERAS {
             self.fingers.fill(Finger::default());
             self.era = 0;
+        }
+    }
+
+    /// Moves what the fingers point at, or makes those no good whose objects are gone.
+    pub(super) fn follow(&mut self, to: impl Fn(usize) -> Option<usize>) {
+        for finger in &mut self.fingers {
+            match to(finger.at as usize).and_then(|at| u32::try_from(at).ok()) {
+                Some(at) => finger.at = at,
+                None => *finger = Finger::default(),
+            }
         }
     }
 
@@ -99,7 +110,7 @@ impl Heap {
     #[inline(always)]
     pub(super) fn pointed(&self, map: Word, key: Word) -> Option<Word> {
         let at = self.fingers.find(self.stamp(map), key)?;
-        self.words.get(at + VALUE).map(|&raw| Word::from_raw(raw))
+        self.words.get(at + 1 + VALUE).map(|&raw| Word::from_raw(raw))
     }
 
     /// Writes the value of a key of an owned map, if a finger points at it. The node is owned, too.
@@ -107,7 +118,7 @@ impl Heap {
     pub(super) fn write_pointed(&mut self, stamp: u32, key: Word, value: Word) -> bool {
         let Some(at) = self.fingers.find(stamp, key) else { return false };
         debug_assert!(self.words.get(at).is_some_and(|header| header & LENGTH_MASK == 5));
-        self.write_at(at + VALUE, value)
+        self.put(at, VALUE, value)
     }
 
     /// Writes an element of an owned vector, if a finger points at its leaf. The leaf is owned, too.
@@ -116,17 +127,6 @@ impl Heap {
         let number = Word::from_raw((at / WIDTH) as u64);
         let Some(leaf) = self.fingers.find(stamp, number) else { return false };
         debug_assert!(self.words.get(leaf).is_some_and(|h| h & LENGTH_MASK == WIDTH as u64));
-        self.write_at(leaf + 1 + at % WIDTH, value)
-    }
-
-    #[inline(always)]
-    fn write_at(&mut self, at: usize, word: Word) -> bool {
-        match self.words.get_mut(at) {
-            Some(slot) => {
-                *slot = word.raw();
-                true
-            }
-            None => false,
-        }
+        self.put(leaf, at % WIDTH, value)
     }
 }

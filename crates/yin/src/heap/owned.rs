@@ -10,7 +10,8 @@
 //!    instruction for it there, and whoever captures registers does the same.
 //! 3. Stamps are never given twice between two collections that clear them, so a stamp that stayed on
 //!    a part after its collection was disowned matches nothing.
-//! 4. What writes in place allocates nothing, so it happens wholly or not at all.
+//! 4. What writes in place allocates nothing, so it happens wholly or not at all: not, if the collector can
+//!    take no note of it.
 
 use std::cmp::Ordering;
 
@@ -21,9 +22,9 @@ use super::{Form, Heap, LENGTH_MASK, OBJECT, PLACE_SHIFT, STAMP_SHIFT, payload, 
 use crate::builtin;
 use crate::error::Trouble;
 
-/// Stamps beyond this are cleared by the next collection.
-const STAMP_SOFT: u32 = 1 << 22;
 const STAMP_MAX: u32 = (1 << 24) - 1;
+/// Stamps beyond this are cleared by the next collection, which is one of all.
+const STAMP_SOFT: u32 = STAMP_MAX - (1 << 20);
 const STAMP_MASK: u64 = (STAMP_MAX as u64) << STAMP_SHIFT;
 
 impl Heap {
@@ -45,9 +46,14 @@ impl Heap {
         }
     }
 
-    /// What a collection keeps of headers.
+    /// Whether stamps should be cleared.
+    pub(super) fn has_few_stamps(&self) -> bool {
+        self.stamps >= STAMP_SOFT
+    }
+
+    /// What a collection of all keeps of headers.
     pub(super) fn stamps_kept(&mut self) -> u64 {
-        if self.stamps < STAMP_SOFT {
+        if !self.has_few_stamps() {
             return u64::MAX;
         }
         self.stamps = 0;
@@ -108,10 +114,11 @@ impl Heap {
         if stamp == 0 || self.stamp(slot.array) != stamp {
             return false;
         }
-        if slot.is_leaf {
+        let done = self.write_word(slot.array, slot.at, value);
+        if done && slot.is_leaf {
             self.point_leaf(stamp, at / WIDTH, slot.array);
         }
-        self.write_word(slot.array, slot.at, value)
+        done
     }
 
     /// Writes to the parts that are owned; false if the update needs more than that.
@@ -172,13 +179,7 @@ impl Heap {
         if sort(object) != OBJECT || index as u64 >= header & LENGTH_MASK {
             return false;
         }
-        match self.words.get_mut(at + 1 + index) {
-            Some(slot) => {
-                *slot = word.raw();
-                true
-            }
-            None => false,
-        }
+        self.put(at, index, word)
     }
 
     /// Writes behind the end of a text, where there is room.

@@ -19,7 +19,7 @@ fn int(n: i64) -> Word {
 
 /// Moves everything that is kept.
 fn collect(heap: &mut Heap, roots: &mut [Word]) {
-    heap.collect(roots.iter_mut());
+    heap.collect(Reach::All, roots.iter_mut());
 }
 
 /// Invariant 2 of trees, at every node.

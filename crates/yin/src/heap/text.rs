@@ -35,13 +35,13 @@ impl Heap {
     pub(super) fn text_with_room(&mut self, text: &str, room: usize) -> Result<Word, Trouble> {
         let word = self.byte_object(Form::Text, text.as_bytes())?;
         let units = room.div_ceil(8).saturating_sub(text.len().div_ceil(8));
-        let Some(length) = u32::try_from(units + text.len().div_ceil(8) + 1).ok() else {
+        let Some(length) = super::length_word(units + text.len().div_ceil(8) + 1) else {
             return Ok(word);
         };
         if self.room(units).is_ok()
             && let Some(header) = self.words.get_mut(super::payload(word) as usize)
         {
-            *header = *header & !super::LENGTH_MASK | u64::from(length);
+            *header = *header & !super::LENGTH_MASK | length;
             self.words.resize(self.words.len() + units, 0);
         }
         Ok(word)

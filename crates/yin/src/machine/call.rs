@@ -63,8 +63,8 @@ impl Machine {
             return;
         }
         self.set(0, word);
-        if let Some(Frame { pc, base }) = self.frames.pop() {
-            (self.pc, self.base) = (pc, base);
+        if let Some(frame) = self.frames.pop() {
+            (self.pc, self.base) = (frame.pc(), frame.base());
         }
     }
 
@@ -165,7 +165,7 @@ impl Machine {
             *slot = *word;
         }
         if !tail {
-            self.frames.push(Frame { pc: self.pc + 1, base: self.base });
+            self.frames.push(Frame::new(self.pc + 1, self.base));
         }
         self.fuel -= 1;
         self.base = base;

@@ -53,7 +53,7 @@ impl Machine {
     ) -> Result<Option<usize>, Trouble> {
         let Some((pc, _)) = self.mark(name) else { return Ok(None) };
         for (at, frame) in self.frames.iter().enumerate().rev() {
-            if frame.pc == pc && is(self, self.register(frame.base, 1))? {
+            if frame.pc() == pc && is(self, self.register(frame.base(), 1))? {
                 return Ok(Some(at));
             }
         }
@@ -137,8 +137,8 @@ impl Machine {
 
     /// Forgets the calls inside of a mark, and the mark. Answers with where its registers begin.
     fn unwind(&mut self, at: usize) -> u32 {
-        if let Some(&Frame { pc, base }) = self.frames.get(at) {
-            (self.pc, self.base) = (pc.saturating_sub(1), base);
+        if let Some(frame) = self.frames.get(at) {
+            (self.pc, self.base) = (frame.pc().saturating_sub(1), frame.base());
         }
         self.frames.truncate(at);
         self.base
@@ -176,7 +176,7 @@ impl Machine {
                 Place { frame, result: self.base, waiting: self.frames.len() - 1 }
             }
             _ => Place {
-                frame: Frame { pc: self.pc + 1, base: self.base },
+                frame: Frame::new(self.pc + 1, self.base),
                 result: self.base + u32::from(at),
                 waiting: self.frames.len(),
             },
@@ -210,7 +210,7 @@ impl Machine {
         let prompt = self.innermost("%prompt", |this, word| this.heap.equal(word, tag))?;
         let (kept, first, start, base) = match (prompt, self.mark("%prompt")) {
             (Some(index), Some((_, register))) => {
-                let base = self.frames.get(index).map_or(0, |frame| frame.base);
+                let base = self.frames.get(index).map_or(0, |frame| frame.base());
                 (index + 1, index, base, base + u32::from(register))
             }
             _ if self.heap.name(tag) == Some(PROGRAM_TAG) => (1, 1, 0, 0),
@@ -219,16 +219,16 @@ impl Machine {
             }
         };
         let Place { frame, result, waiting } = place;
-        let running = self.projection.function_at(frame.pc.saturating_sub(1));
+        let running = self.projection.function_at(frame.pc().saturating_sub(1));
         let running = running.map_or(0, |function| u32::from(function.registers));
-        let top = (frame.base + running).max(result + 1) as usize;
+        let top = (frame.base() + running).max(result + 1) as usize;
         let frames = self.frames.get(first.min(waiting)..waiting).unwrap_or(&[]);
         let k = Continuation {
             may,
-            pc: frame.pc,
-            base: frame.base.saturating_sub(start),
+            pc: frame.pc(),
+            base: frame.base().saturating_sub(start),
             result: result.saturating_sub(start),
-            frames: frames.iter().map(|frame| (frame.pc, frame.base - start)).collect(),
+            frames: frames.iter().map(|frame| (frame.pc(), frame.base() - start)).collect(),
             registers: self.registers.get(start as usize..top).unwrap_or(&[]).to_vec(),
         };
         let word = self.heap.continuation(&k)?;
@@ -264,13 +264,13 @@ impl Machine {
             self.heap.spend(word);
         }
         if !tail {
-            self.frames.push(Frame { pc: self.pc + 1, base: self.base });
+            self.frames.push(Frame::new(self.pc + 1, self.base));
         }
         let window = self.registers.get_mut(start as usize..).unwrap_or(&mut []);
         for (slot, word) in window.iter_mut().zip(&k.registers) {
             *slot = *word;
         }
-        let frames = k.frames.iter().map(|&(pc, base)| Frame { pc, base: base + start });
+        let frames = k.frames.iter().map(|&(pc, base)| Frame::new(pc, base + start));
         self.frames.extend(frames);
         (self.pc, self.base) = (k.pc, k.base + start);
         if let Some(slot) = self.registers.get_mut((start + k.result) as usize) {
@@ -297,7 +297,7 @@ impl Machine {
         let before = (self.pc, self.base, self.frames.len());
         let start = if tail { self.base } else { self.base + u32::from(at) };
         if !tail {
-            self.frames.push(Frame { pc: self.pc + 1, base: self.base });
+            self.frames.push(Frame::new(self.pc + 1, self.base));
         }
         if let Err(trouble) = self.put_stack(stack, start) {
             (self.pc, self.base) = (before.0, before.1);
@@ -321,7 +321,7 @@ impl Machine {
                 return Ok(word);
             }
         } else if let Some(at) = self.innermost("%binding", |_, word| Ok(word == name))? {
-            let base = self.frames.get(at).map_or(0, |frame| frame.base);
+            let base = self.frames.get(at).map_or(0, |frame| frame.base());
             return Ok(self.register(base, 2));
         }
         let id = self.projection.global(&self.heap.name(name).unwrap_or_default().into());

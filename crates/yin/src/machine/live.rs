@@ -98,7 +98,7 @@ impl Machine {
         let projection = &self.projection;
         let functions: Vec<&Function> = match self.engine {
             Engine::Register => {
-                let waiting = self.frames.iter().rev().map(|frame| frame.pc.saturating_sub(1));
+                let waiting = self.frames.iter().rev().map(|frame| frame.pc().saturating_sub(1));
                 let places = std::iter::once(self.pc).chain(waiting).filter(|&pc| pc > 0);
                 places.take(most).filter_map(|pc| projection.function_at(pc)).collect()
             }

@@ -142,7 +142,7 @@ impl Machine {
     fn stack_of_registers(&self) -> Result1<Stack> {
         let waiting = self.frames.get(1..).unwrap_or(&[]);
         let mut stack = Stack { frames: Vec::with_capacity(waiting.len() + 1), ..Stack::default() };
-        let waits = waiting.iter().map(|frame| (frame.pc, frame.base));
+        let waits = waiting.iter().map(|frame| (frame.pc(), frame.base()));
         self.tell_waiting(&mut stack, &self.registers, waits)?;
         let (pc, stance) = match self.projection.code.get(self.pc as usize) {
             _ if matches!(self.state, State::Parked { .. }) => (self.pc, Stance::Wait),
@@ -435,7 +435,7 @@ impl Machine {
         if self.frames.len() >= self.limits.calls {
             return Err(self.too_deep());
         }
-        self.frames.push(Frame { pc: seat.point.pc + 1, base });
+        self.frames.push(Frame::new(seat.point.pc + 1, base));
         Ok(base + u32::from(seat.point.at))
     }
 

@@ -227,8 +227,8 @@ impl Machine {
                 ($word:expr) => {{
                     r!(0u8) = $word;
                     let Some(frame) = frames.pop() else { break Exit::Done };
-                    pc = frame.pc as usize;
-                    base = frame.base as usize;
+                    pc = frame.pc() as usize;
+                    base = frame.base() as usize;
                     match view(registers, base) {
                         Some(found) => window = found,
                         None => break Exit::Grow,
@@ -267,7 +267,7 @@ impl Machine {
                         Some(found) => window = found,
                         None => leave!(Exit::Grow),
                     }
-                    frames.push(Frame { pc: pc as u32, base: base as u32 });
+                    frames.push(Frame::new(pc as u32, base as u32));
                     base = next;
                     pc = entry;
                 }};

@@ -101,7 +101,7 @@ impl Machine {
         self.state = State::Between;
         self.set(0, value);
         if self.engine == Engine::Register {
-            self.frames.push(Frame { pc: 0, base: 0 });
+            self.frames.push(Frame::new(0, 0));
         }
     }
 

@@ -6,7 +6,12 @@ use datom::Word;
 
 use super::{Engine, Machine, State};
 use crate::error::{CALLS_MAX, Error, Fault, Kind, Trouble};
+use crate::heap::Reach;
 use crate::projection::{Projection, WINDOW};
+
+/// Registers are made so many at a time, and a collection leaves no more above those that are used: it
+/// clears them.
+const GROWTH_WORDS: usize = if cfg!(test) { WINDOW } else { 1 << 12 };
 
 impl Machine {
     /// Out of memory means: collect and run the instruction again, unless that was tried just now.
@@ -29,19 +34,39 @@ impl Machine {
         }
     }
 
+    /// Looks after the heap between two instructions: the old are collected only when they have grown.
+    pub(crate) fn settle(&mut self) -> Result<(), Trouble> {
+        if self.heap.wants_all() {
+            return self.collect();
+        }
+        self.forget_garbage(Reach::Young);
+        Ok(())
+    }
+
     /// Forgets what nothing reaches. Fails if what is left does not leave the program room to
     /// work in, for then it would do nothing but collect.
     pub(crate) fn collect(&mut self) -> Result<(), Trouble> {
-        let top = (self.base as usize + self.running_registers()).min(self.registers.len());
-        let (live, dead) = self.registers.split_at_mut(top);
-        dead.fill(Word::NIL);
-        let Projection { objects, values, .. } = &mut self.projection;
-        let walk = Self::walk_roots(&mut self.walk);
-        self.heap.collect(live.iter_mut().chain(objects).chain(values).chain(walk));
+        self.forget_garbage(Reach::All);
         if self.heap.used() > self.limits.heap_words - self.limits.heap_words / 8 {
             return Err(self.too_much());
         }
         Ok(())
+    }
+
+    fn forget_garbage(&mut self, reach: Reach) {
+        let first = match reach {
+            Reach::Young => self.settled_registers(),
+            Reach::All => 0,
+        };
+        let top = (self.base as usize + self.running_registers()).min(self.registers.len());
+        self.registers.truncate(self.base as usize + WINDOW + GROWTH_WORDS);
+        let (live, dead) = self.registers.split_at_mut(top);
+        dead.fill(Word::NIL);
+        let live = live.get_mut(first..).unwrap_or(&mut []);
+        let Projection { objects, values, .. } = &mut self.projection;
+        let walk = Self::walk_roots(&mut self.walk);
+        self.heap.collect(reach, live.iter_mut().chain(objects).chain(values).chain(walk));
+        self.settle_frames();
     }
 
     /// How many registers the running function uses.
@@ -79,7 +104,7 @@ impl Machine {
         if self.registers.len() >= self.stack_words_max() {
             return Err(self.too_deep());
         }
-        self.registers.resize(self.registers.len() * 2, Word::NIL);
+        self.registers.resize(self.registers.len() + GROWTH_WORDS, Word::NIL);
         Ok(())
     }
 
@@ -116,7 +141,7 @@ impl Machine {
         let calls: Vec<_> = match self.engine {
             Engine::Stepper => self.walk_calls().take(CALLS_MAX).collect(),
             Engine::Register => {
-                let waiting = self.frames.iter().rev().map(|frame| frame.pc.saturating_sub(1));
+                let waiting = self.frames.iter().rev().map(|frame| frame.pc().saturating_sub(1));
                 let places = std::iter::once(self.pc).chain(waiting).filter(|&pc| pc > 0);
                 places.filter_map(|pc| self.projection.call(pc)).take(CALLS_MAX).collect()
             }
