@@ -305,11 +305,41 @@ impl Db {
     /// The entity that a value names: an id ([`Value::Int`] or [`Value::Ref`]), an ident, or a
     /// lookup ref `[:attribute value]`. An id is taken as it is, whether or not facts exist.
     ///
+    /// A lookup ref names whoever has the value at the moment that [`Db::as_of`] set, as far as a filter
+    /// shows it; `since` and `history` change nothing about names. An ident is part of the schema, and
+    /// names what it names at the basis.
+    ///
+    /// ```
+    /// use daodb::Database;
+    /// use datom::edn;
+    ///
+    /// let db = Database::memory()?;
+    /// db.transact(&edn::read_all("{:db/ident :mail :db/valueType :db.type/string :db/unique :db.unique/identity}")?)?;
+    /// let made = db.transact(&edn::read_all("{:db/id 5000 :mail \"a@old\"}")?)?;
+    /// db.transact(&edn::read_all("[:db/add 5000 :mail \"a@new\"]")?)?;
+    /// let old = edn::read("[:mail \"a@old\"]")?;
+    /// assert_eq!(db.db()?.entity_id(&old)?, None);
+    /// assert_eq!(db.db()?.as_of(made.t).entity_id(&old)?, Some(5000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Lookup`] for a value that cannot name an entity, an unknown attribute in a lookup
     /// ref, or one that is not unique.
     pub fn entity_id(&self, name: &Value) -> Result<Option<u64>, Error> {
-        self.state.basis().entity(name)
+        let basis = self.state.basis();
+        if self.view.as_of.is_none() && self.filter.is_none() {
+            return basis.entity(name);
+        }
+        basis.entity_owned(name, &|attribute, value| self.owner(attribute, value))
+    }
+
+    /// The entity that had a value of a unique attribute at the moment of the view.
+    fn owner(&self, attribute: u64, value: Word) -> Result<Option<u64>, Error> {
+        let view = View { since: None, history: false, ..self.view };
+        let then = Db { view, ..self.clone() };
+        let mut facts = then.datoms(Index::Avet, &[Word::entity(attribute), value])?;
+        Ok(facts.next().transpose()?.map(|fact| fact.e))
     }
 
     /// The facts whose key in the order of `index` begins with `components`, in that order,

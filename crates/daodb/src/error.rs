@@ -25,8 +25,8 @@ pub enum Error {
     /// Both a fork and what it is merged into changed the same, differently, and the policy resolved
     /// not all of it. Nothing of the merge happened.
     #[error(
-        "fork {fork} has {} conflicts with what it is merged into (the first: {}); resolve them by a \
-         policy, or make the values agree in one of both",
+        "fork {fork} is in conflict with what it is merged into: {} in all, the first {}; resolve them by \
+         a policy, or make the values agree in one of both",
         conflicts.len(),
         conflicts.first().map_or(Value::Nil, Conflict::to_value)
     )]

@@ -17,6 +17,9 @@ const LOOKUP_DEPTH_MAX: u32 = 8;
 /// kept from that: nobody can use all of them up.
 const CHOSEN_END: u64 = id::TX_BASE / 2;
 
+/// Who has a value of a unique attribute.
+pub(crate) type Owner<'a> = dyn Fn(u64, Word) -> Result<Option<u64>, Error> + 'a;
+
 /// A state to look things up in: one commit, seen through any memory.
 pub(crate) struct Basis<'a, R> {
     pub(crate) memory: &'a R,
@@ -64,7 +67,16 @@ impl<R: Read> Basis<'_, R> {
 
     /// The entity that a value names: an id, an ident or a lookup ref.
     pub(crate) fn entity(&self, name: &Value) -> Result<Option<u64>, Error> {
-        self.entity_within(name, LOOKUP_DEPTH_MAX)
+        self.entity_owned(name, &|attribute, value| self.owner(attribute, value))
+    }
+
+    /// The same where others have the unique values than now.
+    pub(crate) fn entity_owned(
+        &self,
+        name: &Value,
+        owner: &Owner<'_>,
+    ) -> Result<Option<u64>, Error> {
+        self.entity_within(name, owner, LOOKUP_DEPTH_MAX)
     }
 
     /// The value as the attribute stores it: names of entities become references, also within
@@ -74,10 +86,16 @@ impl<R: Read> Basis<'_, R> {
         attribute: &Attribute,
         value: &Value,
     ) -> Result<Option<Value>, Error> {
-        self.coerce_within(attribute, value, LOOKUP_DEPTH_MAX)
+        let owner: &Owner<'_> = &|attribute, value| self.owner(attribute, value);
+        self.coerce_within(attribute, value, owner, LOOKUP_DEPTH_MAX)
     }
 
-    fn entity_within(&self, name: &Value, depth: u32) -> Result<Option<u64>, Error> {
+    fn entity_within(
+        &self,
+        name: &Value,
+        owner: &Owner<'_>,
+        depth: u32,
+    ) -> Result<Option<u64>, Error> {
         match name {
             Value::Ref(id) => Ok(Some(*id)),
             Value::Int(id) => match u64::try_from(*id) {
@@ -85,7 +103,7 @@ impl<R: Read> Basis<'_, R> {
                 _ => Err(Error::lookup(name.clone(), "entity ids run from 0 to 2^60 - 1")),
             },
             Value::Keyword(ident) => self.ident(ident),
-            Value::Vector(parts) | Value::List(parts) => self.lookup_ref(name, parts, depth),
+            Value::Vector(parts) | Value::List(parts) => self.lookup_ref(name, parts, owner, depth),
             other => Err(Error::lookup(
                 other.clone(),
                 format!("{} names no entity; use an id, an ident or a lookup ref", other.kind()),
@@ -93,7 +111,13 @@ impl<R: Read> Basis<'_, R> {
         }
     }
 
-    fn lookup_ref(&self, name: &Value, parts: &[Value], depth: u32) -> Result<Option<u64>, Error> {
+    fn lookup_ref(
+        &self,
+        name: &Value,
+        parts: &[Value],
+        owner: &Owner<'_>,
+        depth: u32,
+    ) -> Result<Option<u64>, Error> {
         let refuse = |why: String| Error::lookup(name.clone(), why);
         let Some(depth) = depth.checked_sub(1) else {
             return Err(refuse(format!("lookup refs nest at most {LOOKUP_DEPTH_MAX} deep")));
@@ -111,9 +135,10 @@ impl<R: Read> Basis<'_, R> {
                  :db/unique, or query for it"
             )));
         }
-        let Some(value) = self.coerce_within(attribute, value, depth)? else { return Ok(None) };
+        let value = self.coerce_within(attribute, value, owner, depth)?;
+        let Some(value) = value else { return Ok(None) };
         match self.find(&value)? {
-            Some(word) => self.owner(attribute.id, word),
+            Some(word) => owner(attribute.id, word),
             None => Ok(None),
         }
     }
@@ -122,10 +147,11 @@ impl<R: Read> Basis<'_, R> {
         &self,
         attribute: &Attribute,
         value: &Value,
+        owner: &Owner<'_>,
         depth: u32,
     ) -> Result<Option<Value>, Error> {
         if attribute.is_ref() {
-            return Ok(self.entity_within(value, depth)?.map(Value::Ref));
+            return Ok(self.entity_within(value, owner, depth)?.map(Value::Ref));
         }
         let Some(values) = value.as_slice() else { return Ok(Some(value.clone())) };
         if attribute.tuple.is_none() && attribute.elements.is_none() {
@@ -137,7 +163,7 @@ impl<R: Read> Basis<'_, R> {
                 coerced.push(value.clone());
                 continue;
             }
-            match self.entity_within(value, depth)? {
+            match self.entity_within(value, owner, depth)? {
                 Some(entity) => coerced.push(Value::Ref(entity)),
                 None => return Ok(None),
             }

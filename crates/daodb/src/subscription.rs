@@ -31,7 +31,7 @@ use datom::Value;
 use crate::database::Database;
 use crate::db::Db;
 use crate::error::Error;
-use crate::query::{Answer, Deltas, Input, Query};
+use crate::query::{Answer, Deltas, ErrorKind, Input, Query};
 use follow::Difference;
 pub(crate) use hub::Hub;
 use hub::{Member, Take};
@@ -138,8 +138,13 @@ impl Database {
     ) -> Result<Subscription, Error> {
         let mut names = Names::new(scope::mentioned(query, inputs)?, t);
         let then = names.state(self, t)?;
-        let (answer, looked) = at(&then, t).query_scanned(query, inputs)?;
-        let (rows, deltas) = (rows(answer), query.deltas(inputs));
+        let (rows, looked) = match t < db.basis() {
+            true => asked(&at(&then, t), query, inputs)?,
+            false => {
+                then.query_scanned(query, inputs).map(|(answer, looked)| (rows(answer), looked))?
+            }
+        };
+        let deltas = query.deltas(inputs);
         let scope = scope::of(query, inputs, &then)?;
         // What was committed up to now is this subscription's to look through; what comes later
         // the hub marks.
@@ -165,6 +170,18 @@ impl Database {
 
 fn at(db: &Db, t: u64) -> Db {
     if t == db.basis() { db.clone() } else { db.as_of(t) }
+}
+
+/// The rows of an answer, and how many facts were looked at. There are none while a lookup ref names
+/// nobody yet, or nobody any more.
+fn asked(db: &Db, query: &Query, inputs: &[Input]) -> Result<(Rows, u64), Error> {
+    match db.query_scanned(query, inputs) {
+        Ok((answer, looked)) => Ok((rows(answer), looked)),
+        Err(Error::Query(error)) if matches!(error.kind(), ErrorKind::NoEntity(_)) => {
+            Ok((Rows::new(), 0))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn rows(answer: Answer) -> Rows {
@@ -283,8 +300,7 @@ impl Subscription {
             self.rows.extend(difference.added.iter().map(|row| (row.clone(), 1)));
             return Ok(difference);
         }
-        let (answer, looked) = at(db, t).query_scanned(&self.query, &self.inputs)?;
-        let next = rows(answer);
+        let (next, looked) = asked(&at(db, t), &self.query, &self.inputs)?;
         let (added, removed) = (surplus(&next, &self.rows), surplus(&self.rows, &next));
         (self.rows, self.looked) = (next, looked);
         Ok(Difference { added, removed })

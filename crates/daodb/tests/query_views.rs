@@ -9,6 +9,10 @@ fn transact(database: &Database, data: &str) -> u64 {
     database.transact(&edn::read_all(data).unwrap()).unwrap().t
 }
 
+fn value(text: &str) -> Value {
+    edn::read(text).unwrap()
+}
+
 /// Names longer than a word holds, an attribute with a value index and one without.
 fn world() -> (Database, [u64; 3]) {
     let database = Database::memory().unwrap();
@@ -126,6 +130,63 @@ fn limits_hold_on_a_database() {
     assert_eq!(error.to_string(), "the query was cancelled");
     let limits = Limits { timeout: Some(Duration::ZERO), ..Limits::default() };
     assert!(db.query_with(&query, &[], &limits).unwrap_err().to_string().contains("0 ms"));
+}
+
+/// Who is looked up in a state of the past is who had the value then.
+#[test]
+fn a_lookup_ref_names_who_had_the_value_then() {
+    let database = Database::memory().unwrap();
+    let unique = ":db/valueType :db.type/string :db/unique :db.unique/identity";
+    transact(
+        &database,
+        &format!(
+            "{{:db/ident :mail {unique}}} {{:db/ident :n :db/valueType :db.type/long}}
+             {{:db/ident :late :db/valueType :db.type/string}}
+             {{:db/ident :of :db/valueType :db.type/ref :db/unique :db.unique/identity}}"
+        ),
+    );
+    let long = "an address that no word can hold";
+    for text in [
+        format!("{{:db/id 5001 :mail \"{long}\" :n 1 :late \"l\"}}"),
+        format!("{{:db/id 5001 :mail \"short\"}} {{:db/id 5002 :mail \"{long}\" :n 2}}"),
+        "[:db/retractEntity 5002] {:db/id 5003 :of 5001 :n 3}".to_owned(),
+        format!("{{:db/ident :late {unique}}} {{:db/id 5004 :mail \"{long}\" :n 4}}"),
+    ] {
+        transact(&database, &text);
+    }
+    let now = database.db().unwrap();
+    let text = format!("[:mail \"{long}\"]");
+    let name = value(&text);
+    let constant = format!("[:find ?n . :where [{text} :n ?n]]");
+    let input = "[:find ?n . :in $ ?e :where [?e :n ?n]]";
+    for (t, owner) in [(1, None), (2, Some(1)), (3, Some(2)), (4, None), (5, Some(4))] {
+        let said = owner.map_or(Value::Nil, Value::Int);
+        let views = [now.as_of(t), now.as_of(t).history(), now.as_of(t).since(1)];
+        for then in &views {
+            let entity = owner.map(|n| 5000 + n.unsigned_abs());
+            assert_eq!(then.entity_id(&name).unwrap(), entity, "as of {t}");
+            assert_eq!(then.entity(&name).unwrap().map(|found| found.id()), entity);
+        }
+        let found = views[0].pull(&value("[:n]"), &name).unwrap();
+        assert_eq!(found.get("n").cloned().unwrap_or(Value::Nil), said, "as of {t}");
+        match owner {
+            Some(_) => assert_eq!(views[0].q(&constant, &[]).unwrap(), said, "as of {t}"),
+            None => assert!(views[0].q(&constant, &[]).is_err(), "as of {t}"),
+        }
+        let given = views[0].q(input, std::slice::from_ref(&name)).unwrap();
+        assert_eq!(given, said, "as of {t}");
+        // The state that was made of that moment says the same.
+        let made = database.at(t).unwrap();
+        assert_eq!(made.entity_id(&name).unwrap(), views[0].entity_id(&name).unwrap());
+    }
+    // Names within names; an attribute that names only since; what a filter does not show.
+    let within = value("[:of [:mail \"short\"]]");
+    assert_eq!(now.as_of(4).entity_id(&within).unwrap(), Some(5003));
+    assert_eq!(now.as_of(3).entity_id(&within).unwrap(), None);
+    assert_eq!(now.as_of(2).entity_id(&value("[:late \"l\"]")).unwrap(), Some(5001));
+    assert_eq!(now.as_of(1).entity_id(&value("[:late \"l\"]")).unwrap(), None);
+    assert_eq!(now.filter(|_, fact| fact.e != 5004).entity_id(&name).unwrap(), None);
+    assert_eq!(now.filter(|_, fact| fact.e == 5004).entity_id(&name).unwrap(), Some(5004));
 }
 
 #[test]

@@ -412,3 +412,55 @@ fn a_name_means_at_each_commit_what_it_meant_then() {
         assert!(!seen.is_empty(), "{text}");
     }
 }
+
+/// Whom a lookup ref names changes with the facts; whoever looks late looks at who it was.
+#[test]
+fn a_lookup_ref_means_at_each_commit_whom_it_named_then() {
+    let db = memory();
+    transact(&db, "{:db/id 9000 :name \"x\" :sum 1}");
+    let from = db.db().unwrap().basis();
+    let constant = query("[:find ?s :where [[:name \"x\"] :sum ?s]]");
+    let bound = query("[:find ?s :in $ ?e :where [?e :sum ?s]]");
+    let name = || [value("[:name \"x\"]").into()];
+    let follow = |t: u64| {
+        [
+            db.subscribe_from(t, &constant, &[]).unwrap(),
+            db.subscribe_from(t, &bound, &name()).unwrap(),
+        ]
+    };
+    let (mut prompt, mut late) = (follow(from), follow(from));
+    let mut seen: [Vec<_>; 2] = Default::default();
+    let mut expected = Vec::new();
+    for (text, added, removed) in [
+        ("{:db/id 9000 :sum 2}", Some(2), Some(1)),
+        ("{:db/id 9000 :name \"y\"}", None, Some(2)),
+        ("{:db/id 9000 :sum 3}", None, None),
+        ("{:db/id 9001 :name \"x\" :sum 4}", Some(4), None),
+        ("{:db/id 9001 :name \"z\"} {:db/id 9000 :name \"x\"}", Some(3), Some(4)),
+        ("[:db/retractEntity 9000]", None, Some(3)),
+    ] {
+        let t = transact(&db, text).t;
+        if added.is_some() || removed.is_some() {
+            let rows =
+                |sum: Option<i64>| sum.map(|sum| vec![Value::Int(sum)]).into_iter().collect();
+            let rows: [Vec<_>; 2] = [added, removed].map(rows);
+            expected.push((t, rows));
+        }
+        for (subscription, seen) in prompt.iter_mut().zip(&mut seen) {
+            seen.extend(changes(subscription));
+        }
+    }
+    let told = |changes: Vec<Change>| -> Vec<_> {
+        changes.into_iter().map(|change| (change.t, [change.added, change.removed])).collect()
+    };
+    for (prompt, seen) in prompt.iter().zip(seen) {
+        assert_eq!((told(seen), prompt.rows().count()), (expected.clone(), 0));
+    }
+    for subscription in late.iter_mut().chain(&mut follow(from)) {
+        assert_eq!(told(changes(subscription)), expected);
+    }
+    // One that begins before there was anybody of the name.
+    let mut first = db.subscribe_from(from - 1, &constant, &[]).unwrap();
+    assert_eq!(first.next(None).unwrap().unwrap().added, [[Value::Int(1)]]);
+    assert!(db.subscribe(&constant, &[]).is_err(), "nobody has the name");
+}
