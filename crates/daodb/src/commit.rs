@@ -185,6 +185,7 @@ impl Database {
             true => core.drain_with(last, others).err().map(Arc::new),
             false => None,
         };
+        self.relieve();
         let mut is_left = false;
         for ((_, options), made) in asked.iter().zip(made) {
             let Ok(report) = &*made else { continue };

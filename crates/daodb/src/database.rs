@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::function::{Function, Library};
 use crate::history::Transactions;
 use crate::log::places::Places;
-use crate::log::{Frames, Writer, seal};
+use crate::log::{Frames, Lead, Writer, seal};
 use crate::open::{self, Opening};
 use crate::options::{Durability, Options};
 use crate::pending;
@@ -51,6 +51,8 @@ struct Inner {
     core: Arc<Core>,
     /// Drains in the background, once somebody does not wait for the disk, and seals.
     drainer: Mutex<Option<JoinHandle<()>>>,
+    /// Syncs for threads that wait at the same time, once there are such.
+    relief: Mutex<Option<JoinHandle<()>>>,
     opening: Opening,
 }
 
@@ -149,7 +151,8 @@ impl Database {
     }
 
     fn new(core: Core, opening: Opening) -> Self {
-        let inner = Inner { core: Arc::new(core), drainer: Mutex::new(None), opening };
+        let (drainer, relief) = (Mutex::default(), Mutex::default());
+        let inner = Inner { core: Arc::new(core), drainer, relief, opening };
         Self { inner: Arc::new(inner) }
     }
 
@@ -352,6 +355,19 @@ impl Database {
         }
     }
 
+    /// Starts the thread that syncs for others, if threads have waited for each other without it.
+    pub(crate) fn relieve(&self) {
+        if !self.inner.core.turn.lacks_relief() {
+            return;
+        }
+        let mut relief = self.inner.relief.lock().unwrap_or_else(PoisonError::into_inner);
+        if relief.is_none() {
+            let core = self.inner.core.clone();
+            let thread = thread::Builder::new().name("daodb-sync".into());
+            *relief = thread.spawn(move || core.sync_always()).ok();
+        }
+    }
+
     /// Has the background thread work, which is started the first time.
     fn work_soon(&self, want: impl FnOnce(&mut Wanted)) {
         let mut drainer = self.inner.drainer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -376,7 +392,18 @@ impl Core {
     fn make_room(&self, disk: &Disk) -> Result<(), Error> {
         self.drain(self.store.db()?.basis())?;
         let (mut lead, _) = disk.writer.lead(&self.store)?;
-        Ok(lead.reserve()?)
+        Ok(lead.reserve(0)?)
+    }
+
+    /// Gives back the room that the log took, if nobody else will write to it.
+    fn leave(&self) -> Result<(), Error> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        let gate = disk.world.open()?;
+        if gate.alone {
+            let (mut lead, _) = disk.writer.lead(&self.store)?;
+            lead.trim()?;
+        }
+        Ok(())
     }
 
     pub(crate) fn keeps_log(&self) -> bool {
@@ -407,14 +434,48 @@ impl Core {
     /// Drains everything that is committed, whose turn it is.
     pub(crate) fn drain_leading(&self, mut leading: Leading<'_>, t: u64) -> Result<(), Error> {
         let Some(disk) = &self.disk else { return Ok(()) };
-        leading.gather();
+        self.drain_one(disk, &mut leading, t)
+    }
+
+    fn drain_one(&self, disk: &Disk, leading: &mut Leading<'_>, t: u64) -> Result<(), Error> {
         let drained = self.drain_now(disk, t);
-        leading.reached(self.store.durable_t());
+        let durable_t = self.store.durable_t();
+        match &drained {
+            Ok(()) => leading.reached(durable_t),
+            Err(_) => leading.failed(durable_t),
+        }
         drained
     }
 
+    /// Syncs for those who wait, whenever the turn comes to the relief.
+    fn sync_always(&self) {
+        let Some(disk) = &self.disk else { return };
+        let is_over = || self.signal.stop.load(Ordering::Acquire);
+        while let Some(mut leading) = self.turn.stand_by(is_over) {
+            while let Some(t) = leading.wanted()
+                && self.drain_one(disk, &mut leading, t).is_ok()
+            {
+                leading.serve();
+            }
+        }
+    }
+
+    /// Takes the lease of the log, unless another process brings transaction `t` to the disk before that.
+    fn lead<'c>(&'c self, disk: &'c Disk, t: u64) -> Result<Option<Lead<'c>>, Error> {
+        loop {
+            let seen = self.store.leases();
+            if self.store.durable_t() >= t {
+                return Ok(None);
+            }
+            if let Some(lead) = disk.writer.try_lead(&self.store)? {
+                return Ok(Some(lead));
+            }
+            self.store.wait_for_lease(seen);
+        }
+    }
+
     fn drain_now(&self, disk: &Disk, t: u64) -> Result<(), Error> {
-        let (mut lead, _) = disk.writer.lead(&self.store)?;
+        let Some(mut lead) = self.lead(disk, t)? else { return Ok(()) };
         if lead.end().t >= t {
             return Ok(());
         }
@@ -492,10 +553,13 @@ impl Drop for Inner {
             signal.changed.notify_all();
         }
         let drainer = self.drainer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(drainer) = drainer {
-            let _ = drainer.join();
+        self.core.turn.end_relief();
+        let relief = self.relief.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        for thread in [drainer, relief].into_iter().flatten() {
+            let _ = thread.join();
         }
         let _ = self.core.store.db().and_then(|db| self.core.drain(db.basis()));
+        let _ = self.core.leave();
     }
 }
 

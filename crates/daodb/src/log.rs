@@ -31,7 +31,7 @@ use datom::Frame;
 use crate::error::{Error, LogError, WorldError};
 use places::{APART_BYTES, Place, Places};
 use segment::{Item, Reader};
-pub(crate) use writer::{Ending, Trust, Writer};
+pub(crate) use writer::{Ending, Lead, Trust, Writer};
 pub use writer::{Lost, Torn};
 
 /// A place in the log: behind this frame.
@@ -70,6 +70,8 @@ pub(crate) trait Mark {
     /// Nothing counts as durable any more, until the next [`Mark::store`].
     fn forget(&self);
     fn store(&self, position: &Position);
+    /// The lease was given back: wakes who waits for it.
+    fn given_back(&self);
     /// What the state has behind `end`. `promised` is a frame that was durable once: a state with
     /// another at its place is of another history.
     fn holding(&self, end: Link, promised: Option<Link>) -> Result<Holding, Error>;

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use datom::Frame;
 use datom::frame::Header;
@@ -275,13 +276,28 @@ mod word {
     pub(super) const OFFSET: usize = 2;
     pub(super) const HASH: usize = 3;
     pub(super) const CHECK: usize = 7;
+    /// How often the lease of the log was given back, and what who waits for it sleeps on.
+    pub(super) const LEASES: usize = 9;
 }
+
+/// Who waits for the lease of the log looks this often whether its holder has died.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Store {
     /// The last transaction that is on the disk.
     pub(crate) fn durable_t(&self) -> u64 {
         // Pairs with the release in `Mark::store`: who sees the number may rely on the file.
         self.word(word::DURABLE_T).load(Ordering::Acquire)
+    }
+
+    /// How often the lease of the log was given back.
+    pub(crate) fn leases(&self) -> u64 {
+        self.word(word::LEASES).load(Ordering::Acquire)
+    }
+
+    /// Sleeps until the lease of the log was given back oftener than `seen` times, or its holder may have died.
+    pub(crate) fn wait_for_lease(&self, seen: u64) {
+        self.slab.wait_user(word::LEASES, seen, LOOK);
     }
 
     fn word(&self, index: usize) -> &AtomicU64 {
@@ -330,6 +346,12 @@ impl Mark for Store {
         // Pairs with the acquire in `Store::durable_t`.
         self.word(word::DURABLE_T).store(position.end.t, Ordering::Release);
         self.word(word::CHECK).store(check(self.log_id, position), Ordering::Release);
+    }
+
+    fn given_back(&self) {
+        // Pairs with the acquire in `leases`: who sees it finds the lease free, or taken anew.
+        self.word(word::LEASES).fetch_add(1, Ordering::Release);
+        self.slab.wake_user(word::LEASES);
     }
 
     fn holding(&self, end: Link, promised: Option<Link>) -> Result<Holding, Error> {

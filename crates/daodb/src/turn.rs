@@ -2,23 +2,32 @@
 //!
 //! 1. One thread leads and writes for all; those that come meanwhile sleep until their transactions
 //!    are on the disk, or until one of them is to lead.
-//! 2. Whoever stops leading wakes exactly those whose transactions are on the disk, and makes the
-//!    first of the rest lead: so nobody waits for more than two syncs, and nobody is woken in vain.
-//! 3. That also happens when leading failed or panicked: each of the rest tries for itself, in turn.
+//! 2. Who comes alone leads for itself. Whoever stops leading while others wait hands the turn to the relief,
+//!    a thread that makes no transactions: it begins the next sync as soon as one ends, while those that the
+//!    last one served come back, and stops when nobody does.
+//! 3. Whoever leads wakes exactly those whose transactions are on the disk: so nobody waits for more than
+//!    two syncs, and nobody is woken in vain.
+//! 4. When leading failed or panicked, or there is no relief, the first of the rest is woken to lead: each of
+//!    them tries for itself, in turn.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sleeper::{Call, Sleeper};
 
-/// Whoever leads waits at most this long for as many threads as shared the last sync, which come
-/// back with their next transaction: a fraction of what a sync costs.
-const GATHER: Duration = Duration::from_micros(50);
+/// The relief waits at most this long for those who come back with their next transaction: a fraction of
+/// what a sync costs.
+const LINGER: Duration = Duration::from_micros(50);
 
 #[derive(Default)]
 pub(crate) struct Turn {
     queue: Mutex<Queue>,
+    /// The relief is called, or shall end.
+    called: Condvar,
+    /// Somebody waited while another led, and there was no relief.
+    is_crowded: AtomicBool,
 }
 
 #[derive(Default)]
@@ -26,8 +35,18 @@ struct Queue {
     /// Somebody leads.
     is_led: bool,
     sleepers: Vec<Waiting>,
-    /// How many shared the last sync.
-    group: usize,
+    relief: Relief,
+}
+
+/// What the thread that syncs for others is at.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Relief {
+    /// There is none, or it is at work.
+    #[default]
+    Absent,
+    Waits,
+    /// It has the turn, and does not know yet.
+    Called,
 }
 
 /// One who sleeps until a transaction is on the disk.
@@ -51,13 +70,14 @@ impl Turn {
         let t = t.filter(|t| durable() < *t);
         if !queue.is_led {
             queue.is_led = true;
+            drop(queue);
+            let mut leading = self.lead();
             if t.is_none() {
                 // Hands on what it does not need.
-                drop(queue);
-                drop(self.lead());
+                leading.reached(durable());
                 return None;
             }
-            return Some(self.lead());
+            return Some(leading);
         }
         let t = t?;
         let sleeper = Sleeper::new(None);
@@ -68,7 +88,30 @@ impl Turn {
 
     /// The turn of a thread that was called to lead.
     pub(crate) fn lead(&self) -> Leading<'_> {
-        Leading { turn: self, reached: 0 }
+        Leading { turn: self, reached: 0, is_well: false }
+    }
+
+    /// Whether a relief is missing. Says so once.
+    pub(crate) fn lacks_relief(&self) -> bool {
+        self.is_crowded.load(Ordering::Relaxed) && self.is_crowded.swap(false, Ordering::Relaxed)
+    }
+
+    /// For the thread that is the relief: waits until the turn is its own. `None` when it is over.
+    pub(crate) fn stand_by(&self, is_over: impl Fn() -> bool) -> Option<Leading<'_>> {
+        let mut queue = self.queue();
+        while queue.relief != Relief::Called && !is_over() {
+            queue.relief = Relief::Waits;
+            queue = self.called.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let is_called = std::mem::take(&mut queue.relief) == Relief::Called;
+        drop(queue);
+        is_called.then(|| self.lead())
+    }
+
+    /// Has the relief look whether it is over.
+    pub(crate) fn end_relief(&self) {
+        let _queue = self.queue();
+        self.called.notify_all();
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -76,54 +119,78 @@ impl Turn {
     }
 }
 
+impl Queue {
+    /// Takes those out whose transactions are among the first `t`.
+    fn served(&mut self, t: u64) -> Vec<Waiting> {
+        let (served, rest) =
+            std::mem::take(&mut self.sleepers).into_iter().partition(|waiting| waiting.t <= t);
+        self.sleepers = rest;
+        served
+    }
+}
+
 /// This thread's turn, until it is dropped.
 pub(crate) struct Leading<'t> {
     turn: &'t Turn,
     reached: u64,
+    is_well: bool,
 }
 
 impl Leading<'_> {
-    /// Gives those who shared the last sync the chance to share this one.
-    pub(crate) fn gather(&self) {
-        let began = Instant::now();
-        loop {
-            let mut queue = self.turn.queue();
-            let here = queue.sleepers.len() + 1;
-            if here >= queue.group || began.elapsed() >= GATHER {
-                queue.group = here;
-                return;
-            }
-            drop(queue);
-            thread::yield_now();
-        }
+    /// Everything up to `t` is on the disk, and more can be brought there.
+    pub(crate) fn reached(&mut self, t: u64) {
+        (self.reached, self.is_well) = (t, true);
     }
 
-    /// Everything up to `t` is on the disk.
-    pub(crate) fn reached(&mut self, t: u64) {
-        self.reached = t;
+    /// Everything up to `t` is on the disk, and the rest could not be brought there.
+    pub(crate) fn failed(&mut self, t: u64) {
+        (self.reached, self.is_well) = (t, false);
+    }
+
+    /// Wakes those whose transactions are on the disk, and goes on leading.
+    pub(crate) fn serve(&mut self) {
+        let served = self.turn.queue().served(self.reached);
+        served.iter().for_each(|waiting| waiting.sleeper.wake(Call::Done));
+    }
+
+    /// The last transaction that anybody waits for. `None`: nobody comes for a while.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        let mut began = None;
+        loop {
+            let last = self.turn.queue().sleepers.iter().map(|waiting| waiting.t).max();
+            if last.is_some() || began.get_or_insert_with(Instant::now).elapsed() >= LINGER {
+                return last;
+            }
+            thread::yield_now();
+        }
     }
 }
 
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
         let mut queue = self.turn.queue();
-        let sleepers = std::mem::take(&mut queue.sleepers);
-        let (done, mut rest): (Vec<_>, Vec<_>) =
-            sleepers.into_iter().partition(|waiting| waiting.t <= self.reached);
-        let next = (!rest.is_empty()).then(|| rest.remove(0));
-        queue.is_led = next.is_some();
-        queue.sleepers = rest;
+        let served = queue.served(self.reached);
+        let mut next = None;
+        if queue.sleepers.is_empty() {
+            queue.is_led = false;
+        } else if self.is_well && queue.relief == Relief::Waits {
+            queue.relief = Relief::Called;
+            self.turn.called.notify_all();
+        } else {
+            self.turn.is_crowded.store(true, Ordering::Relaxed);
+            next = Some(queue.sleepers.remove(0));
+        }
         drop(queue);
         if let Some(next) = next {
             next.sleeper.wake(Call::Sync);
         }
-        done.iter().for_each(|waiting| waiting.sleeper.wake(Call::Done));
+        served.iter().for_each(|waiting| waiting.sleeper.wake(Call::Done));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     use super::*;
 
@@ -134,20 +201,25 @@ mod tests {
         committed: AtomicU64,
         durable: AtomicU64,
         syncs: AtomicU64,
+        /// Syncs by the relief.
+        relieved: AtomicU64,
         fails_every: u64,
     }
 
     impl Disk {
+        /// Commits and waits. Whether it was told that the disk has it.
         fn commit(&self) -> bool {
             let t = self.committed.fetch_add(1, Ordering::SeqCst) + 1;
             let durable = || self.durable.load(Ordering::SeqCst);
-            let Some(mut leading) = self.turn.take(Some(t), Vec::new(), durable) else {
-                return true;
-            };
-            leading.gather();
+            let leading = self.turn.take(Some(t), Vec::new(), durable);
+            leading.is_none_or(|mut leading| self.sync(&mut leading))
+        }
+
+        fn sync(&self, leading: &mut Leading<'_>) -> bool {
             let end = self.committed.load(Ordering::SeqCst);
             let sync = self.syncs.fetch_add(1, Ordering::SeqCst) + 1;
             if self.fails_every > 0 && sync.is_multiple_of(self.fails_every) {
+                leading.failed(self.durable.load(Ordering::SeqCst));
                 return false;
             }
             thread::yield_now();
@@ -156,30 +228,85 @@ mod tests {
             true
         }
 
-        fn run(&self, threads: u64, each: u64) -> u64 {
+        fn relieve(&self, is_over: &AtomicBool) {
+            while let Some(mut leading) = self.turn.stand_by(|| is_over.load(Ordering::SeqCst)) {
+                while leading.wanted().is_some() && self.sync(&mut leading) {
+                    self.relieved.fetch_add(1, Ordering::SeqCst);
+                    leading.serve();
+                }
+            }
+        }
+
+        /// How many commits of so many threads were told that the disk has them.
+        fn run(&self, threads: u64, each: u64, has_relief: bool) -> u64 {
+            let is_over = AtomicBool::new(false);
             thread::scope(|scope| {
+                let relief = has_relief.then(|| scope.spawn(|| self.relieve(&is_over)));
                 let commits = || (0..each).filter(|_| self.commit()).count() as u64;
                 let threads: Vec<_> = (0..threads).map(|_| scope.spawn(commits)).collect();
-                threads.into_iter().map(|thread| thread.join().expect("it ends")).sum()
+                let told = threads.into_iter().map(|thread| thread.join().expect("it ends")).sum();
+                is_over.store(true, Ordering::SeqCst);
+                self.turn.end_relief();
+                if let Some(relief) = relief {
+                    relief.join().expect("it ends");
+                }
+                told
             })
         }
     }
 
     #[test]
     fn everybody_is_told_and_syncs_are_shared() {
-        let disk = Disk::default();
-        assert_eq!(disk.run(6, 300), 1_800);
-        assert_eq!(disk.durable.load(Ordering::SeqCst), 1_800);
-        assert!(disk.syncs.load(Ordering::SeqCst) <= 1_800);
-        assert!(!disk.turn.queue().is_led);
+        for has_relief in [false, true] {
+            let disk = Disk::default();
+            assert_eq!(disk.run(6, 300, has_relief), 1_800);
+            assert_eq!(disk.durable.load(Ordering::SeqCst), 1_800);
+            assert!(disk.syncs.load(Ordering::SeqCst) <= 1_800);
+            assert!(!disk.turn.queue().is_led && disk.turn.queue().sleepers.is_empty());
+            assert!(has_relief || disk.relieved.load(Ordering::SeqCst) == 0);
+        }
+    }
+
+    #[test]
+    fn the_relief_has_the_turn_while_others_wait_and_gives_it_up_when_nobody_does() {
+        let (disk, is_over) = (Disk::default(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| disk.relieve(&is_over));
+            while disk.turn.queue().relief != Relief::Waits {
+                thread::yield_now();
+            }
+            let t = disk.committed.fetch_add(1, Ordering::SeqCst) + 1;
+            let mut leading = disk.turn.take(Some(t), Vec::new(), || 0).expect("its turn");
+            let waits = scope.spawn(|| disk.commit());
+            while disk.turn.queue().sleepers.is_empty() {
+                thread::yield_now();
+            }
+            leading.reached(t);
+            drop(leading);
+            assert!(waits.join().expect("it is served"));
+            assert!(disk.relieved.load(Ordering::SeqCst) > 0);
+            while disk.turn.queue().is_led {
+                thread::yield_now();
+            }
+            is_over.store(true, Ordering::SeqCst);
+            disk.turn.end_relief();
+        });
+        assert!(!disk.turn.lacks_relief());
     }
 
     #[test]
     fn a_failure_is_told_to_who_led_and_the_rest_try_for_themselves() {
         let disk = Disk { fails_every: 3, ..Disk::default() };
-        let told = disk.run(4, 300);
+        let told = disk.run(4, 300, false);
         let failed = disk.syncs.load(Ordering::SeqCst) / 3;
         assert_eq!(told + failed, 1_200);
+    }
+
+    #[test]
+    fn what_the_relief_fails_at_is_tried_by_those_who_wait() {
+        let disk = Disk { fails_every: 1, ..Disk::default() };
+        assert_eq!(disk.run(4, 300, true), 0, "each is told that it failed");
+        assert_eq!(disk.relieved.load(Ordering::SeqCst), 0);
     }
 
     #[test]

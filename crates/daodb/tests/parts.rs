@@ -424,7 +424,9 @@ mod processes {
         for mut transactor in transactors {
             assert!(transactor.wait().unwrap().success());
         }
-        assert!(lines(&mut query).any(|line| line.contains("complete")));
+        let mut answered = lines(&mut query);
+        assert!(answered.any(|line| line.contains("complete")));
+        answered.for_each(drop);
         assert!(query.wait().unwrap().success());
         said.for_each(drop);
         assert!(storage.wait().unwrap().success());

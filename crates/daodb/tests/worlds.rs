@@ -7,7 +7,7 @@ mod common;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::{FOLDER, NUMBER, ROLE, SCHEMA, closed, facts, flip, segments, spawn, transact};
@@ -27,6 +27,7 @@ fn role() {
         "acknowledge" => acknowledge(&folder, number),
         "fill" => fill(&folder),
         "compete" => compete(&folder, number),
+        "hold" => hold_the_lease(&folder),
         other => panic!("no role {other}"),
     }
 }
@@ -206,6 +207,53 @@ fn no_writer_of_four_processes_starves() {
     }
     // A fair share would be a quarter; starving would be next to nothing.
     assert!(shares.iter().all(|share| *share >= SHARED / 40), "{shares:?}");
+}
+
+/// Keeps the log from everybody until it is killed.
+fn hold_the_lease(folder: &Path) {
+    let lease = OpenOptions::new().write(true).open(folder.join("log/lease")).unwrap();
+    lease.lock().unwrap();
+    println!("held");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+#[test]
+fn who_waits_for_the_lease_of_a_process_that_is_killed_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::open(folder.path(), Options::new()).unwrap();
+    let before = transact(&db, SCHEMA).t;
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "role", "--nocapture", "--quiet"])
+        .env(ROLE, "hold")
+        .env(FOLDER, folder.path())
+        .env(NUMBER, "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().ends_with("held")));
+    std::thread::scope(|scope| {
+        // Of one handle and of another, each with several threads.
+        let other = Database::open(folder.path(), Options::new()).unwrap();
+        let handles = [db.clone(), db.clone(), other.clone(), other];
+        let waiting = handles.map(|db| {
+            scope.spawn(move || {
+                let t = transact(&db, "[:db/add \"datomic.tx\" :n 1]").t;
+                assert!(db.durable_t() >= t);
+            })
+        });
+        while db.db().unwrap().basis() < before + 4 {
+            let t = db.db().unwrap().basis();
+            db.wait(t, Some(Duration::from_millis(50))).unwrap();
+        }
+        assert_eq!(db.durable_t(), before, "nobody can write it");
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        let _ = waiting.map(|waiting| waiting.join().unwrap());
+    });
+    assert_eq!(db.durable_t(), before + 4);
+    assert!(db.verify().unwrap().is_clean());
 }
 
 #[test]

@@ -14,7 +14,9 @@
 //! 2. Bytes once written are never changed, and a file only ever loses a tail that no reader was
 //!    ever told of, or that is damaged and whose loss was accepted.
 //! 3. All numbers are little-endian.
-//! 4. A segment that another one follows may be *sealed*: compressed, under another name, possibly in
+//! 4. Behind the last frame there may be zeros up to the end of the file, which are room for the next: no frame
+//!    begins with zeros. Zeros that something else follows are damage.
+//! 5. A segment that another one follows may be *sealed*: compressed, under another name, possibly in
 //!    another folder. What is read of it is the same, and so are the places in it.
 
 use std::collections::BTreeSet;
@@ -24,7 +26,7 @@ use std::path::{Path, PathBuf};
 use datom::Frame;
 use datom::frame::Header;
 
-use super::source::Source;
+use super::source::{Source, is_zeros};
 use super::{Link, cold, seal};
 use crate::error::WorldError;
 
@@ -236,6 +238,13 @@ impl Reader {
         if let Err(error) = self.source.read_exact(&mut bytes) {
             return self.damage(error);
         }
+        if is_zeros(&bytes) {
+            match self.source.is_zeros() {
+                Ok(true) => return Ok(Item::End),
+                Ok(false) => {}
+                Err(error) => return self.damage(error),
+            }
+        }
         let header = match Header::decode(&bytes) {
             Ok(header) => header,
             Err(error) => return bad(self.at, error.to_string()),
@@ -308,5 +317,37 @@ mod tests {
     fn names_sort_as_the_log_does() {
         let names = [9, 10, u64::MAX].map(|t| path(Path::new("log"), t));
         assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn zeros_are_the_end_unless_something_follows_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let frame = |t, previous| Frame { t, instant: 0, previous, datoms: vec![], values: vec![] };
+        let first = frame(1, [0; 32]);
+        let mut whole = header(&Link::START).to_vec();
+        whole.extend(first.encode());
+        let read = |bytes: &[u8]| {
+            std::fs::write(path(folder.path(), 1), bytes).unwrap();
+            let mut reader = Reader::open(folder.path(), Link::START).unwrap().unwrap();
+            assert!(matches!(reader.next().unwrap(), Item::Frame(_)));
+            let at = reader.at();
+            (reader.next().unwrap(), at)
+        };
+        for room in [0, 1, 7, Header::BYTES, 200_000] {
+            let mut bytes = whole.clone();
+            bytes.resize(whole.len() + room, 0);
+            let (next, at) = read(&bytes);
+            assert!(matches!(next, Item::End), "{room}");
+            assert_eq!(at, whole.len() as u64);
+            for stray in [0, room / 2, room.saturating_sub(1)].into_iter().filter(|_| room > 0) {
+                let mut bytes = bytes.clone();
+                bytes[whole.len() + stray] = 1;
+                let Item::Bad(bad) = read(&bytes).0 else { panic!("{room}, {stray}") };
+                assert_eq!(bad.at, whole.len() as u64);
+            }
+            // A whole frame behind a hole of a torn write is not read.
+            bytes.extend(frame(2, first.hash()).encode());
+            assert!(room == 0 || matches!(read(&bytes).0, Item::Bad(_)), "{room}");
+        }
     }
 }

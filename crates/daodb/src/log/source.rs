@@ -120,6 +120,18 @@ impl Source {
         }
     }
 
+    /// Whether all that was not read yet is zeros.
+    pub(crate) fn is_zeros(&mut self) -> io::Result<bool> {
+        let mut bytes = vec![0; BUFFER_BYTES];
+        loop {
+            match self.read(&mut bytes)? {
+                0 => return Ok(true),
+                read if bytes.get(..read).is_none_or(|bytes| !is_zeros(bytes)) => return Ok(false),
+                _ => {}
+            }
+        }
+    }
+
     /// What is wrong with the bytes, if it is they who failed and not the system.
     pub(crate) fn damage(&self, error: io::Error) -> Result<String, WorldError> {
         match &self.bytes {
@@ -138,6 +150,10 @@ impl Read for Source {
             Bytes::Sealed(stream) => stream.read(buffer),
         }
     }
+}
+
+pub(crate) fn is_zeros(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }
 
 /// Whether an error is one of the bytes: those of the system have a number.

@@ -6,7 +6,8 @@ mod tests;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,7 +17,8 @@ use datom::frame::Header;
 use super::durable::Durable;
 use super::fault::gate;
 use super::segment::{self, Bad, Item, Reader};
-use super::{Link, Mark, Position, cold, source};
+use super::source::{self, is_zeros};
+use super::{Link, Mark, Position, cold};
 use crate::error::{LogError, WorldError};
 pub(crate) use settle::{Ending, Trust};
 pub use settle::{Lost, Torn};
@@ -26,6 +28,10 @@ const BUFFER_BYTES: usize = 1 << 18;
 /// Room is taken on the disk this far ahead, so that a full disk shows before a transaction is
 /// committed and not after.
 const RESERVE_BYTES: u64 = 1 << 18;
+/// Behind a group of at most so many bytes the room is zeros that were written: what is then written over
+/// them changes nothing but data, so its sync waits for no journal. Behind a larger one it is blocks alone,
+/// since to write twice would cost more than that.
+const FILL_GROUP_MAX: u64 = 1 << 15;
 
 /// The log of a world, for the threads of one process.
 pub(crate) struct Writer {
@@ -45,8 +51,8 @@ pub(crate) struct Writer {
 struct Tail {
     /// The segment that was written last.
     segment: Option<(u64, File)>,
-    /// Up to where that segment has room on the disk for sure.
-    reserved: u64,
+    /// It was looked through to its very end since it was opened.
+    is_known: bool,
     /// The file that says how far the log is durable.
     durable: Durable,
 }
@@ -66,7 +72,7 @@ impl Writer {
             id,
             segment_bytes_max,
             lease,
-            tail: Mutex::new(Tail { segment: None, reserved: 0, durable }),
+            tail: Mutex::new(Tail { segment: None, is_known: false, durable }),
             is_full: AtomicBool::new(false),
             poisoned: OnceLock::new(),
         })
@@ -116,7 +122,18 @@ impl Writer {
     /// Takes the lease, first among the threads of this process, then among processes, and follows
     /// the log from `mark` to its end. What a dead holder left half written is cut.
     pub(crate) fn lead<'a>(&'a self, mark: &'a dyn Mark) -> Result<(Lead<'a>, Ending), LogError> {
-        self.take(mark, true, Trust::default())
+        self.follow(self.take()?, mark, true, Trust::default())
+    }
+
+    /// As [`Writer::lead`], unless another process leads.
+    pub(crate) fn try_lead<'a>(&'a self, mark: &'a dyn Mark) -> Result<Option<Lead<'a>>, LogError> {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check()?;
+        match self.lease.try_lock() {
+            Ok(()) => self.follow(tail, mark, true, Trust::default()).map(|(lead, _)| Some(lead)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(self.lease_failed(source).into()),
+        }
     }
 
     /// As [`Writer::lead`], following the log from its beginning, whatever `mark` says.
@@ -125,19 +142,28 @@ impl Writer {
         mark: &'a dyn Mark,
         trust: Trust,
     ) -> Result<(Lead<'a>, Ending), LogError> {
-        self.take(mark, false, trust)
+        self.follow(self.take()?, mark, false, trust)
     }
 
-    fn take<'a>(
+    fn take(&self) -> Result<MutexGuard<'_, Tail>, LogError> {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check()?;
+        self.lease.lock().map_err(|source| self.lease_failed(source))?;
+        Ok(tail)
+    }
+
+    fn lease_failed(&self, source: io::Error) -> WorldError {
+        WorldError::io(&self.folder, "take the log's lease", source)
+    }
+
+    /// Follows the log, whose lease was taken.
+    fn follow<'a>(
         &'a self,
+        mut tail: MutexGuard<'a, Tail>,
         mark: &'a dyn Mark,
         from_mark: bool,
         trust: Trust,
     ) -> Result<(Lead<'a>, Ending), LogError> {
-        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        self.check()?;
-        let failed = |source| WorldError::io(&self.folder, "take the log's lease", source);
-        self.lease.lock().map_err(failed)?;
         let marked = mark.load();
         if marked.is_none() {
             mark.forget();
@@ -170,6 +196,7 @@ impl Drop for Lead<'_> {
     fn drop(&mut self) {
         // Cannot fail for a lock that is held; the kernel would drop it with the file anyway.
         let _ = self.writer.lease.unlock();
+        self.mark.given_back();
     }
 }
 
@@ -267,7 +294,7 @@ impl Lead<'_> {
                 file => file.map_err(failed)?,
             };
             self.tail.segment = Some((first_t, file));
-            self.tail.reserved = 0;
+            self.tail.is_known = false;
         }
         Ok(self.tail.segment.as_mut().map(|(_, file)| file))
     }
@@ -277,16 +304,21 @@ impl Lead<'_> {
         let Position { segment, offset, end } = self.position;
         let path = segment::path(&self.writer.folder, segment);
         let failed = |source| WorldError::io(&path, "read a segment of the log", source);
-        let length = match self.open()? {
-            Some(file) => Some(file.metadata().map_err(failed)?.len()),
-            None => None,
-        };
-        if length == Some(offset) && offset != 0 {
-            return Ok(None);
+        let known = self.tail.is_known;
+        if let Some(file) = self.open()? {
+            let length = length(file).map_err(failed)?;
+            if length < offset {
+                return Err(self.shrunk(offset - length)?);
+            }
+            // Whoever wrote anything since wrote the beginning of it first; only what a power cut left can be
+            // otherwise, and that was looked through.
+            let is_end =
+                length == offset || known && is_room(file, offset, length).map_err(failed)?;
+            if is_end && offset != 0 {
+                return Ok(None);
+            }
         }
-        if let Some(length) = length.filter(|length| *length < offset) {
-            return Err(self.shrunk(offset - length)?);
-        }
+        self.tail.is_known = true;
         let folder = &self.writer.folder;
         let reader = match offset {
             0 => Reader::open(folder, end)?,
@@ -343,7 +375,6 @@ impl Lead<'_> {
         let Some(file) = self.open()? else { return Ok(()) };
         if let Err(error) = write_all(file, offset, group) {
             let undone = gate().and_then(|()| file.set_len(offset));
-            self.tail.reserved = 0;
             self.writer.is_full.store(true, Ordering::Relaxed);
             let error = WorldError::io(&path, "append to the log", error);
             if undone.is_err() {
@@ -356,33 +387,45 @@ impl Lead<'_> {
             self.writer.poison(&error);
             return Err(error.into());
         }
-        self.position.offset += group.iter().map(|frame| frame.len() as u64).sum::<u64>();
+        let bytes = group.iter().map(|frame| frame.len() as u64).sum::<u64>();
+        self.position.offset += bytes;
         self.position.end = Link { t: header.t, hash: header.hash };
         // In this order: who is told that something is durable may rely on it being written down.
         self.advance();
         self.mark.store(&self.position);
         // What was asked for is on the disk. A lack of room is for the next to hear of.
-        let _ = self.reserve();
+        let _ = self.reserve(bytes);
         Ok(())
     }
 
-    /// Makes sure that the next frames have room on the disk.
-    pub(crate) fn reserve(&mut self) -> Result<(), LogError> {
+    /// Makes sure that the next frames have room on the disk, where a group had so many bytes.
+    pub(crate) fn reserve(&mut self, bytes: u64) -> Result<(), LogError> {
         let offset = self.position.offset;
         let path = segment::path(&self.writer.folder, self.position.segment);
-        let reserved = self.tail.reserved;
         let Some(file) = self.open()? else { return Ok(()) };
-        let mut taken = Ok(());
-        if reserved < offset + RESERVE_BYTES / 2 {
-            taken = allocate(file, offset, RESERVE_BYTES);
-            self.tail.reserved = if taken.is_ok() { offset + RESERVE_BYTES } else { 0 };
-        }
+        let taken = match length(file) {
+            Ok(length) if length >= offset + RESERVE_BYTES / 2 => Ok(()),
+            Ok(length) if bytes <= FILL_GROUP_MAX => fill(file, length, offset + RESERVE_BYTES),
+            Ok(_) => allocate(file, offset, RESERVE_BYTES),
+            Err(error) => Err(error),
+        };
         self.writer.is_full.store(taken.is_err(), Ordering::Relaxed);
         taken.map_err(|source| WorldError::io(&path, "take room for the log", source).into())
     }
 
+    /// Gives back the room that was taken.
+    pub(crate) fn trim(&mut self) -> Result<(), LogError> {
+        let offset = self.position.offset;
+        let path = segment::path(&self.writer.folder, self.position.segment);
+        let Some(file) = self.open()? else { return Ok(()) };
+        let trimmed = gate().and_then(|()| file.set_len(offset));
+        trimmed.map_err(|source| WorldError::io(&path, "trim the log", source).into())
+    }
+
     /// Begins a segment: its header and its name are on disk before any frame is.
     fn begin(&mut self) -> Result<(), LogError> {
+        // Where that fails, or is undone by a power cut, zeros stand behind the last frame.
+        let _ = self.trim();
         let first_t = self.position.end.t + 1;
         let path = segment::path(&self.writer.folder, first_t);
         let failed = |source| WorldError::io(&path, "begin a segment of the log", source);
@@ -402,7 +445,7 @@ impl Lead<'_> {
             return Err(error.into());
         }
         self.tail.segment = Some((first_t, file));
-        self.tail.reserved = 0;
+        self.tail.is_known = true;
         self.position.segment = first_t;
         self.position.offset = segment::HEADER_BYTES as u64;
         self.mark.store(&self.position);
@@ -442,13 +485,40 @@ fn allocate(file: &File, offset: u64, bytes: u64) -> io::Result<()> {
     }
 }
 
-fn write_all(file: &mut File, offset: u64, frames: &[Vec<u8>]) -> io::Result<()> {
+/// Bytes of a file, without looking at its times: those that somebody saw have to change with the next write, and
+/// go to the disk with its sync.
+fn length(mut file: &File) -> io::Result<u64> {
+    file.seek(SeekFrom::End(0))
+}
+
+/// Fills a file with zeros from its end on.
+fn fill(file: &File, length: u64, to: u64) -> io::Result<()> {
+    let zeros = vec![0; to.saturating_sub(length) as usize];
+    file.write_all_at(&zeros, length)
+}
+
+/// Whether room begins at `offset`: nothing, or as many zeros as no frame begins with.
+fn is_room(file: &File, offset: u64, length: u64) -> io::Result<bool> {
+    let mut beginning = [0; Header::BYTES];
+    let left = usize::try_from(length - offset).unwrap_or(usize::MAX).min(Header::BYTES);
+    let beginning = beginning.get_mut(..left).unwrap_or_default();
+    file.read_exact_at(beginning, offset)?;
+    Ok(is_zeros(beginning))
+}
+
+fn write_all(file: &File, mut offset: u64, frames: &[Vec<u8>]) -> io::Result<()> {
     gate()?;
-    file.seek(SeekFrom::Start(offset))?;
-    let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
+    let mut gathered = Vec::new();
     for frame in frames {
-        buffered.write_all(frame)?;
+        if gathered.len() + frame.len() > BUFFER_BYTES || frames.len() == 1 {
+            file.write_all_at(&gathered, offset)?;
+            offset += gathered.len() as u64;
+            gathered.clear();
+            file.write_all_at(frame, offset)?;
+            offset += frame.len() as u64;
+        } else {
+            gathered.extend_from_slice(frame);
+        }
     }
-    buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
-    Ok(())
+    file.write_all_at(&gathered, offset)
 }
