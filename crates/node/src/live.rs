@@ -3,20 +3,44 @@
 //! `:function/name` names a function and `:function/program` the program that defines it now. Whoever
 //! changes the latter changes every program that runs with `--live`, at its next call of the name.
 
+use std::sync::Weak;
+use std::thread;
 use std::time::Duration;
 
 use daodb::{Database, Db, Query, Subscription};
 use datom::{Symbol, Value};
-use yin::{Machine, Program};
+use yin::{Machine, Program, Redefiner};
 
 use crate::agent;
 use crate::fault::Fault;
 use crate::reporter::Reporter;
 use crate::schema;
 
+/// How long the thread that follows functions goes without looking whether anybody wants that.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// Each function's name, and the hash of the program that defines it.
 const FUNCTIONS: &str = "[:find ?name ?hash
   :where [?f :function/name ?name] [?f :function/program ?p] [?p :yin.program/hash ?hash]]";
+
+/// Whose names are given another meaning.
+pub(crate) trait Redefine {
+    fn redefine(&mut self, name: &Symbol, program: &Program) -> Result<(), yin::Error>;
+}
+
+/// One program.
+impl Redefine for Machine {
+    fn redefine(&mut self, name: &Symbol, program: &Program) -> Result<(), yin::Error> {
+        Machine::redefine(self, name, program)
+    }
+}
+
+/// All agents of a scheduler.
+impl Redefine for Redefiner {
+    fn redefine(&mut self, name: &Symbol, program: &Program) -> Result<(), yin::Error> {
+        Redefiner::redefine(self, name, program)
+    }
+}
 
 /// What follows the functions of a world.
 pub(crate) struct Live {
@@ -86,7 +110,7 @@ impl Functions {
     pub(crate) fn apply(
         &self,
         db: &Db,
-        machine: &mut Machine,
+        machine: &mut impl Redefine,
         mut told: impl FnMut(&Symbol, Result<String, Box<Fault>>),
     ) {
         for (name, program) in &self.rows {
@@ -112,7 +136,7 @@ pub(crate) fn apply_as_of(db: &Db, machine: &mut Machine) -> Result<(), Box<Faul
 /// Redefines a name; its program's name, if it could be.
 fn redefine(
     db: &Db,
-    machine: &mut Machine,
+    machine: &mut impl Redefine,
     name: &Symbol,
     hash: &[u8; 32],
 ) -> Result<String, Box<Fault>> {
@@ -133,6 +157,32 @@ impl Live {
         Ok(Self { database, subscription, reporter, taken, has_news: true })
     }
 
+    /// Follows for all agents of a scheduler: what is so by now at once, and what comes on a thread that ends when
+    /// nobody has `over` any more.
+    pub(crate) fn follow_for(
+        mut self,
+        mut agents: Redefiner,
+        over: Weak<()>,
+    ) -> Result<(), Box<Fault>> {
+        self.follow(&mut agents)?;
+        thread::spawn(move || {
+            let mut t = 0;
+            while over.strong_count() > 0 {
+                let followed = self.follow(&mut agents).map(drop);
+                let waited = followed.and_then(|()| Ok(self.database.wait(t, Some(LOOK))?));
+                match waited {
+                    Ok(now) => t = now,
+                    Err(fault) => {
+                        let what = "the functions of the world are not followed any longer";
+                        self.reporter.tell("live", format_args!("{what}: {fault}"));
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
     /// These are in force already.
     pub(crate) fn has_taken(&mut self, functions: Functions) {
         self.taken = functions;
@@ -151,7 +201,7 @@ impl Live {
     /// has changed.
     pub(crate) fn follow(
         &mut self,
-        machine: &mut Machine,
+        machine: &mut impl Redefine,
     ) -> Result<Option<(u64, [u8; 32])>, Box<Fault>> {
         if !self.has_news()? {
             return Ok(None);

@@ -1,6 +1,7 @@
 //! Long work shows how far it is, on a terminal's standard error.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use daodb::{Options, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,6 +22,31 @@ pub(crate) fn counting(what: &str) -> ProgressBar {
     match ProgressStyle::with_template(&format!("{{spinner}} {{pos}} {what}, {{elapsed}}")) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+/// A counter as [`counting`], that appears when the work has taken so long that somebody may wonder.
+pub(crate) struct Patient(ProgressBar);
+
+/// How long nobody wonders.
+const WONDERED: Duration = Duration::from_millis(300);
+
+impl Patient {
+    pub(crate) fn counting(what: &str) -> Self {
+        Self(counting(what))
+    }
+
+    /// So much is done.
+    pub(crate) fn is_at(&self, done: u64) {
+        if self.0.elapsed() > WONDERED {
+            self.0.set_position(done);
+        }
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -172,7 +172,7 @@ impl Runner {
 
     /// Samples what runs, after every so many turns.
     pub(crate) fn sample(&mut self, every: u64) {
-        self.trace = Some(Trace::new(every, &self.machine));
+        self.trace = Some(Trace::new(every));
     }
 
     /// The flag that stops the machine at its next safepoint.

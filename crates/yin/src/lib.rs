@@ -49,8 +49,8 @@ pub use library::{Embedded, Library};
 pub use machine::{Active, Engine, Level, Limits, Machine, Outcome};
 pub use program::{AttributeValues, Code, Program, schema};
 pub use scheduler::{
-    AgentId, Clock, Event, Outside, Request, Scheduler, Setup, Sight, Source, Stopper, SystemClock,
-    VirtualClock,
+    AgentId, Clock, Event, Observer, Outside, Redefiner, Request, Scheduler, Setup, Sight, Source,
+    Stopper, SystemClock, VirtualClock,
 };
 pub use state::State;
 pub use stream::{Answered, StreamRequest, StreamTrouble, Streams};

@@ -20,6 +20,7 @@ mod frame;
 mod limits;
 mod live;
 mod namespace;
+mod served;
 mod stack;
 mod step;
 mod stepping;
@@ -49,6 +50,8 @@ pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_p
 pub(crate) use frame::Frame;
 pub use limits::Limits;
 pub use live::Active;
+use served::Nobody;
+pub(crate) use served::{Answer, REQUEST, Server};
 pub(crate) use stack::{Stack, Stance, Told};
 use step::Exit;
 pub(crate) use still::Code;
@@ -354,8 +357,13 @@ impl Machine {
     /// Runs until the program is done, parked, out of fuel or failed. Fuel is counted in calls
     /// and turns of loops.
     pub fn run(&mut self, fuel: u64) -> Outcome {
+        self.run_served(fuel, &mut Nobody)
+    }
+
+    /// As [`Machine::run`], with somebody who answers requests while the program runs.
+    pub(crate) fn run_served(&mut self, fuel: u64, server: &mut dyn Server) -> Outcome {
         self.fuel = fuel;
-        match self.run_inside() {
+        match self.run_inside(server) {
             Ok(outcome) => outcome,
             Err(trouble) => {
                 let error = self.error(trouble);
@@ -365,7 +373,7 @@ impl Machine {
         }
     }
 
-    fn run_inside(&mut self) -> Result<Outcome, Trouble> {
+    fn run_inside(&mut self, server: &mut dyn Server) -> Result<Outcome, Trouble> {
         loop {
             match self.state {
                 State::Idle => {
@@ -382,7 +390,7 @@ impl Machine {
                 }
                 State::Running => {
                     let advanced = match self.engine {
-                        Engine::Register => self.advance(),
+                        Engine::Register => self.advance(server),
                         Engine::Stepper => self.advance_walk(),
                     };
                     match advanced {
@@ -434,7 +442,7 @@ impl Machine {
     }
 
     /// Runs instructions until one needs the machine, and does what it needs.
-    fn advance(&mut self) -> Result<Option<Outcome>, Trouble> {
+    fn advance(&mut self, server: &mut dyn Server) -> Result<Option<Outcome>, Trouble> {
         if self.heap.interrupt.load(Ordering::Relaxed) {
             return Err(Trouble::Interrupted);
         }
@@ -458,7 +466,11 @@ impl Machine {
             Exit::Literal(id) => self.make_literal(id)?,
             Exit::Grow => self.grow()?,
             Exit::Depth => return Err(self.too_deep()),
-            Exit::Perform { at, n } => return self.park(at, n).map(Some),
+            Exit::Perform { at, n } => match self.is_served((at, n), server) {
+                Ok(true) => {}
+                Ok(false) => return self.park(at, n).map(Some),
+                Err(error) => return Ok(Some(Outcome::Failed(error))),
+            },
             Exit::Call { at, n, tail } => {
                 let result = self.call(at, n, tail);
                 self.starving(result)?;

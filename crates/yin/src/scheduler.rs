@@ -13,11 +13,14 @@
 
 mod agent;
 mod bell;
+mod census;
 mod clock;
 mod desk;
 mod gate;
+mod live;
 #[cfg(all(test, loom_yin))]
 mod models;
+mod news;
 mod number;
 mod outside;
 mod ports;
@@ -46,7 +49,8 @@ use agent::{Beginning, Home};
 pub use clock::{Clock, SystemClock, VirtualClock};
 use desk::Desk;
 use gate::Seized;
-pub use outside::{Outside, Request};
+pub use live::Redefiner;
+pub use outside::{Observer, Outside, Request};
 use shared::{NOBODY, Shared};
 use worker::{DeskMaker, Worker};
 
@@ -56,6 +60,7 @@ pub struct Setup {
     threads: usize,
     clock: Arc<dyn Clock>,
     outside: Option<Arc<dyn Outside>>,
+    observer: Option<(u64, Arc<dyn Observer>)>,
     fuel: u64,
 }
 
@@ -69,7 +74,7 @@ impl Default for Setup {
     /// No threads of its own, the system's clock, nobody outside, and fuel without end.
     fn default() -> Self {
         let clock = Arc::new(SystemClock::default());
-        Self { threads: 0, clock, outside: None, fuel: u64::MAX }
+        Self { threads: 0, clock, outside: None, observer: None, fuel: u64::MAX }
     }
 }
 
@@ -93,8 +98,14 @@ impl Setup {
         Self { outside: Some(outside), ..self }
     }
 
-    /// With so much fuel for each agent. One that has used it up, which is found at its next request or at the end of
-    /// its slice, ends with [`Kind::Limit`].
+    /// With somebody who looks at each agent after every so many of its turns (at least 1).
+    #[must_use]
+    pub fn observer(self, every: u64, observer: Arc<dyn Observer>) -> Self {
+        Self { observer: Some((every.max(1), observer)), ..self }
+    }
+
+    /// With so much fuel for each agent. One that has used it up, which is found at the end of its slice at the
+    /// latest, ends with [`Kind::Limit`].
     #[must_use]
     pub fn fuel(self, fuel: u64) -> Self {
         Self { fuel, ..self }
@@ -156,7 +167,7 @@ impl fmt::Debug for Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        self.0.sources.fetch_sub(1, Ordering::Release);
+        self.0.census.close();
     }
 }
 
@@ -174,7 +185,7 @@ impl Stopper {
     /// Lets [`Scheduler::run`] give [`Event::Stopped`], before whatever else has happened; agents go on.
     pub fn stop(&self) {
         self.0.is_stopped.store(true, Ordering::Release);
-        self.0.call_host();
+        self.0.news.call();
         self.0.bell.ring_all();
     }
 }
@@ -207,10 +218,10 @@ impl Scheduler {
     /// If the system starts fewer threads, it works with these.
     #[must_use]
     pub fn with(facts: impl Facts + Clone + Send + 'static, limits: Limits, setup: Setup) -> Self {
-        let Setup { threads, clock, outside, fuel } = setup;
+        let Setup { threads, clock, outside, observer, fuel } = setup;
         let queues: Vec<_> = (0..threads).map(|_| Queue::new_fifo()).collect();
         let stealers = queues.iter().map(Queue::stealer).collect();
-        let shared = Arc::new(Shared::new(clock, outside, fuel, stealers));
+        let shared = Arc::new(Shared::new((clock, outside, observer), fuel, stealers));
         let maker = || -> DeskMaker {
             let facts = facts.clone();
             Box::new(move || Desk::new(facts.clone(), limits))
@@ -304,12 +315,12 @@ impl Scheduler {
         loop {
             match agent.gate.seize() {
                 Seized::Parked => {
-                    self.shared.begin();
+                    self.shared.census.begin();
                     return Some(agent);
                 }
                 Seized::Queued => return Some(agent),
                 Seized::Gone => return None,
-                Seized::Busy => self.shared.wait_until(|_| !agent.gate.is_running()),
+                Seized::Busy => self.shared.news.wait_until(|| !agent.gate.is_running()),
             }
         }
     }
@@ -370,6 +381,25 @@ impl Scheduler {
         Some(cursor_value(cursor))
     }
 
+    /// What redefines names for all agents, those to come included.
+    ///
+    /// ```
+    /// use yin::{Event, Limits, NoFacts, Program, Scheduler};
+    ///
+    /// let read = |name, source| Program::read(name, source).unwrap();
+    /// let mut scheduler = Scheduler::new(NoFacts, Limits::default());
+    /// let agent = scheduler.spawn(&read("a", "(defn f [] 1) [(f) (perform :ask) (f)]"));
+    /// let Event::Perform { request, .. } = scheduler.run() else { panic!() };
+    /// scheduler.redefiner().redefine(&"f".into(), &read("b", "(defn f [] 2)")).unwrap();
+    /// scheduler.resume(agent, request, Ok(0.into())).unwrap();
+    /// let result = datom::edn::read("[1 0 2]").unwrap();
+    /// assert_eq!(scheduler.run(), Event::Ended { agent, result: Ok(result) });
+    /// ```
+    #[must_use]
+    pub fn redefiner(&self) -> Redefiner {
+        Redefiner(self.shared.clone())
+    }
+
     /// What stops [`Scheduler::run`] from another thread.
     #[must_use]
     pub fn stopper(&self) -> Stopper {
@@ -389,7 +419,7 @@ impl Scheduler {
     /// `agent/deadlock`.
     #[must_use]
     pub fn source(&self) -> Source {
-        self.shared.sources.fetch_add(1, Ordering::Release);
+        self.shared.census.open();
         Source(self.shared.clone())
     }
 
@@ -423,7 +453,7 @@ impl Scheduler {
             if self.shared.is_told_to_stop() {
                 return Event::Stopped;
             }
-            let (event, seen) = self.shared.event();
+            let (event, seen) = self.shared.news.next();
             if let Some(event) = event {
                 return event;
             }
@@ -436,42 +466,32 @@ impl Scheduler {
             {
                 continue;
             }
-            // What may wake somebody is looked at before who is awake: whoever wakes an agent counts it as
-            // active first, and takes away what woke it then. So who finds neither has missed nobody.
-            let is_awaited = self.shared.served.load(Ordering::Acquire) > 0;
-            let is_told_of_more = self.is_told_of_more();
-            let next = self.shared.timers.next();
-            if self.shared.active() > 0 {
+            let stands = self.shared.census.look(|| self.shared.timers.next());
+            if stands.is_active {
                 self.wait(seen);
                 continue;
             }
-            if self.shared.has_news(seen) {
+            if self.shared.news.is_more_than(seen) {
                 continue;
             }
             // Nobody runs, and the host has heard all that was to be told.
-            match next {
-                Some(next) if !is_awaited && self.shared.clock.skip(next) => {
+            match stands.next {
+                Some(next) if !stands.is_served && self.shared.clock.skip(next) => {
                     self.shared.fire(next, &mut |agent| self.shared.inject(agent));
                 }
                 Some(_) => self.wait(seen),
-                None if is_awaited => self.wait(seen),
-                None if !is_told_of_more && self.shared.break_deadlock() => {}
+                None if stands.is_served => self.wait(seen),
+                None if !stands.is_promised && self.shared.break_deadlock() => {}
                 None => return Event::Idle,
             }
         }
-    }
-
-    /// Whether something may come from whoever has the scheduler.
-    fn is_told_of_more(&self) -> bool {
-        let shared = &self.shared;
-        shared.asked.load(Ordering::Acquire) + shared.sources.load(Ordering::Acquire) > 0
     }
 
     /// Waits until something has happened.
     fn wait(&mut self, seen: u64) {
         match &mut self.own {
             Some(worker) => worker.rest(),
-            None => self.shared.wait_for_news(seen),
+            None => self.shared.news.wait(seen),
         }
     }
 }

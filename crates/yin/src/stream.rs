@@ -69,8 +69,8 @@ impl StreamTrouble {
     }
 }
 
-const STREAM: &str = "yin/stream";
-const CURSOR: &str = "yin/cursor";
+pub(crate) const STREAM: &str = "yin/stream";
+pub(crate) const CURSOR: &str = "yin/cursor";
 
 /// A stream as a value of programs.
 pub(crate) fn stream_value(id: u64) -> Value {

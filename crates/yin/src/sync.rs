@@ -37,7 +37,7 @@ pub(crate) fn fence_at(_place: &'static str, order: Ordering) {
 }
 
 #[cfg(loom_yin)]
-pub(crate) use model::{at, fence_at, holds_without};
+pub(crate) use model::{at, bounded, fence_at, holds_without};
 
 #[cfg(loom_yin)]
 mod model {
@@ -66,13 +66,21 @@ mod model {
         }
     }
 
+    /// A search of all that so many changes of thread out of turn can do: enough for every twin's fault, and for
+    /// models of three threads to end.
+    pub(crate) fn bounded() -> loom::model::Builder {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder
+    }
+
     /// Whether loom finds no fault in `model` once the orderings at `places` are relaxed.
     pub(crate) fn holds_without(
         places: &'static [&'static str],
         model: impl Fn() + Send + Sync + 'static,
     ) -> bool {
         WEAK.set(places);
-        let outcome = catch_unwind(AssertUnwindSafe(|| loom::model(model)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| bounded().check(model)));
         WEAK.set(&[]);
         outcome.is_ok()
     }

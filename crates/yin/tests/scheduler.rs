@@ -520,3 +520,57 @@ fn whoever_is_about_to_be_woken_by_another_thread_is_not_forgotten() {
         assert_eq!(scheduler.run(), Event::Ended { agent, result: Ok(int(5_000)) });
     }
 }
+
+/// Counts looks by agent, and remembers the turns at the last.
+#[derive(Default)]
+struct Looks(std::sync::Mutex<BTreeMap<u64, (u64, u64)>>);
+
+impl yin::Observer for Looks {
+    fn look(&self, agent: AgentId, machine: &yin::Machine) {
+        let mut looks = self.0.lock().unwrap();
+        let (count, turns) = looks.entry(agent.number()).or_default();
+        *count += 1;
+        assert_eq!(machine.turns(), *turns + 700, "each 700 turns, whatever it does");
+        *turns = machine.turns();
+        assert!(!machine.active(1).is_empty());
+    }
+}
+
+#[test]
+fn an_observer_looks_at_each_agent_after_so_many_of_its_turns() {
+    for threads in [0, 2] {
+        let looks = Arc::new(Looks::default());
+        let setup = Setup::default().threads(threads).observer(700, looks.clone());
+        let mut scheduler = Scheduler::with(NoFacts, limits(), setup);
+        for turns in [100, 20_000, 40_000] {
+            let source =
+                "(loop [n 0] (if (= n turns) n (do (perform :time/sleep 0) (recur (+ n 1)))))";
+            scheduler.spawn_with(&read(source), &[("turns", int(turns))]);
+        }
+        assert_eq!(ends(&mut scheduler).len(), 3);
+        let looks = looks.0.lock().unwrap();
+        let counts: Vec<_> = looks.iter().map(|(agent, (count, _))| (*agent, *count)).collect();
+        assert_eq!(counts, [(1, 20_000 / 700), (2, 40_000 / 700)]);
+    }
+}
+
+#[test]
+fn a_name_is_redefined_for_agents_of_all_programs_whether_they_run_wait_or_begin() {
+    for threads in [0, 2] {
+        let mut scheduler = on(threads);
+        let source =
+            "(defn f [] 1) (loop [] (if (= (f) 1) (recur) [(f) (perform :time/sleep 0) (f)]))";
+        let first = scheduler.spawn(&read(source));
+        let asks = scheduler.spawn(&read("(defn f [] 0) (def a (perform :ask)) [a (f)]"));
+        let new = Program::read("new", "(defn f [] 2) (defn g [] 3)").unwrap();
+        let Event::Perform { request, .. } = scheduler.run() else { panic!("one asks") };
+        scheduler.redefiner().redefine(&"f".into(), &new).unwrap();
+        assert!(scheduler.redefiner().redefine(&"h".into(), &new).is_err());
+        let later = scheduler.spawn(&read("(defn f [] 1) (f)"));
+        scheduler.resume(asks, request, Ok(5.into())).unwrap();
+        let ended = ends(&mut scheduler);
+        assert_eq!(ended[&first], Ok(Value::Vector(vec![int(2), Value::Nil, int(2)])));
+        assert_eq!(ended[&asks], Ok(Value::Vector(vec![int(5), int(2)])));
+        assert_eq!(ended[&later], Ok(int(2)), "its own definition is the older one");
+    }
+}

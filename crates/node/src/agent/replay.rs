@@ -13,6 +13,10 @@ use super::code::Course;
 use super::past::{Journal, Past};
 use super::{DONE, FAILED, Record, program};
 use crate::fault::Fault;
+use crate::progress::Patient;
+
+/// Machine steps between two looks at how far it is.
+const SLICE: u64 = 1 << 22;
 
 /// What a replay came to.
 pub(crate) struct Replayed {
@@ -37,6 +41,7 @@ pub(crate) fn replay(database: &Database, name: &str, fuel: u64) -> Result<Repla
     let elsewhere = |what: &str| -> Box<Fault> {
         Fault::new(format!("the replay comes elsewhere than the agent did: {what}")).into()
     };
+    let shown = Patient::counting("turns");
     let mut requests = 0;
     let mut left = fuel;
     let mut course = Course::default();
@@ -47,7 +52,7 @@ pub(crate) fn replay(database: &Database, name: &str, fuel: u64) -> Result<Repla
         let ends_here = requests as usize == journal.answers.len()
             && journal.last.request().is_none()
             && !has_ended;
-        let slice = if ends_here { 1 } else { left };
+        let slice = if ends_here { 1 } else { left.min(SLICE) };
         match machine.run(slice.min(left)) {
             Outcome::Done(value) => {
                 let same = record.status() == DONE
@@ -83,6 +88,7 @@ pub(crate) fn replay(database: &Database, name: &str, fuel: u64) -> Result<Repla
             }
             Outcome::OutOfFuel => {
                 left = left.saturating_sub(slice);
+                shown.is_at(machine.turns());
                 let hash = journal.last.hash();
                 if ends_here && machine.capture()?.hash() == hash {
                     return Ok(Replayed { requests, hash, ended: false });

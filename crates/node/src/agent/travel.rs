@@ -20,6 +20,7 @@ use super::code::Course;
 use super::past::{Journal, Past, View};
 use super::program;
 use crate::fault::Fault;
+use crate::progress::Patient;
 
 /// Marks that are kept.
 const MARKS_MAX: usize = 64;
@@ -122,13 +123,18 @@ impl Travel {
         if step < self.step {
             self.back_to(step)?;
         }
-        while self.step < step && !stop.load(Ordering::Relaxed) && self.forward(step)? {}
+        let shown = Patient::counting("steps");
+        while self.step < step && !stop.load(Ordering::Relaxed) && self.forward(step)? {
+            shown.is_at(self.step);
+        }
         Ok(())
     }
 
     /// Goes on to where the program asks for something next, or to its end.
     pub(crate) fn go_to_next_request(&mut self, stop: &AtomicBool) -> Result<(), Box<Fault>> {
+        let shown = Patient::counting("steps");
         while !stop.load(Ordering::Relaxed) && self.forward(u64::MAX)? {
+            shown.is_at(self.step);
             if matches!(self.standing, Standing::Asks { .. }) {
                 break;
             }

@@ -17,8 +17,8 @@ pub struct Fmt {
     pub check: bool,
 }
 
-/// What is for one program at a time.
-const ALONE: [&str; 4] = ["durable", "live", "trace", "as_of"];
+/// What agents of one process are not run with.
+const ALONE: [&str; 2] = ["durable", "as_of"];
 
 fn agents() -> clap::builder::RangedU64ValueParser<u64> {
     clap::value_parser!(u64).range(1..=crate::runner::AGENTS_MAX as u64)
@@ -79,11 +79,12 @@ pub struct Run {
     #[arg(long, value_name = "FILE.yin", conflicts_with_all = ALONE)]
     pub with: Vec<PathBuf>,
     /// Follow the functions of the world: whoever changes what :function/program a :function/name
-    /// refers to changes this program while it runs. An agent keeps with
+    /// refers to changes this program while it runs, in all its agents. A durable agent keeps with
     /// each change from where on it ran the new code.
     #[arg(long)]
     pub live: bool,
-    /// Sample which functions run, each time after so many machine steps, and state it as facts.
+    /// Sample which functions run, each time after so many machine steps, and state it as facts, of each
+    /// agent apart.
     #[arg(long, value_name = "STEPS")]
     pub trace: Option<u64>,
     /// Run the code of then on the facts of then: after transaction T, or at a time. FILE.yin is the

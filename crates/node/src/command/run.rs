@@ -69,11 +69,6 @@ pub(super) fn run(arguments: &cli::Run) -> Outcome {
             (0..agents).map(|_| followed(arguments, runner()?)).collect::<Result<_, _>>()?;
         run_group(arguments, Group::new(group, &stored, runners, &args)?)
     } else if !is_alone && (is_asked || only_of_a_crew(&stored.program).is_some()) {
-        if arguments.live || arguments.trace.is_some() {
-            let message = format!("{name} works with streams or agents");
-            let help = "--live and --trace follow one program at a time; run it without them";
-            return Err(Fault::usage(message).help(help).into());
-        }
         run_crew(arguments, &mut runner()?, &stored, args)
     } else {
         run_alone(arguments, followed(arguments, runner()?)?, &stored, &args)
@@ -122,6 +117,8 @@ fn run_crew(arguments: &cli::Run, runner: &mut Runner, stored: &Stored, args: Va
         agents: arguments.agents.unwrap_or(1) as usize,
         threads: arguments.threads.map_or_else(cores, usize::from),
         fuel: arguments.fuel,
+        is_live: arguments.live,
+        trace: arguments.trace,
     };
     // Stops what an agent asks of the database; the stopper stops the agents.
     let interrupt = runner.interrupt();

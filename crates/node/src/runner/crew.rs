@@ -20,7 +20,9 @@ use yin::{
 use super::Runner;
 use crate::awaits::{AWAIT, QueryWaits};
 use crate::fault::Fault;
+use crate::live::Live;
 use crate::program::{self, Stored};
+use crate::trace::{Traced, Traces};
 
 /// Agents at a time.
 pub(crate) const AGENTS_MAX: usize = 100_000;
@@ -52,6 +54,10 @@ pub(crate) struct Plan {
     pub(crate) threads: usize,
     /// For each agent.
     pub(crate) fuel: u64,
+    /// Whether they follow the functions of the world.
+    pub(crate) is_live: bool,
+    /// Turns of each agent between two samples.
+    pub(crate) trace: Option<u64>,
 }
 
 /// How agents ended.
@@ -130,6 +136,8 @@ pub(super) fn refused(op: &Keyword, is_durable: bool) -> Option<Value> {
 struct Member {
     inbox: Value,
     result: Value,
+    /// The hash of the program that it runs.
+    program: [u8; 32],
 }
 
 /// The inboxes, for whoever writes to an agent.
@@ -151,6 +159,10 @@ pub(crate) struct Crew<'r> {
     requests: u64,
     failed: u64,
     interrupted: u64,
+    traces: Option<Arc<Traces>>,
+    traced: Traced,
+    /// Whoever follows the functions does so as long as this is here.
+    _follows: Arc<()>,
 }
 
 impl<'r> Crew<'r> {
@@ -172,10 +184,23 @@ impl<'r> Crew<'r> {
                 .then(|| QueryWaits::new(&runner.database)),
             inboxes: inboxes.clone(),
         };
-        let setup =
+        let mut setup =
             Setup::default().threads(plan.threads).fuel(plan.fuel).outside(Arc::new(outside));
+        let traces = plan.trace.map(Traces::new);
+        if let (Some(every), Some(traces)) = (plan.trace, &traces) {
+            setup = setup.observer(every, traces.clone());
+        }
+        let scheduler = Scheduler::with(runner.facts.clone(), Limits::default(), setup);
+        let follows = Arc::new(());
+        if plan.is_live {
+            let live = Live::new(&runner.database, runner.reporter)?;
+            live.follow_for(scheduler.redefiner(), Arc::downgrade(&follows))?;
+        }
         Ok(Self {
-            scheduler: Scheduler::with(runner.facts.clone(), Limits::default(), setup),
+            traces,
+            traced: Traced::default(),
+            _follows: follows,
+            scheduler,
             runner,
             program: stored.program.clone(),
             plan,
@@ -215,6 +240,7 @@ impl<'r> Crew<'r> {
         self.tell(started);
         let ended = worked?;
         closed?;
+        std::mem::take(&mut self.traced).state(&self.runner.database, self.runner.reporter)?;
         Ok(ended)
     }
 
@@ -232,7 +258,7 @@ impl<'r> Crew<'r> {
                     let _ = self.scheduler.resume(agent, request, answer);
                 }
                 Event::Ended { agent, result } => {
-                    self.bury(agent, &result);
+                    self.bury(agent, &result)?;
                     let number = agent.number();
                     match result {
                         _ if number >= self.plan.agents as u64 => {}
@@ -263,8 +289,11 @@ impl<'r> Crew<'r> {
             ("inbox", reader),
         ];
         let agent = self.scheduler.spawn_with(program, &defined);
-        let result = self.scheduler.stream(1);
-        (number, self.members.entry(agent).or_insert(Member { inbox, result }))
+        if let Some(traces) = &self.traces {
+            traces.begin(agent);
+        }
+        let (result, program) = (self.scheduler.stream(1), program.hash());
+        (number, self.members.entry(agent).or_insert(Member { inbox, result, program }))
     }
 
     fn inboxes(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Value>> {
@@ -314,11 +343,15 @@ impl<'r> Crew<'r> {
     }
 
     /// Ends the streams of an agent that has ended.
-    fn bury(&mut self, agent: AgentId, result: &Result<Value, Error>) {
+    fn bury(&mut self, agent: AgentId, result: &Result<Value, Error>) -> Result<(), Box<Fault>> {
         let number = agent.number();
         self.inboxes().remove(&number);
         let is_main = number < self.plan.agents as u64;
-        let Some(member) = self.members.remove(&agent) else { return };
+        let Some(member) = self.members.remove(&agent) else { return Ok(()) };
+        if let Some(trace) = self.traces.as_ref().and_then(|traces| traces.end(agent)) {
+            let world = (&self.runner.database, self.runner.reporter);
+            self.traced.add(&trace, (number, member.program), world)?;
+        }
         self.scheduler.close(&member.inbox, None);
         match result {
             Ok(_) if is_main => self.scheduler.close(&member.result, None),
@@ -342,6 +375,7 @@ impl<'r> Crew<'r> {
                 }
             }
         }
+        Ok(())
     }
 
     fn end_all(&self) {

@@ -130,7 +130,7 @@ fn each_agent_has_its_fuel_and_the_failure_of_some_is_the_failure_of_the_run() {
     usage(&["--agents", "0"], "1..=100000");
     usage(&["--threads", "2", "--durable", "x"], "cannot be used with");
     usage(&["--agents", "2000", "--durable", "x"], "at most 1000 agents");
-    usage(&["--live"], "works with streams or agents");
+    usage(&["--agents", "2", "--as-of", "1"], "cannot be used with");
     usage(&["--deny", ":stream/put"], ":stream/put cannot be denied");
 }
 
@@ -181,4 +181,44 @@ fn what_only_agents_of_one_process_can_do_is_refused_to_those_that_outlive_it() 
     assert!(told.contains("nobody answers :vm/park here: an agent that outlives"), "{told}");
     let told = place.ok(&["run", "world", "uses.yin"]);
     assert!(told.contains("run the program with `--agents 1`"), "{told}");
+}
+
+#[test]
+fn a_function_is_redefined_for_all_agents_that_run_and_each_is_traced() {
+    let place = place();
+    place.write(
+        "loops.yin",
+        "(defn f [n] n)
+(perform :console/print \"here\")
+(loop [n 0] (if (= (f n) :stop) agent (recur (+ n 1))))",
+    );
+    place.write("stops.yin", "(defn f [n] :stop)");
+    place.ok(&["run", "world", "stops.yin"]);
+    for threads in ["0", "2"] {
+        let old = ["run", "world", "loops.yin", "--live"];
+        let run = [&old[..], &["--agents", "3", "--threads", threads, "--trace", "5000"]].concat();
+        let mut child = Killed(place.datom(&run).spawn().unwrap());
+        let mut out = BufReader::new(child.0.stdout.take().unwrap());
+        for _ in 0..3 {
+            out.read_line(&mut String::new()).unwrap();
+        }
+        let means = |name: &str| {
+            let query = format!("[:find (max ?p) . :where [?p :yin.program/name {name:?}]]");
+            let program = place.ok(&["q", "world", &query]).trim().to_owned();
+            place
+                .write("means.edn", &format!("[{{:function/name f :function/program {program}}}]"));
+            place.ok(&["transact", "world", "means.edn"]);
+        };
+        means("stops.yin");
+        let mut values = String::new();
+        out.read_to_string(&mut values).unwrap();
+        assert_eq!(values.split_whitespace().collect::<String>(), "[[00][11][22]]");
+        assert!(child.0.wait().unwrap().success());
+        // Of those of the first round too, whose samples are facts as well.
+        let traced =
+            "[:find ?agent (max ?total) :where [?t :trace/agent ?agent] [?t :trace/functions ?f]
+                       [?f :trace/function \"loops.yin\"] [?f :trace/total ?total] [(< 0 ?total)]]";
+        assert_eq!(place.ok(&["q", "world", traced]).lines().count(), 3);
+        means("loops.yin");
+    }
 }

@@ -9,7 +9,7 @@
 //!    next.
 //! 3. Register code only: the stepper moves as a state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use datom::{Symbol, Word};
 
@@ -39,6 +39,8 @@ pub(crate) struct Context {
     namespaces: BTreeSet<Symbol>,
     globals: Vec<Word>,
     literals: Vec<Word>,
+    /// What names were redefined as.
+    live: HashMap<Symbol, Word>,
 }
 
 impl Context {
@@ -89,6 +91,7 @@ impl Machine {
             namespaces: std::mem::take(&mut self.namespaces),
             globals: std::mem::take(&mut self.projection.values),
             literals: std::mem::take(&mut self.projection.objects),
+            live: std::mem::take(&mut self.live),
         };
         if will_wait {
             if context.frames.capacity() > 2 * context.frames.len() + SPARE_FRAMES {
@@ -126,12 +129,14 @@ impl Machine {
         self.projection.values = context.globals;
         self.projection.complete();
         self.projection.objects = context.literals;
+        self.live = context.live;
     }
 
     /// Makes the machine as if it had never run anything, but for its code and names.
     pub(crate) fn clear(&mut self) {
         self.abandon();
         self.forget();
+        self.live.clear();
         self.requests = 0;
         self.spent = false;
         self.turns = 0;

@@ -38,6 +38,15 @@ impl Program {
         self.functions().filter(|(defined, _)| *defined == name).last().map(|(_, node)| node)
     }
 
+    /// As [`Program::function`], or the error that there is none.
+    pub(crate) fn defines(&self, name: &Symbol) -> Result<NodeId, Error> {
+        self.function(name).ok_or_else(|| self.lacks(name))
+    }
+
+    fn lacks(&self, name: &Symbol) -> Error {
+        Error::new(Kind::Code, format!("{} defines no function `{name}`", self.name()))
+    }
+
     /// The names that forms of the program define as functions.
     pub fn functions(&self) -> impl Iterator<Item = (&Symbol, NodeId)> {
         self.forms().iter().filter_map(|&form| match self.tree().node(form) {
@@ -71,21 +80,21 @@ impl Machine {
     /// # Errors
     /// [`Kind::Code`] if the program does not define the name as a function.
     pub fn redefine(&mut self, name: &Symbol, program: &Program) -> Result<(), Error> {
-        let missing = || {
-            let program = program.name();
-            Error::new(Kind::Code, format!("{program} defines no function `{name}`"))
-        };
-        let node = program.function(name).ok_or_else(missing)?;
+        let node = program.defines(name)?;
         let id = match self.projection.program_of(&program.hash()) {
             Some(id) => id,
             None => self.projection.add_program(Arc::new(program.clone())),
         };
         let site = Site { program: id, node };
         let function = self.projection.lambda(site, Vec::new(), Some(name));
-        let word = Projection::plain(function.ok_or_else(missing)?);
+        let word = Projection::plain(function.ok_or_else(|| program.lacks(name))?);
         let before = self.projection.definition(name);
         if let Some(before) = before.filter(|&before| before != word && sort(before) == FUNCTION) {
-            self.projection.drop_code(payload(before) as u32);
+            let before = payload(before) as u32;
+            // Another agent of the same program may have dropped it already.
+            if self.projection.entries.get(before as usize).is_some_and(|entry| entry.pc != 0) {
+                self.projection.drop_code(before);
+            }
         }
         self.projection.bind(name.as_str(), word);
         self.live.insert(name.clone(), word);

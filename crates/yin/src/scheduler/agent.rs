@@ -19,7 +19,7 @@ use crate::machine::Context;
 use crate::program::Program;
 use crate::state::State;
 use crate::stream::Reply;
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
 
 /// An agent of one scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,12 +86,15 @@ pub(crate) struct Body {
     pub(super) answer: Option<Box<(u64, Reply)>>,
     /// The numbers of streams and cursors that end with it.
     pub(super) owned: Vec<u64>,
-    pub(super) fuel: u64,
 }
 
 pub(crate) struct Agent {
     pub(super) id: AgentId,
     pub(super) gate: Gate,
+    /// Fuel that it has used. Its claimer alone writes it.
+    pub(super) fuel: AtomicU64,
+    /// The redefinition up to which it has them.
+    pub(super) redefined: AtomicU64,
     body: Mutex<Body>,
 }
 
@@ -124,9 +127,10 @@ impl Agent {
             deadline: None,
             answer: None,
             owned: Vec::new(),
-            fuel: 0,
         };
-        Self { id, gate: Gate::new(request.is_some()), body: Mutex::new(body) }
+        let gate = Gate::new(request.is_some());
+        let [fuel, redefined] = [0; 2].map(AtomicU64::new);
+        Self { id, gate, fuel, redefined, body: Mutex::new(body) }
     }
 
     pub(super) fn body(&self) -> MutexGuard<'_, Body> {
@@ -217,7 +221,7 @@ impl Sight {
             waits_for: body.request.and(body.op.clone()),
             calls,
             bytes: bytes.map(|bytes| bytes + fixed),
-            fuel: body.fuel,
+            fuel: agent.fuel.load(Ordering::Relaxed),
         }
     }
 }

@@ -14,10 +14,12 @@ use loom::thread;
 use datom::Value;
 
 use super::bell::Bell;
+use super::census::{Awaited, Census};
 use super::gate::{Gate, Left, Seized};
+use super::news::News;
 use crate::replica::{Grow, Original};
 use crate::stream::{Channel, Reply};
-use crate::sync::{holds_without, lock};
+use crate::sync::{bounded, holds_without, lock};
 
 /// An agent of a model.
 struct Agent {
@@ -348,4 +350,106 @@ fn loom_a_value_is_not_lost_to_who_has_waited_too_long() {
 fn loom_who_waits_says_so_first() {
     assert!(holds_without(&[], || put_and_wait(true, false)));
     assert!(!holds_without(&[], || put_and_wait(false, false)));
+}
+
+/// How the host looks at who may still do something.
+#[derive(Clone, Copy)]
+enum Look {
+    /// As it is written.
+    Whole,
+    /// At who is active before what is awaited, as it was once.
+    ActiveFirst,
+    /// At who is active once, behind what is awaited.
+    ActiveOnce,
+}
+
+impl Look {
+    /// Whether somebody is active, and whether somebody serves a request.
+    fn at(self, census: &Census) -> (bool, bool) {
+        match self {
+            Look::Whole => {
+                let stands = census.look(|| ());
+                (stands.is_active, stands.is_served)
+            }
+            Look::ActiveFirst => {
+                let is_active = census.active().1;
+                (is_active, census.is_served())
+            }
+            Look::ActiveOnce => {
+                let is_served = census.is_served();
+                (census.active().1, is_served)
+            }
+        }
+    }
+}
+
+/// An agent asks on one thread, is answered on another, goes on there and ends. The host hears of the end and never
+/// that nobody can run.
+fn ask_and_end(look: Look) {
+    let census = Arc::new(Census::new());
+    let news = Arc::new(News::new());
+    census.begin();
+    let rest = |census: &Census, news: &News<&'static str>| {
+        if census.rest() {
+            news.call();
+        }
+    };
+    let worker = {
+        let (census, news) = (census.clone(), news.clone());
+        thread::spawn(move || {
+            census.expect(Awaited::Server);
+            let server = {
+                let (census, news) = (census.clone(), news.clone());
+                thread::spawn(move || {
+                    census.begin();
+                    census.forget(Awaited::Server);
+                    news.tell("ended");
+                    rest(&census, &news);
+                })
+            };
+            rest(&census, &news);
+            server.join().unwrap();
+        })
+    };
+    loop {
+        let (event, seen) = news.next();
+        if event.is_some() {
+            break;
+        }
+        let (is_active, is_served) = look.at(&census);
+        if is_active {
+            news.wait(seen);
+        } else if news.is_more_than(seen) {
+            continue;
+        } else {
+            assert!(is_served, "nobody can run, says the host, and somebody will");
+            news.wait(seen);
+        }
+    }
+    worker.join().unwrap();
+}
+
+#[test]
+fn loom_the_host_misses_nobody() {
+    bounded().check(|| ask_and_end(Look::Whole));
+}
+
+#[test]
+fn loom_who_is_awaited_is_looked_at_before_who_is_active() {
+    assert!(!holds_without(&[], || ask_and_end(Look::ActiveFirst)));
+}
+
+#[test]
+fn loom_who_is_active_is_looked_at_twice() {
+    assert!(!holds_without(&[], || ask_and_end(Look::ActiveOnce)));
+}
+
+#[test]
+fn loom_who_is_woken_is_counted_first() {
+    assert!(!holds_without(&["census: forget", "census: awaited"], || ask_and_end(Look::Whole)));
+}
+
+#[test]
+fn loom_who_rests_has_told() {
+    assert!(!holds_without(&["census: rest", "census: active"], || ask_and_end(Look::Whole)));
 }

@@ -1,4 +1,4 @@
-//! Requests that are served from outside, by whatever thread, while agents run.
+//! Requests that are served from outside, by whatever thread, while agents run; and who looks at these.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use datom::{Keyword, Value};
 
 use super::agent::{Agent, AgentId};
 use super::shared::Shared;
+use crate::machine::Machine;
 use crate::stream::refused;
 
 /// Serves the requests of a scheduler's agents, such as waiting for a query to have rows. What it is built
@@ -16,6 +17,13 @@ pub trait Outside: Send + Sync {
     /// [`Event::Perform`](crate::Event::Perform). It is called on the thread that ran the agent, which runs
     /// no other meanwhile: whatever takes long belongs on a thread of its own.
     fn serve(&self, request: Request) -> Option<Request>;
+}
+
+/// Looks at agents while they run, such as to sample which functions do.
+pub trait Observer: Send + Sync {
+    /// Looks at an agent that stands still on its machine for that moment. It is called on the thread that runs the
+    /// agent, after each so many turns of it: see [`Setup::observer`](crate::Setup::observer).
+    fn look(&self, agent: AgentId, machine: &Machine);
 }
 
 /// A request of an agent that waits for the answer. One that is dropped is answered with the error

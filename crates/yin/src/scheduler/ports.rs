@@ -93,3 +93,32 @@ impl Ports {
         }
     }
 }
+
+/// Streams that one thread has used lately, by their own numbers and those of their cursors: a number means the same
+/// stream for good, whatever became of it.
+pub(super) struct Recent {
+    slots: Vec<Option<(u64, Arc<Port>)>>,
+}
+
+/// Streams and cursors of whom as many neighbours are in use at a time.
+const RECENT: usize = 256;
+
+impl Recent {
+    pub(super) fn new() -> Self {
+        Self { slots: vec![None; RECENT] }
+    }
+
+    /// The stream of a number.
+    pub(super) fn get(&mut self, ports: &Ports, number: u64) -> Option<&Arc<Port>> {
+        let slot = self.slots.get_mut(number as usize % RECENT)?;
+        if slot.as_ref().is_none_or(|(known, _)| *known != number) {
+            *slot = Some((number, ports.get(number)?));
+        }
+        slot.as_ref().map(|(_, port)| port)
+    }
+
+    /// Keeps no stream alive any more.
+    pub(super) fn forget(&mut self) {
+        self.slots.fill(None);
+    }
+}

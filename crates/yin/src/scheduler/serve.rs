@@ -1,18 +1,22 @@
 //! The requests that a scheduler answers itself: streams, time, and agents that wait for agents.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use datom::{Keyword, Value};
+use crossbeam_deque::Worker as Queue;
+use datom::{Keyword, Value, Word};
 
 use super::agent::{Agent, AgentId, Event, Home, Waiter, Waits};
+use super::census::Awaited;
 use super::outside::Request;
+use super::ports::Recent;
+use super::shared::Shared;
 use super::worker::Worker;
 use crate::error::{Error, Kind};
+use crate::machine::{Answer, Machine, Server};
 use crate::stream::{
-    Answers, End, Reply, StreamRequest as Ask, StreamTrouble, cursor_value, milliseconds, refused,
-    stream_value,
+    Answers, CURSOR, End, Reply, STREAM, StreamRequest as Ask, StreamTrouble, cursor_value,
+    milliseconds, refused, stream_value,
 };
 
 /// What became of a request.
@@ -29,6 +33,56 @@ pub(super) enum Served {
 pub(super) enum Tell {
     Event(Event),
     Serve(Request),
+}
+
+/// Serves what a stream has room or a value for while the agent runs: by the same rules, without the request and its
+/// answer as values of the host.
+pub(super) struct AtOnce<'w> {
+    pub(super) shared: &'w Shared,
+    pub(super) queue: &'w Queue<Arc<Agent>>,
+    pub(super) recent: &'w mut Recent,
+    /// The number of the agent that asks.
+    pub(super) agent: u64,
+}
+
+impl Server for AtOnce<'_> {
+    fn serve(&mut self, machine: &Machine, op: &Keyword, args: &[Word]) -> Option<Answer> {
+        let (&of, rest) = args.split_first()?;
+        match op.as_str() {
+            "stream/put" => {
+                let stream = machine.number_of(STREAM, of)?;
+                let value = machine.value(*rest.first()?).ok()?;
+                self.put(stream, value).then_some(Answer::Argument(1))
+            }
+            "stream/next" => self.next(machine.number_of(CURSOR, of)?).map(Answer::Value),
+            _ => None,
+        }
+    }
+}
+
+impl AtOnce<'_> {
+    fn put(&mut self, stream: u64, value: Value) -> bool {
+        let port = self.recent.get(&self.shared.ports, stream);
+        let Some(port) = port.filter(|port| port.id() == stream) else { return false };
+        let mut answers = Vec::new();
+        let is_put = port.channel().offer(value, &mut answers);
+        self.deliver(answers);
+        is_put
+    }
+
+    fn next(&mut self, cursor: u64) -> Option<Value> {
+        let port = self.recent.get(&self.shared.ports, cursor)?;
+        let mut answers = Vec::new();
+        let value = port.channel().take(cursor, self.agent, &mut answers);
+        self.deliver(answers);
+        value
+    }
+
+    fn deliver(&self, answers: Answers<Waiter>) {
+        if !answers.is_empty() {
+            self.shared.answer_all(answers, &mut |agent| self.queue.push(agent));
+        }
+    }
 }
 
 impl Worker {
@@ -78,7 +132,7 @@ impl Worker {
             name => match Ask::read(name, args) {
                 Ok(ask) => self.serve_stream(agent, request, op, ask),
                 Err(args) => {
-                    self.shared.served.fetch_add(1, Ordering::Release);
+                    self.shared.census.expect(Awaited::Server);
                     self.expect(
                         agent,
                         request,

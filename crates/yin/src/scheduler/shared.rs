@@ -1,13 +1,9 @@
 //! What all threads of a scheduler have in common.
 //!
-//! 1. `active` counts the agents that are queued or claimed. It goes up before an agent is given to a
-//!    queue, and down after whatever the agent's turn had to tell was told: who sees 0 sees all of it, and
-//!    that nobody runs. Whoever wakes an agent counts it before he takes away what it waited for, a timer or
-//!    a request that is served, so it is always found in one of the two.
-//! 2. Locks are taken in the order stream, agent, timers, events; of each kind one at a time.
+//! 1. Locks are taken in the order stream, agent, timers, news; of each kind one at a time.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -16,29 +12,28 @@ use datom::Value;
 
 use super::agent::{Agent, AgentId, Event, Home, Waiter, Waits};
 use super::bell::Bell;
+use super::census::{Awaited, Census};
 use super::clock::Clock;
 use super::desk::Space;
+use super::live::Live;
+use super::news::News;
 use super::number::ByNumber;
-use super::outside::Outside;
+use super::outside::{Observer, Outside};
 use super::ports::{Port, Ports};
 use super::timers::Timers;
 use crate::error::{Error, Kind};
 use crate::machine::Machine;
 use crate::program::Program;
 use crate::stream::{Answers, End, Reply, StreamTrouble, refused};
-use crate::sync::{Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 const SHARDS: usize = 16;
 /// The owner of what no agent has made.
 pub(super) const NOBODY: u64 = u64::MAX;
 
-/// What the host has not heard yet.
-#[derive(Default)]
-pub(super) struct News {
-    events: VecDeque<Event>,
-    /// How often there was any.
-    count: u64,
-}
+/// The clock, who serves requests, and who looks at agents after every so many turns.
+pub(super) type Others =
+    (Arc<dyn Clock>, Option<Arc<dyn Outside>>, Option<(u64, Arc<dyn Observer>)>);
 
 pub(crate) struct Shared {
     agents: [Mutex<ByNumber<Arc<Agent>>>; SHARDS],
@@ -50,16 +45,14 @@ pub(crate) struct Shared {
     pub(super) timers: Timers,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) outside: Option<Arc<dyn Outside>>,
+    pub(super) observer: Option<(u64, Arc<dyn Observer>)>,
     pub(super) injector: Injector<Arc<Agent>>,
     pub(super) stealers: Vec<Stealer<Arc<Agent>>>,
     pub(super) bell: Bell,
-    active: AtomicUsize,
-    /// Requests that the host owes an answer, and those that somebody serves.
-    pub(super) asked: AtomicUsize,
-    pub(super) served: AtomicUsize,
-    pub(super) sources: AtomicUsize,
-    news: Mutex<News>,
-    heard: Condvar,
+    pub(super) census: Census,
+    pub(super) live: Live,
+    /// For the host.
+    pub(super) news: News<Event>,
     pub(super) is_over: AtomicBool,
     /// The host is to hear that before anything else.
     pub(super) is_stopped: AtomicBool,
@@ -70,8 +63,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(super) fn new(
-        clock: Arc<dyn Clock>,
-        outside: Option<Arc<dyn Outside>>,
+        (clock, outside, observer): Others,
         fuel: u64,
         stealers: Vec<Stealer<Arc<Agent>>>,
     ) -> Self {
@@ -85,15 +77,13 @@ impl Shared {
             timers: Timers::new(),
             clock,
             outside,
+            observer,
             injector: Injector::new(),
             stealers,
             bell: Bell::new(),
-            active: AtomicUsize::new(0),
-            asked: AtomicUsize::new(0),
-            served: AtomicUsize::new(0),
-            sources: AtomicUsize::new(0),
-            news: Mutex::new(News::default()),
-            heard: Condvar::new(),
+            census: Census::new(),
+            live: Live::new(),
+            news: News::new(),
             is_over: AtomicBool::new(false),
             is_stopped: AtomicBool::new(false),
             fuel,
@@ -159,70 +149,19 @@ impl Shared {
             shard.insert(id.0, agent.clone());
         }
         match request {
-            Some(_) => {
-                self.asked.fetch_add(1, Ordering::Release);
-            }
+            Some(_) => self.census.expect(Awaited::Host),
             None => {
-                self.begin();
+                self.census.begin();
                 self.inject(agent);
             }
         }
         id
     }
 
-    /// One agent more can run.
-    pub(super) fn begin(&self) {
-        self.active.fetch_add(1, Ordering::Release);
-    }
-
     /// An agent's turn is over, and it cannot run now.
     pub(super) fn rest(&self) {
-        if self.active.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.call_host();
-        }
-    }
-
-    pub(super) fn active(&self) -> usize {
-        self.active.load(Ordering::Acquire)
-    }
-
-    /// Tells the host, if it waits, that something is not as it was.
-    pub(super) fn call_host(&self) {
-        lock(&self.news).count += 1;
-        self.heard.notify_all();
-    }
-
-    pub(super) fn tell(&self, event: Event) {
-        let mut news = lock(&self.news);
-        news.events.push_back(event);
-        news.count += 1;
-        drop(news);
-        self.heard.notify_all();
-    }
-
-    /// The next event, and how much news there had been by then.
-    pub(super) fn event(&self) -> (Option<Event>, u64) {
-        let mut news = lock(&self.news);
-        (news.events.pop_front(), news.count)
-    }
-
-    pub(super) fn has_news(&self, seen: u64) -> bool {
-        lock(&self.news).count != seen
-    }
-
-    /// Waits until there is more news than so much.
-    pub(super) fn wait_for_news(&self, seen: u64) {
-        self.wait_until(|news| news.count != seen);
-    }
-
-    /// Waits until something is so, which becomes so only with news.
-    pub(super) fn wait_until(&self, is_so: impl Fn(&News) -> bool) {
-        let mut news = lock(&self.news);
-        while !is_so(&news) {
-            news = match self.heard.wait(news) {
-                Ok(news) => news,
-                Err(poisoned) => poisoned.into_inner(),
-            };
+        if self.census.rest() {
+            self.news.call();
         }
     }
 
@@ -280,7 +219,7 @@ impl Shared {
             body.answer = Some(Box::new((request, reply)));
             (std::mem::replace(&mut body.waits, Waits::Nothing), body.deadline.take())
         };
-        self.begin();
+        self.census.begin();
         if let Some(at) = deadline {
             self.timers.remove(at, agent.id, request);
         }
@@ -295,8 +234,7 @@ impl Shared {
     /// A request is not waited for any more.
     fn forget(&self, waits: &Waits) {
         if let Waits::Outside { is_served } = waits {
-            let count = if *is_served { &self.served } else { &self.asked };
-            count.fetch_sub(1, Ordering::Release);
+            self.census.forget(if *is_served { Awaited::Server } else { Awaited::Host });
         }
     }
 
@@ -312,7 +250,7 @@ impl Shared {
     /// Wakes whose time has come.
     pub(super) fn fire(&self, now: Duration, queue: &mut impl FnMut(Arc<Agent>)) {
         // Between its timer and its answer an agent is nowhere: somebody has to be active meanwhile.
-        self.begin();
+        self.census.begin();
         self.fire_due(now, queue);
         self.rest();
     }
@@ -376,9 +314,9 @@ impl Shared {
     ) {
         let how = if result.is_ok() { End::Closed } else { End::Broken };
         self.bury(agent, how, queue);
-        self.tell(Event::Ended { agent: agent.id, result });
+        self.news.tell(Event::Ended { agent: agent.id, result });
         if agent.gate.end() {
-            self.call_host();
+            self.news.call();
         }
         self.rest();
     }
@@ -390,7 +328,8 @@ impl Shared {
             body.home = Home::Away;
             body.space = None;
             body.answer = None;
-            self.spent.fetch_add(std::mem::take(&mut body.fuel), Ordering::Relaxed);
+            let used = agent.fuel.swap(0, crate::sync::Ordering::Relaxed);
+            self.spent.fetch_add(used, Ordering::Relaxed);
             let waits = std::mem::replace(&mut body.waits, Waits::Nothing);
             (std::mem::take(&mut body.owned), body.request.take(), waits, body.deadline.take())
         };

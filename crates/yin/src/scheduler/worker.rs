@@ -12,18 +12,18 @@ use crossbeam_deque::{Steal, Worker as Queue};
 use datom::Value;
 
 use super::agent::{Agent, Event, Home, Waits};
+use super::census::Awaited;
 use super::desk::Desk;
 use super::gate::Left;
 use super::outside::Request;
-use super::serve::{Served, Tell};
+use super::ports::Recent;
+use super::serve::{AtOnce, Served, Tell};
 use super::shared::Shared;
 use crate::error::{Error, Kind};
-use crate::machine::Outcome;
+use crate::machine::{Outcome, REQUEST};
 
 /// Fuel that an agent may use before the next one's turn.
 const SLICE: u64 = 10_000;
-/// Fuel that a request costs.
-const REQUEST: u64 = 1;
 /// Turns after which a worker looks for timers, and for agents from outside, though it has others.
 const TURNS_TIMERS: u64 = 8;
 const TURNS_OUTSIDE: u64 = 64;
@@ -35,6 +35,8 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) queue: Queue<Arc<Agent>>,
     pub(super) desk: Desk,
+    /// Streams that its agents use.
+    recent: Recent,
     make_desk: DeskMaker,
     turns: u64,
 }
@@ -46,7 +48,7 @@ impl Worker {
         mut make_desk: DeskMaker,
     ) -> Self {
         let desk = make_desk();
-        Self { shared, queue, desk, make_desk, turns: 0 }
+        Self { shared, queue, desk, recent: Recent::new(), make_desk, turns: 0 }
     }
 
     /// Works until the scheduler is no more.
@@ -77,6 +79,7 @@ impl Worker {
             }
             return;
         }
+        self.recent.forget();
         shared.bell.sleep(listening, time);
     }
 
@@ -147,19 +150,20 @@ impl Worker {
         }
         let mut left = SLICE;
         loop {
-            let outcome = self.desk.machine.run(left);
-            let spent = left.saturating_sub(self.desk.machine.fuel);
-            left = self.desk.machine.fuel;
+            let fuel = left.min(self.until_look());
+            let turns = self.desk.machine.turns();
+            let outcome = self.go(agent, fuel);
+            let spent = fuel.saturating_sub(self.desk.machine.fuel);
+            left -= spent;
+            self.look(agent, turns);
             let asked = if matches!(outcome, Outcome::Perform { .. }) { REQUEST } else { 0 };
-            let used = {
-                let mut body = agent.body();
-                body.fuel += spent + asked;
-                body.fuel
-            };
+            let used = agent.fuel.load(Ordering::Relaxed) + spent + asked;
+            agent.fuel.store(used, Ordering::Relaxed);
             let result = match outcome {
                 Outcome::Done(value) => Ok(value),
                 Outcome::Failed(error) => Err(error),
                 _ if used >= self.shared.fuel => Err(self.exhausted()),
+                Outcome::OutOfFuel if left > 0 => continue,
                 Outcome::OutOfFuel => return self.give_way(agent),
                 Outcome::Perform { id, op, args } => match self.serve(agent, id, op, args) {
                     Served::Now(reply) => match self.desk.machine.resume(id, reply) {
@@ -178,6 +182,32 @@ impl Worker {
         }
     }
 
+    /// Runs the machine until somebody must serve a request who is not at hand.
+    fn go(&mut self, agent: &Agent, fuel: u64) -> Outcome {
+        let mut server = AtOnce {
+            shared: &self.shared,
+            queue: &self.queue,
+            recent: &mut self.recent,
+            agent: agent.id.number(),
+        };
+        self.desk.machine.run_served(fuel, &mut server)
+    }
+
+    /// Turns up to where an observer looks at the agent on the machine.
+    fn until_look(&self) -> u64 {
+        let every = self.shared.observer.as_ref().map(|(every, _)| every);
+        every.map_or(u64::MAX, |every| every - self.desk.machine.turns() % every)
+    }
+
+    /// Lets the observer look, if it is time, at an agent that had taken so many turns before.
+    fn look(&self, agent: &Agent, before: u64) {
+        let Some((every, observer)) = &self.shared.observer else { return };
+        let machine = &self.desk.machine;
+        if machine.turns() / every > before / every {
+            observer.look(agent.id, machine);
+        }
+    }
+
     fn exhausted(&self) -> Error {
         let fuel = self.shared.fuel;
         Error::new(Kind::Limit, format!("the agent took more than {fuel} steps"))
@@ -191,7 +221,8 @@ impl Worker {
             (home, body.space.clone(), body.answer.take())
         };
         self.desk.open(&space.ok_or_else(lost)?);
-        self.shared.put_on(&mut self.desk.machine, home, answer)
+        self.shared.put_on(&mut self.desk.machine, home, answer)?;
+        self.shared.live.follow(agent, &mut self.desk.machine)
     }
 
     /// Puts the program back into its agent. False if it could not be, and the agent has ended.
@@ -227,7 +258,7 @@ impl Worker {
     /// Somebody wants the agent, and has it now.
     fn let_go(&self) {
         self.shared.rest();
-        self.shared.call_host();
+        self.shared.news.call();
     }
 
     fn park(&mut self, agent: &Arc<Agent>, tell: Option<Tell>) {
@@ -236,7 +267,7 @@ impl Worker {
         }
         let left = agent.gate.park();
         match tell {
-            Some(Tell::Event(event)) => self.shared.tell(event),
+            Some(Tell::Event(event)) => self.shared.news.tell(event),
             Some(Tell::Serve(request)) => self.ask_outside(agent, request),
             None => {}
         }
@@ -259,8 +290,8 @@ impl Worker {
             let is_waiting = body.request == Some(request.number);
             if is_waiting {
                 body.waits = Waits::Outside { is_served: false };
-                self.shared.asked.fetch_add(1, Ordering::Release);
-                self.shared.served.fetch_sub(1, Ordering::Release);
+                self.shared.census.expect(Awaited::Host);
+                self.shared.census.forget(Awaited::Server);
             }
             is_waiting
         };
@@ -268,7 +299,12 @@ impl Worker {
             return;
         }
         let (op, args) = (request.op.clone(), std::mem::take(&mut request.args));
-        self.shared.tell(Event::Perform { agent: agent.id, request: request.number, op, args });
+        self.shared.news.tell(Event::Perform {
+            agent: agent.id,
+            request: request.number,
+            op,
+            args,
+        });
     }
 
     fn end(&mut self, agent: &Arc<Agent>, result: Result<Value, Error>) {

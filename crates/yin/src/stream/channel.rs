@@ -117,7 +117,9 @@ impl<A: PartialEq> Channel<A> {
             return false;
         }
         self.values.push_back(value);
-        self.settle(answers);
+        if !self.readers.is_empty() {
+            self.settle(answers);
+        }
         true
     }
 
@@ -142,27 +144,55 @@ impl<A: PartialEq> Channel<A> {
 
     /// What a reader gets now.
     fn read(&mut self, id: u64) -> Option<Reply> {
-        let is_alone = self.cursors.len() == 1;
-        let Some(cursor) = self.cursors.get_mut(&id) else { return Some(Ok(Value::Nil)) };
-        let at = usize::try_from(cursor.position.saturating_sub(self.first)).ok()?;
-        let Some(value) = self.values.get(at) else {
-            return self.end.as_ref().map(|end| match end {
+        if !self.cursors.contains_key(&id) {
+            return Some(Ok(Value::Nil));
+        }
+        self.pass(id).map(Ok).or_else(|| {
+            self.end.as_ref().map(|end| match end {
                 End::Closed => Ok(Value::Nil),
                 End::Broken => Err(StreamTrouble::Broken.to_value()),
                 End::Failed(why) => Err(why.clone()),
-            });
-        };
-        cursor.position += 1;
+            })
+        })
+    }
+
+    /// The value that a cursor passes now.
+    fn pass(&mut self, id: u64) -> Option<Value> {
+        let is_alone = self.cursors.len() == 1;
+        let cursor = self.cursors.get_mut(&id)?;
+        let at = usize::try_from(cursor.position.saturating_sub(self.first)).ok()?;
+        let value = self.values.get(at)?;
         if at > 0 {
-            return Some(Ok(value.clone()));
+            cursor.position += 1;
+            return Some(value.clone());
         }
         if is_alone {
+            cursor.position += 1;
             self.first += 1;
-            return self.values.pop_front().map(Ok);
+            return self.values.pop_front();
         }
         let value = value.clone();
+        cursor.position += 1;
         self.drop_passed();
-        Some(Ok(value))
+        Some(value)
+    }
+
+    /// The value that the cursor of an owner passes now, without waiting for it. `None`, and nothing has happened, if
+    /// it is not this simple.
+    pub(crate) fn take(
+        &mut self,
+        cursor: u64,
+        owner: u64,
+        answers: &mut Answers<A>,
+    ) -> Option<Value> {
+        if !self.readers.is_empty() || self.reader(cursor) != Some(owner) {
+            return None;
+        }
+        let value = self.pass(cursor)?;
+        if !self.writers.is_empty() {
+            self.settle(answers);
+        }
+        Some(value)
     }
 
     /// Drops what every cursor has passed. Cost: linear in the cursors and in what is dropped.
