@@ -189,6 +189,7 @@ fn a_function_is_redefined_for_all_agents_that_run_and_each_is_traced() {
     place.write(
         "loops.yin",
         "(defn f [n] n)
+(dotimes [n 20000] n)
 (perform :console/print \"here\")
 (loop [n 0] (if (= (f n) :stop) agent (recur (+ n 1))))",
     );
