@@ -12,6 +12,7 @@
 //!    are nil: a collection clears them, so no register ever holds a word of an older heap.
 //! 4. A failed program leaves the machine idle, its definitions as they were at the failure.
 
+mod adopt;
 mod built_in;
 mod call;
 mod context;
@@ -20,6 +21,8 @@ mod frame;
 mod limits;
 mod live;
 mod namespace;
+mod operation;
+mod run;
 mod served;
 mod stack;
 mod step;
@@ -27,6 +30,7 @@ mod stepping;
 mod still;
 mod store;
 mod trouble;
+mod unbound;
 mod view;
 
 use std::collections::{BTreeSet, HashMap};
@@ -36,13 +40,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use datom::{Keyword, Symbol, Value, Word};
 
-use crate::ast::Node;
 use crate::error::{Error, Kind, Trouble};
 use crate::facts::Facts;
-use crate::heap::{Heap, MAP, Sort, UNBOUND};
+use crate::heap::Heap;
 use crate::program::Program;
 use crate::projection::{Projection, Unfit, WINDOW};
-use crate::stepper::{Control, Walk};
+use crate::stepper::Walk;
 
 pub(crate) use built_in::prelude;
 pub(crate) use context::Context;
@@ -50,10 +53,8 @@ pub(crate) use control::{PROGRAM_TAG, check_unspent, continuation_argument, no_p
 pub(crate) use frame::Frame;
 pub use limits::Limits;
 pub use live::Active;
-use served::Nobody;
 pub(crate) use served::{Answer, REQUEST, Server};
 pub(crate) use stack::{Stack, Stance, Told};
-use step::Exit;
 pub(crate) use still::Code;
 pub use view::Level;
 
@@ -294,13 +295,6 @@ impl Machine {
         self.pause.clone()
     }
 
-    /// Fuel to go on with, until it is looked again whether anybody wants a stop; and whether that is so
-    /// now.
-    fn budget(&self) -> (u64, bool) {
-        let pauses = self.pause.load(Ordering::Relaxed);
-        (self.fuel.min(if pauses { 0 } else { POLL }), pauses)
-    }
-
     /// The names that programs have defined, with their values.
     pub fn definitions(&self) -> Vec<(Symbol, Value)> {
         let show = |word| self.show(word);
@@ -354,180 +348,6 @@ impl Machine {
         }
     }
 
-    /// Runs until the program is done, parked, out of fuel or failed. Fuel is counted in calls
-    /// and turns of loops.
-    pub fn run(&mut self, fuel: u64) -> Outcome {
-        self.run_served(fuel, &mut Nobody)
-    }
-
-    /// As [`Machine::run`], with somebody who answers requests while the program runs.
-    pub(crate) fn run_served(&mut self, fuel: u64, server: &mut dyn Server) -> Outcome {
-        self.fuel = fuel;
-        match self.run_inside(server) {
-            Ok(outcome) => outcome,
-            Err(trouble) => {
-                let error = self.error(trouble);
-                self.abandon();
-                Outcome::Failed(error)
-            }
-        }
-    }
-
-    fn run_inside(&mut self, server: &mut dyn Server) -> Result<Outcome, Trouble> {
-        loop {
-            match self.state {
-                State::Idle => {
-                    return Err(Trouble::new(Kind::State, "there is no program to run"));
-                }
-                State::Parked { id, .. } => {
-                    let message = format!("the program waits for the answer to request {id}");
-                    return Ok(Outcome::Failed(Error::new(Kind::State, message)));
-                }
-                State::Between => {
-                    if !self.next_form()? {
-                        return self.done();
-                    }
-                }
-                State::Running => {
-                    let advanced = match self.engine {
-                        Engine::Register => self.advance(server),
-                        Engine::Stepper => self.advance_walk(),
-                    };
-                    match advanced {
-                        Ok(Some(outcome)) => return Ok(outcome),
-                        Ok(None) => {}
-                        Err(trouble) => self.catch(trouble)?,
-                    }
-                }
-            }
-        }
-    }
-
-    /// Begins the next form; false if there is none.
-    fn next_form(&mut self) -> Result<bool, Trouble> {
-        let Some(queue) = &mut self.queue else { return Ok(false) };
-        let Some(program) = self.projection.program(queue.program).cloned() else {
-            return Ok(false);
-        };
-        let Some(&form) = program.forms().get(queue.next) else { return Ok(false) };
-        queue.next += 1;
-        if let Node::Definition { name, .. } = program.tree().node(form)
-            && let Some(&word) = self.live.get(name)
-        {
-            let name = name.clone();
-            self.projection.bind(name.as_str(), word);
-            self.set(0, word);
-            return Ok(true);
-        }
-        let function = self.projection.form(queue.program, form, program.name());
-        self.state = State::Running;
-        if self.engine == Engine::Stepper {
-            self.begin_walk(function, form);
-            return Ok(true);
-        }
-        self.compile(function)?;
-        self.frames.clear();
-        self.frames.push(Frame::new(0, 0));
-        self.base = 0;
-        self.pc = self.projection.entries.get(function as usize).map_or(0, |entry| entry.pc);
-        self.set(0, Projection::plain(function));
-        Ok(true)
-    }
-
-    fn done(&mut self) -> Result<Outcome, Trouble> {
-        let word = self.get(0);
-        let value = self.value(word)?;
-        self.abandon();
-        Ok(Outcome::Done(value))
-    }
-
-    /// Runs instructions until one needs the machine, and does what it needs.
-    fn advance(&mut self, server: &mut dyn Server) -> Result<Option<Outcome>, Trouble> {
-        if self.heap.interrupt.load(Ordering::Relaxed) {
-            return Err(Trouble::Interrupted);
-        }
-        let (budget, pauses) = self.budget();
-        // Code that another thread compiled came here with the last change of this machine's: its names, too.
-        self.heap.names.refresh();
-        let (exit, left) = self.steps(budget);
-        self.turns += budget - left;
-        let work = self.heap.take_work() / STEPS_PER_FUEL;
-        self.fuel = self.fuel.saturating_sub(budget - left).saturating_sub(work);
-        match exit {
-            Exit::Done => self.state = State::Between,
-            Exit::Poll => {
-                if self.fuel == 0 || pauses {
-                    return Ok(Some(Outcome::OutOfFuel));
-                }
-            }
-            Exit::Settle if self.heap.is_full() => self.settle()?,
-            Exit::Settle => {}
-            Exit::Compile(function) => self.compile(function)?,
-            Exit::Literal(id) => self.make_literal(id)?,
-            Exit::Grow => self.grow()?,
-            Exit::Depth => return Err(self.too_deep()),
-            Exit::Perform { at, n } => match self.is_served((at, n), server) {
-                Ok(true) => {}
-                Ok(false) => return self.park(at, n).map(Some),
-                Err(error) => return Ok(Some(Outcome::Failed(error))),
-            },
-            Exit::Call { at, n, tail } => {
-                let result = self.call(at, n, tail);
-                self.starving(result)?;
-            }
-            Exit::Apply { at, tail } => {
-                let result = self.apply(at, tail);
-                self.starving(result)?;
-            }
-            Exit::Verb { verb, at, n } if verb.is_control() => {
-                let args = self.arguments(at, n);
-                let result = self.control(verb, &args, at, false);
-                self.starving(result)?;
-            }
-            Exit::Verb { verb, at, n } => {
-                let args = self.arguments(at, n);
-                let word = self.verb(verb, &args)?;
-                self.set(at, word);
-                self.pc += 1;
-            }
-            Exit::Trouble(trouble) => self.starving(Err(trouble))?,
-        }
-        Ok(std::mem::take(&mut self.spent).then_some(Outcome::OutOfFuel))
-    }
-
-    fn park(&mut self, at: u8, n: u8) -> Result<Outcome, Trouble> {
-        let site = self.projection.site(self.pc);
-        let Some(Node::Perform { op, .. }) = site.and_then(|site| self.projection.node(site))
-        else {
-            return Err(Trouble::new(Kind::State, "a request without an operation"));
-        };
-        let op = op.clone();
-        self.request(op, self.arguments(at, n), at)
-    }
-
-    /// The answer to a request arrives.
-    fn answered(&mut self, at: u8, word: Word) {
-        match self.engine {
-            Engine::Register => {
-                self.set(at, word);
-                self.pc += 1;
-            }
-            Engine::Stepper => {
-                let node = self.walk.control.node().unwrap_or_default();
-                self.walk.control = Control::Value(node, word);
-            }
-        }
-    }
-
-    /// Parks the program under a new request.
-    fn request(&mut self, op: Keyword, args: Vec<Word>, at: u8) -> Result<Outcome, Trouble> {
-        let args = args.into_iter().map(|word| self.value(word)).collect::<Result<_, _>>()?;
-        self.requests += 1;
-        let id = self.requests;
-        self.state = State::Parked { id, at };
-        Ok(Outcome::Perform { id, op, args })
-    }
-
     /// A register of the running function.
     fn get(&self, register: u8) -> Word {
         self.registers.get(self.base as usize + usize::from(register)).copied().unwrap_or(Word::NIL)
@@ -542,58 +362,6 @@ impl Machine {
     fn arguments(&self, at: u8, n: u8) -> Vec<Word> {
         let start = self.base as usize + usize::from(at);
         self.registers.get(start..start + usize::from(n)).unwrap_or(&[]).to_vec()
-    }
-
-    pub(crate) fn value(&self, word: Word) -> Result<Value, Trouble> {
-        self.heap.value(word, &|word| self.show(word))
-    }
-
-    /// The word of a value, after a collection if need be.
-    fn adopt(&mut self, value: &Value) -> Result<Word, Trouble> {
-        match self.heap.word(value) {
-            Err(Trouble::Memory) => {
-                self.collect()?;
-                self.heap.word(value)
-            }
-            other => other,
-        }
-    }
-
-    /// The error value that a refusal of the world becomes.
-    fn adopt_error(&mut self, value: &Value) -> Result<Word, Trouble> {
-        let content = match value {
-            Value::Map(_) => value.clone(),
-            Value::Tagged(tag, inner) if tag.as_str() == "yin/error" => inner.as_ref().clone(),
-            Value::Text(_) => Value::map([(Value::keyword("message"), value.clone())]),
-            other => Value::map([(Value::keyword("message"), Value::text(&other.to_string()))]),
-        };
-        let word = self.adopt(&content)?;
-        let word = if self.heap.sort(word) == Sort::Map { self.with_kind(word)? } else { word };
-        self.heap.error_value(word)
-    }
-
-    /// Every error value has a kind.
-    fn with_kind(&mut self, map: Word) -> Result<Word, Trouble> {
-        let kind = self.heap.keyword("kind")?;
-        if self.heap.tree_get(map, kind)?.is_some() {
-            return Ok(map);
-        }
-        let unknown = self.heap.keyword("error")?;
-        self.heap.tree_insert(MAP, map, kind, unknown)
-    }
-
-    /// The object of a literal, made when it is first wanted.
-    fn make_literal(&mut self, id: u32) -> Result<(), Trouble> {
-        let value = self.projection.literals.get(id as usize).cloned().unwrap_or(Value::Nil);
-        let word = self.adopt(&value)?;
-        let objects = &mut self.projection.objects;
-        if objects.len() <= id as usize {
-            objects.resize(id as usize + 1, UNBOUND);
-        }
-        if let Some(slot) = objects.get_mut(id as usize) {
-            *slot = word;
-        }
-        Ok(())
     }
 
     fn compile(&mut self, function: u32) -> Result<(), Trouble> {

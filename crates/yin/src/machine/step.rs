@@ -4,16 +4,16 @@
 //! no check. What is rare or large leaves the loop: it ends with an [`Exit`] that says what the
 //! machine must do, with the address of the instruction that needs it.
 
-use std::cmp::Ordering;
+use datom::Word;
 
-use datom::{Tag, Word};
-
+use super::operation::{
+    add, add_int, equal, int_order, int_word, mul, rem, rem_int, run_plain, slow_arithmetic,
+    slow_assoc, slow_compare, sub,
+};
 use super::{Frame, Machine};
 use crate::builtin::{self, Body, Verb};
 use crate::error::{Kind, Trouble};
-use crate::heap::{
-    Arithmetic, FUNCTION, Heap, OBJECT, UNBOUND, function_word, primitive_word, sort,
-};
+use crate::heap::{Arithmetic, FUNCTION, OBJECT, UNBOUND, function_word, primitive_word, sort};
 use crate::projection::{ARITY_OTHER, Compare, Entry, Instruction as I, UPDATE_ARGS_MAX, WINDOW};
 
 /// Why the loop ended. The machine's address is that of the instruction, to be run again or
@@ -31,112 +31,6 @@ pub(super) enum Exit {
     Perform { at: u8, n: u8 },
     Verb { verb: Verb, at: u8, n: u8 },
     Trouble(Trouble),
-}
-
-const INT: u64 = 1 << 60;
-/// The word of the integer 0.
-const ZERO: u64 = INT | 1 << 59;
-
-#[inline(always)]
-fn is_int(raw: u64) -> bool {
-    raw >> 60 == 1
-}
-
-/// The sum of two inline integers, if it is one. A sum beyond 60 bits carries into the tag.
-#[inline(always)]
-fn add(a: Word, b: Word) -> Option<Word> {
-    let sum = a.raw().wrapping_add(b.raw()).wrapping_sub(ZERO);
-    (is_int(a.raw()) && is_int(b.raw()) && is_int(sum)).then_some(Word::from_raw(sum))
-}
-
-#[inline(always)]
-fn sub(a: Word, b: Word) -> Option<Word> {
-    let rest = a.raw().wrapping_sub(b.raw()).wrapping_add(ZERO);
-    (is_int(a.raw()) && is_int(b.raw()) && is_int(rest)).then_some(Word::from_raw(rest))
-}
-
-#[inline(always)]
-fn add_int(a: Word, value: i32) -> Option<Word> {
-    let sum = a.raw().wrapping_add(i64::from(value) as u64);
-    (is_int(a.raw()) && is_int(sum)).then_some(Word::from_raw(sum))
-}
-
-#[inline(always)]
-fn mul(a: Word, b: Word) -> Option<Word> {
-    Word::int(a.as_int()?.checked_mul(b.as_int()?)?)
-}
-
-#[inline(always)]
-fn rem(a: Word, b: Word) -> Option<Word> {
-    Word::int(a.as_int()?.checked_rem(b.as_int()?)?)
-}
-
-/// The remainder by a number that is not 0. Small dividends take the shorter division.
-#[inline(always)]
-fn rem_int(a: Word, value: i32) -> Option<Word> {
-    let int = a.as_int()?;
-    let rest = match (u32::try_from(int), u32::try_from(value)) {
-        (Ok(int), Ok(value)) => i64::from(int.checked_rem(value)?),
-        _ => int.checked_rem(i64::from(value))?,
-    };
-    Some(int_word(rest))
-}
-
-/// The order of two inline integers.
-#[inline(always)]
-fn int_order(a: Word, b: Word) -> Option<Ordering> {
-    (is_int(a.raw()) && is_int(b.raw())).then(|| a.raw().cmp(&b.raw()))
-}
-
-#[inline(always)]
-fn int_word(value: i64) -> Word {
-    Word::from_raw(ZERO.wrapping_add(value as u64))
-}
-
-#[cold]
-#[inline(never)]
-fn slow_arithmetic(
-    heap: &mut Heap,
-    operation: Arithmetic,
-    a: Word,
-    b: Word,
-) -> Result<Word, Trouble> {
-    heap.arithmetic(operation, a, b)
-}
-
-/// `assoc` where it is more than a write.
-#[inline(never)]
-fn slow_assoc(heap: &mut Heap, args: [Word; 3]) -> Result<Word, Trouble> {
-    match builtin::primitive(builtin::ASSOC).map(|primitive| primitive.body) {
-        Some(Body::Plain(run)) => heap.update(builtin::ASSOC, run, &args),
-        _ => Err(Trouble::new(Kind::State, "no primitive")),
-    }
-}
-
-/// Any two values; NaN compares with nothing.
-#[cold]
-#[inline(never)]
-fn slow_compare(heap: &Heap, compare: Compare, a: Word, b: Word) -> Result<bool, Trouble> {
-    match compare {
-        Compare::Eq => heap.equal(a, b),
-        Compare::Ne => heap.equal(a, b).map(|equal| !equal),
-        _ => {
-            let order = heap.numeric_order(compare.name(), a, b)?;
-            Ok(order.is_some_and(|order| compare.holds(order)))
-        }
-    }
-}
-
-#[inline(always)]
-fn equal(heap: &Heap, a: Word, b: Word) -> Result<bool, Trouble> {
-    if a == b {
-        return Ok(true);
-    }
-    // Only objects can be equal without being the same word.
-    if a.tag() != Tag::Private || b.tag() != Tag::Private {
-        return Ok(false);
-    }
-    slow_compare(heap, Compare::Eq, a, b)
 }
 
 #[inline(always)]
@@ -284,6 +178,23 @@ impl Machine {
                     pc = entry;
                 }};
             }
+            // A turn of a loop: a safepoint. Most loops begin with the test of a number, which is
+            // taken along.
+            macro_rules! turn {
+                ($by:expr) => {{
+                    if left == 0 {
+                        leave!(Exit::Poll);
+                    }
+                    left -= 1;
+                    jump(&mut pc, $by);
+                    if let Some(&I::EqInt { a, value, by }) = code.get(pc) {
+                        pc += 1;
+                        if r!(a) != int_word(i64::from(value)) {
+                            jump(&mut pc, by);
+                        }
+                    }
+                }};
+            }
             // The function a word is, or an exit that calls whatever it is.
             macro_rules! function {
                 ($word:expr, $at:expr, $n:expr, $tail:expr) => {{
@@ -381,21 +292,11 @@ impl Machine {
                 }
 
                 I::Jump { by } => jump(&mut pc, by),
-                I::Loop { by } => {
-                    if left == 0 {
-                        leave!(Exit::Poll);
-                    }
-                    left -= 1;
-                    jump(&mut pc, by);
-                }
+                I::Loop { by } => turn!(by),
                 // Whoever comes back here moves once more, from where nothing was written since.
                 I::MoveLoop { d, a, by } => {
                     r!(d) = r!(a);
-                    if left == 0 {
-                        leave!(Exit::Poll);
-                    }
-                    left -= 1;
-                    jump(&mut pc, by);
+                    turn!(by);
                 }
                 I::JumpIfFalse { a, by } => {
                     if !r!(a).is_truthy() {
@@ -534,64 +435,9 @@ impl Machine {
         self.base = base as u32;
         (exit, left)
     }
-
-    /// The fault that a global is not bound, with the name that may have been meant.
-    pub(super) fn unbound(&self, id: u32) -> Trouble {
-        let name = self.projection.global_name(id).map_or_else(String::new, ToString::to_string);
-        let trouble = Trouble::new(Kind::Unbound, format!("nothing is called `{name}`"));
-        let defined = self.projection.defined().map(|(name, _)| name.as_str());
-        let builtin = self.projection.builtins.keys().map(|name| name.as_str());
-        match nearest(&name, defined.chain(builtin)) {
-            Some(other) => trouble.help(format!("did you mean `{other}`?")),
-            None => trouble.help(format!("define it first: (def {name} ...)")),
-        }
-    }
 }
 
 #[inline(always)]
 fn view(registers: &mut [Word], base: usize) -> Option<&mut [Word; WINDOW]> {
     registers.get_mut(base..)?.first_chunk_mut()
-}
-
-/// A primitive whose number of arguments the compiler has checked.
-#[inline]
-fn run_plain(heap: &mut Heap, id: u32, args: &[Word]) -> Result<Word, Trouble> {
-    match builtin::primitive(id).map(|primitive| primitive.body) {
-        Some(Body::Plain(run)) => run(heap, args),
-        _ => Err(Trouble::new(Kind::State, "no primitive")),
-    }
-}
-
-/// The name that differs least from a mistaken one, if it differs little.
-fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
-    const DIFFERENCE_MAX: usize = 2;
-    if name.chars().count() < 3 || name.len() > 64 {
-        return None;
-    }
-    names
-        .filter(|other| !other.starts_with('%') && !other.starts_with("yin/"))
-        .map(|other| (difference(name, other), other.len().abs_diff(name.len()), other))
-        .filter(|(difference, ..)| *difference <= DIFFERENCE_MAX)
-        .min()
-        .map(|(.., other)| other.to_owned())
-}
-
-/// How many characters must be changed, added or dropped (Levenshtein, 1965).
-fn difference(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let here = (diagonal + usize::from(x != *y)).min(left + 1).min(*cell + 1);
-            diagonal = *cell;
-            *cell = here;
-            left = here;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
