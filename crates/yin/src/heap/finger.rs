@@ -5,8 +5,8 @@
 //! the same tree as long as only values are written, so a place in it is worth remembering: the node of a key
 //! of a map, and the leaf of 32 elements of a vector.
 //!
-//! 1. A finger is good for one owned collection (its stamp), and only until any owned map changes its shape
-//!    or all of the heap is collected: both begin a new era. The leaves of a vector stay where they are as it
+//! 1. A finger is good for one owned collection (its stamp), and only until any owned map is changed otherwise
+//!    than by an entry (see `tree_grow`) or all of the heap is collected: both begin a new era. The leaves of a vector stay where they are as it
 //!    grows, but its tail does not, so no finger points at a tail. A collection of the young moves fingers with
 //!    what they point at.
 //! 2. Only what is owned itself is pointed at.

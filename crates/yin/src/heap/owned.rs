@@ -10,15 +10,15 @@
 //!    instruction for it there, and whoever captures registers does the same.
 //! 3. Stamps are never given twice between two collections that clear them, so a stamp that stayed on
 //!    a part after its collection was disowned matches nothing.
-//! 4. What writes in place allocates nothing, so it happens wholly or not at all: not, if the collector can
-//!    take no note of it.
+//! 4. What writes in place happens wholly or not at all: it allocates nothing, or asks for its room before it
+//!    begins, and compares before it writes. Where the collector can take no note of it, it makes a copy.
 
 use std::cmp::Ordering;
 
 use datom::Word;
 
 use super::vector::WIDTH;
-use super::{Form, Heap, LENGTH_MASK, OBJECT, PLACE_SHIFT, STAMP_SHIFT, payload, small, sort};
+use super::{Form, Heap, LENGTH_MASK, MAP, OBJECT, PLACE_SHIFT, STAMP_SHIFT, payload, small, sort};
 use crate::builtin;
 use crate::error::Trouble;
 
@@ -26,6 +26,15 @@ const STAMP_MAX: u32 = (1 << 24) - 1;
 /// Stamps beyond this are cleared by the next collection, which is one of all.
 const STAMP_SOFT: u32 = STAMP_MAX - (1 << 20);
 const STAMP_MASK: u64 = (STAMP_MAX as u64) << STAMP_SHIFT;
+
+/// What came of an update in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    All,
+    /// Nothing: a map lacks the key, and may get it in place.
+    Lacks,
+    Not,
+}
 
 impl Heap {
     #[inline(always)]
@@ -60,6 +69,11 @@ impl Heap {
         !STAMP_MASK
     }
 
+    /// Whether the update that runs now owns an object.
+    pub(super) fn is_edited(&self, word: Word) -> bool {
+        self.edit != 0 && self.stamp(word) == self.edit
+    }
+
     /// The result of a primitive on a collection that only one register holds, to be left there.
     pub(crate) fn update(
         &mut self,
@@ -69,11 +83,12 @@ impl Heap {
     ) -> Result<Word, Trouble> {
         let Some((&collection, rest)) = args.split_first() else { return run(self, args) };
         let stamp = self.stamp(collection);
-        if stamp != 0 && self.write(id, collection, rest, stamp)? {
+        let written = match stamp {
+            0 => Written::Not,
+            _ => self.write(id, collection, rest, stamp)?,
+        };
+        if written == Written::All {
             return Ok(collection);
-        }
-        if self.form(collection) == Some(Form::Map) {
-            self.fingers.forget();
         }
         self.edit = match stamp {
             0 if self.stamps < STAMP_MAX => {
@@ -82,9 +97,15 @@ impl Heap {
             }
             stamp => stamp,
         };
-        let result = match id {
-            builtin::STR => self.appended(collection, run, args),
-            _ => run(self, args),
+        let result = match (id, written, rest) {
+            (_, Written::Lacks, &[key, value]) => self.tree_grow(MAP, collection, key, value),
+            (builtin::STR, ..) => self.appended(collection, run, args),
+            _ => {
+                if self.form(collection) == Some(Form::Map) {
+                    self.fingers.forget();
+                }
+                run(self, args)
+            }
         };
         self.edit = 0;
         result
@@ -94,13 +115,13 @@ impl Heap {
     /// vector has the place in an array that is owned. False if it is more than that.
     #[inline(always)]
     pub(crate) fn assoc_in_place(&mut self, collection: Word, key: Word, value: Word) -> bool {
-        const MAP: u64 = Form::Map as u64;
+        const IS_MAP: u64 = Form::Map as u64;
         if sort(collection) != OBJECT {
             return false;
         }
         let Some(&header) = self.words.get(payload(collection) as usize) else { return false };
         let stamp = (header >> STAMP_SHIFT) as u32 & STAMP_MAX;
-        if header >> PLACE_SHIFT == MAP {
+        if header >> PLACE_SHIFT == IS_MAP {
             return self.write_pointed(stamp, key, value);
         }
         let Some(at) = key.as_int().and_then(|at| usize::try_from(at).ok()) else { return false };
@@ -121,31 +142,34 @@ impl Heap {
         done
     }
 
-    /// Writes to the parts that are owned; false if the update needs more than that.
+    /// Writes to the parts that are owned.
     fn write(
         &mut self,
         id: u32,
         collection: Word,
         rest: &[Word],
         stamp: u32,
-    ) -> Result<bool, Trouble> {
-        match (id, self.form(collection), rest) {
+    ) -> Result<Written, Trouble> {
+        let is_done = match (id, self.form(collection), rest) {
             (builtin::ASSOC, Some(Form::Map), &[key, value]) => {
-                self.write_entry(collection, key, value, stamp)
+                return self.write_entry(collection, key, value, stamp);
             }
             (builtin::ASSOC, Some(Form::Vector | Form::Array), &[key, value]) => {
                 let at = key.as_int().and_then(|at| usize::try_from(at).ok());
-                Ok(at.is_some_and(|at| self.write_slot(collection, stamp, at, value)))
+                at.is_some_and(|at| self.write_slot(collection, stamp, at, value))
             }
             (builtin::CONJ, Some(Form::Vector), &[element]) => {
-                let Some((end, tail, at)) = self.room_in_tail(collection) else { return Ok(false) };
-                Ok(self.stamp(tail) == stamp
+                let Some((end, tail, at)) = self.room_in_tail(collection) else {
+                    return Ok(Written::Not);
+                };
+                self.stamp(tail) == stamp
                     && self.write_word(tail, at, element)
-                    && self.write_word(collection, 0, small(end + 1)))
+                    && self.write_word(collection, 0, small(end + 1))
             }
-            (builtin::STR, Some(Form::Text), rest) => self.write_text(collection, rest),
-            _ => Ok(false),
-        }
+            (builtin::STR, Some(Form::Text), rest) => self.write_text(collection, rest)?,
+            _ => false,
+        };
+        Ok(if is_done { Written::All } else { Written::Not })
     }
 
     fn write_entry(
@@ -154,21 +178,21 @@ impl Heap {
         key: Word,
         value: Word,
         stamp: u32,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<Written, Trouble> {
         while let Some((at, left, right)) = self.node_key(node) {
             match self.compare(key, at)? {
                 Ordering::Less => node = left,
                 Ordering::Greater => node = right,
                 Ordering::Equal => {
-                    let done = self.stamp(node) == stamp && self.write_word(node, 2, value);
-                    if done {
-                        self.point(stamp, key, node);
+                    if self.stamp(node) != stamp || !self.write_word(node, 2, value) {
+                        return Ok(Written::Not);
                     }
-                    return Ok(done);
+                    self.point(stamp, key, node);
+                    return Ok(Written::All);
                 }
             }
         }
-        Ok(false)
+        Ok(Written::Lacks)
     }
 
     /// Writes one word of an object of words.

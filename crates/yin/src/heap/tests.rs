@@ -8,6 +8,7 @@ use num_bigint::BigInt;
 use proptest::prelude::*;
 
 use super::*;
+use crate::builtin::{self, Body};
 
 fn heap() -> Heap {
     Heap::new(1 << 22, Arc::default())
@@ -132,6 +133,52 @@ proptest! {
         let sorted = heap.tree_sorted(MAP, &entries).unwrap();
         prop_assert!(heap.equal(map, sorted).unwrap());
         prop_assert!(is_balanced(&heap, sorted));
+    }
+
+    #[test]
+    fn owned_maps_grow_in_place_and_nobody_can_tell(steps in prop::collection::vec((0..16u8, 0..300i64), 1..500)) {
+        let mut heap = heap();
+        let Some(Body::Plain(run)) = builtin::primitive(builtin::ASSOC).map(|it| it.body) else { panic!() };
+        let mut model = BTreeMap::new();
+        let mut map = EMPTY_MAP;
+        // Versions that others hold, which must not change.
+        let mut kept: Vec<(Word, BTreeMap<i64, i64>)> = Vec::new();
+        for (turn, (step, key)) in (0i64..).zip(steps) {
+            match step {
+                0 => {
+                    heap.disown(map);
+                    kept.push((map, model.clone()));
+                }
+                1 | 2 => {
+                    let reach = if step == 1 { Reach::All } else { Reach::Young };
+                    let kept = kept.iter_mut().map(|(word, _)| word);
+                    heap.collect(reach, kept.chain([&mut map]));
+                }
+                _ => {
+                    let value = heap.text(&format!("a text of turn {turn}")).unwrap();
+                    let value = if turn % 3 == 0 { value } else { int(turn) };
+                    map = heap.update(builtin::ASSOC, run, &[map, int(key), value]).unwrap();
+                    model.insert(key, turn);
+                }
+            }
+            prop_assert_eq!(heap.tree_len(map), model.len());
+        }
+        kept.push((map, model));
+        for (map, model) in kept {
+            prop_assert!(is_balanced(&heap, map));
+            prop_assert_eq!(heap.tree_len(map), model.len());
+            let entries: Vec<(Word, Word)> = heap.entries(map).collect();
+            prop_assert_eq!(entries.len(), model.len());
+            for ((key, value), (&expected, &turn)) in entries.into_iter().zip(&model) {
+                prop_assert_eq!(key, int(expected));
+                let shown = match turn % 3 {
+                    0 => format!("\"a text of turn {turn}\""),
+                    _ => turn.to_string(),
+                };
+                prop_assert_eq!(heap.show(value).unwrap(), shown);
+                prop_assert_eq!(heap.tree_get(map, key).unwrap(), Some(value));
+            }
+        }
     }
 
     #[test]
@@ -263,4 +310,24 @@ fn a_full_heap_says_so_and_stays_as_it_was() {
     assert!(matches!(heap.vector(&[int(0); 80]), Err(Trouble::Memory)));
     assert!(matches!(heap.text(&"x".repeat(1000)), Err(Trouble::Memory)));
     assert_eq!(heap.vector_words(kept), [int(1), int(2)]);
+}
+
+#[test]
+fn a_map_that_has_no_room_to_grow_in_place_stays_as_it_was() {
+    let Some(Body::Plain(run)) = builtin::primitive(builtin::ASSOC).map(|it| it.body) else {
+        panic!()
+    };
+    let mut heap = Heap::new(4_000, Arc::default());
+    let (mut map, mut count) = (EMPTY_MAP, 0);
+    let refused = loop {
+        match heap.update(builtin::ASSOC, run, &[map, int(count), Word::NIL]) {
+            Ok(grown) => (map, count) = (grown, count + 1),
+            Err(trouble) => break trouble,
+        }
+    };
+    assert!(matches!(refused, Trouble::Memory));
+    assert!(count > 300, "growing in place makes one node: {count}");
+    assert_eq!(heap.tree_len(map), count as usize);
+    assert_eq!(heap.entries(map).count(), count as usize);
+    assert!(is_balanced(&heap, map));
 }

@@ -15,6 +15,11 @@ use crate::error::Trouble;
 
 const DELTA: usize = 3;
 const GAMMA: usize = 2;
+/// A node with its header.
+const NODE_WORDS: usize = 6;
+const COUNT: usize = 0;
+const LEFT: usize = 3;
+const RIGHT: usize = 4;
 
 /// A map or a set: what its nodes are and how its emptiness is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +153,90 @@ impl Heap {
         }
     }
 
+    /// A tree with a key that it does not have yet. What the update that runs now owns of it is written in place,
+    /// and each object keeps its key. Fails with nothing written. Recursion is as deep as the tree.
+    pub(super) fn tree_grow(
+        &mut self,
+        tree: Tree,
+        word: Word,
+        key: Word,
+        value: Word,
+    ) -> Result<Word, Trouble> {
+        // Balanced by (3, 2), n entries lie at most log4/3 n deep, each of which makes three nodes at most.
+        let depth = (self.tree_len(word) + 2).ilog2() as usize * 5 / 2 + 2;
+        self.room(3 * NODE_WORDS * depth)?;
+        self.grow_below(tree, word, key, value)
+    }
+
+    fn grow_below(
+        &mut self,
+        tree: Tree,
+        word: Word,
+        key: Word,
+        value: Word,
+    ) -> Result<Word, Trouble> {
+        let Some(node) = self.node(word) else {
+            let made = self.make(tree, Node { key, value, left: tree.empty, right: tree.empty })?;
+            self.point(self.stamp(made), key, made);
+            return Ok(made);
+        };
+        match self.compare(key, node.key)? {
+            Ordering::Less => {
+                let left = self.grow_below(tree, node.left, key, value)?;
+                self.rebalance(tree, word, Node { left, ..node })
+            }
+            Ordering::Greater => {
+                let right = self.grow_below(tree, node.right, key, value)?;
+                self.rebalance(tree, word, Node { right, ..node })
+            }
+            Ordering::Equal => Ok(word),
+        }
+    }
+
+    /// The same as `balance`, with the objects there are.
+    fn rebalance(&mut self, tree: Tree, word: Word, n: Node) -> Result<Word, Trouble> {
+        let (left, right) = (self.weight(n.left), self.weight(n.right));
+        match (self.node(n.left), self.node(n.right)) {
+            (_, Some(r)) if right > DELTA * left => {
+                let inner = self.node(r.left);
+                let Some(m) = inner.filter(|_| !self.is_single(r.left, r.right)) else {
+                    let left = self.remake(tree, word, Node { right: r.left, ..n })?;
+                    return self.remake(tree, n.right, Node { left, ..r });
+                };
+                let left = self.remake(tree, word, Node { right: m.left, ..n })?;
+                let right = self.remake(tree, n.right, Node { left: m.right, ..r })?;
+                self.remake(tree, r.left, Node { left, right, ..m })
+            }
+            (Some(l), _) if left > DELTA * right => {
+                let inner = self.node(l.right);
+                let Some(m) = inner.filter(|_| !self.is_single(l.right, l.left)) else {
+                    let right = self.remake(tree, word, Node { left: l.right, ..n })?;
+                    return self.remake(tree, n.left, Node { right, ..l });
+                };
+                let right = self.remake(tree, word, Node { left: m.right, ..n })?;
+                let left = self.remake(tree, n.left, Node { right: m.left, ..l })?;
+                self.remake(tree, l.right, Node { left, right, ..m })
+            }
+            _ => self.remake(tree, word, n),
+        }
+    }
+
+    /// Whether one rotation is enough, by the inner and the outer side of the side that is too heavy.
+    fn is_single(&self, inner: Word, outer: Word) -> bool {
+        self.weight(inner) < GAMMA * self.weight(outer)
+    }
+
+    /// A node with other sides: the same object, if the update that runs now owns it.
+    fn remake(&mut self, tree: Tree, word: Word, n: Node) -> Result<Word, Trouble> {
+        let count = self.tree_len(n.left) + self.tree_len(n.right) + 1;
+        let at = payload(word) as usize;
+        let is_done = self.is_edited(word)
+            && self.put(at, COUNT, small(count))
+            && self.put(at, LEFT, n.left)
+            && self.put(at, RIGHT, n.right);
+        if is_done { Ok(word) } else { self.make(tree, n) }
+    }
+
     /// The tree without a key.
     pub(crate) fn tree_remove(
         &mut self,
@@ -209,7 +298,7 @@ impl Heap {
         let (left, right) = (self.weight(n.left), self.weight(n.right));
         match (self.node(n.left), self.node(n.right)) {
             (_, Some(r)) if right > DELTA * left => {
-                if self.weight(r.left) < GAMMA * self.weight(r.right) {
+                if self.is_single(r.left, r.right) {
                     let left = self.make(tree, Node { right: r.left, ..n })?;
                     return self.make(tree, Node { left, ..r });
                 }
@@ -219,7 +308,7 @@ impl Heap {
                 self.make(tree, Node { left, right, ..m })
             }
             (Some(l), _) if left > DELTA * right => {
-                if self.weight(l.right) < GAMMA * self.weight(l.left) {
+                if self.is_single(l.right, l.left) {
                     let right = self.make(tree, Node { left: l.right, ..n })?;
                     return self.make(tree, Node { right, ..l });
                 }
