@@ -36,7 +36,7 @@ const COMMANDS: [Command; 16] = [
     Command { name: "loom", about: "every lock-free protocol, every interleaving", run: loom },
     Command {
         name: "bench",
-        about: "Criterion suites beside their peers: bench [database|growth|query|ring|slab|time|yin] [filter], bench yin agents, bench ring iceoryx2",
+        about: "Criterion suites beside their peers: bench [database|growth|query|ring|slab|time|yin] [filter], bench yin agents, bench yin collections, bench ring iceoryx2",
         run: bench,
     },
     Command {

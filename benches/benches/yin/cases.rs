@@ -60,6 +60,20 @@ pub(crate) const CASES: &[Case] = &[
         python: "def run():\n  m = {}\n  for n in range(1000000): m[n % 1000] = n\n  return len(m)\nresult = run()",
     },
     Case {
+        name: "map update 100k keys",
+        yin: "(loop [n 0 m {}] (if (= n 1000000) (count m) (recur (+ n 1) (assoc m (rem (* n 7) 100003) n))))",
+        lua: "local m, c = {}, 0 for n = 0, 999999 do local k = n * 7 % 100003 if m[k] == nil then c = c + 1 end m[k] = n end return c",
+        rhai: "let m = #{}; for n in 0..1000000 { m[(n * 7 % 100003).to_string()] = n; } m.len()",
+        python: "def run():\n  m = {}\n  for n in range(1000000): m[n * 7 % 100003] = n\n  return len(m)\nresult = run()",
+    },
+    Case {
+        name: "map of 100k new keys",
+        yin: "(loop [n 0 m {}] (if (= n 100000) (count m) (recur (+ n 1) (assoc m (rem (* n 7) 100003) n))))",
+        lua: "local m, c = {}, 0 for n = 0, 99999 do local k = n * 7 % 100003 if m[k] == nil then c = c + 1 end m[k] = n end return c",
+        rhai: "let m = #{}; for n in 0..100000 { m[(n * 7 % 100003).to_string()] = n; } m.len()",
+        python: "def run():\n  m = {}\n  for n in range(100000): m[n * 7 % 100003] = n\n  return len(m)\nresult = run()",
+    },
+    Case {
         name: "vector update 1M",
         yin: "(loop [n 0 v (vec (range 1000))] (if (= n 1000000) (count v) (recur (+ n 1) (assoc v (rem n 1000) n))))",
         lua: "local v = {} for i = 1, 1000 do v[i] = i end for n = 0, 999999 do v[n % 1000 + 1] = n end return #v",

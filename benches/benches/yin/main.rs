@@ -1,8 +1,10 @@
 //! Yin beside Lua 5.4, rhai and CPython: the same programs, taken in turns; the best of several rounds counts.
-//! With `agents`, its scheduler beside tokio's and Lua's coroutines, by Criterion.
+//! With `agents`, its scheduler beside tokio's and Lua's coroutines, by Criterion; with `collections`, its collector
+//! beside Lua's.
 
 mod agents;
 mod cases;
+mod collections;
 mod peers;
 
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program};
 
 /// What the measurements of the scheduler are called.
 const AGENTS: &str = "agents";
+/// What the measurements of the collector are called.
+const COLLECTIONS: &str = "collections";
 /// Rounds of each program; the best counts.
 const ROUNDS: usize = 5;
 
@@ -56,6 +60,9 @@ fn main() {
         agents::measure(&mut criterion);
         criterion.final_summary();
         return;
+    }
+    if filter == COLLECTIONS {
+        return collections::measure();
     }
     programs(&filter);
 }
