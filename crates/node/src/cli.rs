@@ -39,6 +39,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Create a world: an empty database and a key.
+    #[command(after_help = "\
+Example:
+  datom init world")]
     Init(World),
     /// Store a program as datoms and run it from the database.
     Run(Run),
@@ -90,6 +93,12 @@ Examples:
     /// Take in facts from EDN, JSON Lines or CSV, or a git history.
     Import(Import),
     /// Evaluate expressions and queries as you type them.
+    #[command(after_help = "\
+A line that begins with a colon is a command; :help lists them. In a pipe, the first failure ends it.
+
+Examples:
+  datom repl world
+  echo '(+ 1 2)' | datom repl world")]
     Repl(World),
     /// Lay out the source text of programs; comments stay.
     Fmt(Fmt),
@@ -100,26 +109,38 @@ Examples:
     /// Compress the log's full segments, move old ones to another folder, give up old history.
     Gc(Gc),
     /// Make the shared memory again from the log, with all its history.
+    #[command(after_help = "\
+Example:
+  datom rebuild world")]
     Rebuild(World),
     /// Copy everything that is committed; what an earlier backup has is not copied again.
     Backup(Backup),
     /// Make a world from a backup.
     Restore(Restore),
     /// Make and inspect capability tokens.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  datom token mint world :fs/read --folder .
+  datom run world report.yin --grant \"$(datom token mint world :fs/read)\""
+    )]
     Token(Token),
     /// Run an exported function of a WebAssembly module (binary or text) under fuel.
     Lyquid(Lyquid),
     /// Print the jam of a noun, or the noun of a jam.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  datom nock eval '[1 2]' '[0 3]'")]
     Nock(Nock),
     /// Look at a ring of shared memory from outside.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  datom ring stat requests.ring")]
     Ring(Ring),
     /// Look at a region of shared memory from outside: its state, its blocks, what is wrong.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  datom slab stat world/region.eve")]
     Slab(Slab),
     /// Print a completion script for a shell.
+    #[command(after_help = "\
+Example:
+  datom completions bash > ~/.local/share/bash-completion/completions/datom")]
     Completions {
         /// Which shell.
         shell: clap_complete::Shell,
@@ -136,6 +157,10 @@ pub struct World {
 
 /// `datom verify`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  datom verify world
+  datom verify world --repair")]
 pub struct Verify {
     /// Folder of the world.
     #[arg(value_name = "DIR")]
@@ -150,6 +175,9 @@ pub struct Verify {
 #[derive(Debug, Subcommand)]
 pub enum Token {
     /// Mint a token from the world's key and record the grant.
+    #[command(after_help = "\
+Example:
+  datom token mint world :fs/read --folder . --expires-in 3600")]
     Mint {
         /// Folder of the world.
         #[arg(value_name = "DIR")]
@@ -164,6 +192,9 @@ pub enum Token {
         expires_in: Option<u64>,
     },
     /// Check a token against the world's key and show what it allows.
+    #[command(after_help = "\
+Example:
+  datom token show world \"$(datom token mint world :fs/read)\"")]
     Show {
         /// Folder of the world.
         #[arg(value_name = "DIR")]
@@ -186,3 +217,6 @@ pub enum Format {
     /// JSON; what JSON lacks becomes text.
     Json,
 }
+
+#[cfg(test)]
+mod tests;

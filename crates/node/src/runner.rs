@@ -232,10 +232,10 @@ impl Runner {
                 }
                 Outcome::OutOfFuel => {
                     if left == 0 {
+                        let mut error = self.machine.exhausted(fuel);
+                        error.help = Some("allow more with --fuel".to_owned());
                         self.machine.abandon();
-                        return Err(Fault::new(format!("the program took more than {fuel} steps"))
-                            .help("allow more with --fuel")
-                            .into());
+                        return Err(Fault::in_program(&error).into());
                     }
                 }
                 other => return Err(Fault::new(format!("the machine stopped: {other:?}")).into()),

@@ -6,9 +6,12 @@
 //!    collection. Verbs are run by the machine itself.
 
 mod arithmetic;
+mod bits;
+mod bytes;
 mod collection;
 mod form;
 mod predicate;
+mod real;
 mod sequence;
 mod text;
 mod types;
@@ -19,8 +22,12 @@ use crate::error::{Kind, Trouble};
 use crate::heap::Heap;
 use crate::projection::Compare;
 
-/// The source of the part of the language that is written in itself.
-pub(crate) const PRELUDE_SOURCE: &str = include_str!("builtin/prelude.yin");
+/// The names and sources of the part of the language that is written in itself. States name these
+/// programs by hash, so none is ever changed: what comes later is a program of its own.
+pub(crate) const PRELUDE: [(&str, &str); 2] = [
+    ("prelude.yin", include_str!("builtin/prelude.yin")),
+    ("prelude-2.yin", include_str!("builtin/prelude-2.yin")),
+];
 
 pub(crate) use form::{CHECK, FRESH, MACRO, NAMESPACE, UNMARK, WRONG_ARITY, is_own};
 pub(crate) use predicate::failure;
@@ -260,6 +267,20 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("parse-int", 1, 1, arithmetic::parse_int),
     plain("parse-float", 1, 1, arithmetic::parse_float),
     plain("compare", 2, 2, predicate::compare),
+    plain("bit-and", 2, ANY, bits::and),
+    plain("bit-or", 2, ANY, bits::or),
+    plain("bit-xor", 2, ANY, bits::xor),
+    plain("bit-not", 1, 1, bits::not),
+    plain("bit-shift-left", 2, 2, bits::shift_left),
+    plain("bit-shift-right", 2, 2, bits::shift_right),
+    plain("yin/exp", 1, 1, real::exp),
+    plain("yin/log", 1, 1, real::log),
+    plain("yin/sin", 1, 1, real::sin),
+    plain("yin/cos", 1, 1, real::cos),
+    plain("yin/tan", 1, 1, real::tan),
+    plain("yin/atan2", 2, 2, real::atan2),
+    plain("char", 1, 1, arithmetic::to_char),
+    plain("inst", 1, 1, arithmetic::to_instant),
     // Predicates.
     plain("nil?", 1, 1, predicate::is_nil),
     plain("some?", 1, 1, predicate::is_some),
@@ -278,6 +299,8 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("entity?", 1, 1, predicate::is_entity),
     plain("inst?", 1, 1, predicate::is_instant),
     plain("bytes?", 1, 1, predicate::is_bytes),
+    plain("uuid?", 1, 1, predicate::is_uuid),
+    plain("hash?", 1, 1, predicate::is_hash),
     plain("vector?", 1, 1, predicate::is_vector),
     plain("list?", 1, 1, predicate::is_list),
     plain("map?", 1, 1, predicate::is_map),
@@ -287,7 +310,8 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("error?", 1, 1, predicate::is_error),
     plain("type", 1, 1, predicate::type_of),
     // Errors.
-    plain("error", 2, 2, predicate::error),
+    plain("error", 2, 3, predicate::error),
+    plain("error-data", 1, 1, predicate::error_data),
     plain("error-message", 1, 1, predicate::error_message),
     plain("error-kind", 1, 1, predicate::error_kind),
     plain("fail", 1, 1, predicate::fail),
@@ -311,6 +335,9 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("keyword", 1, 2, text::keyword),
     plain("symbol", 1, 2, text::symbol),
     plain("gensym", 0, 1, text::gensym),
+    plain("bytes", 1, 1, bytes::bytes),
+    plain("bytes->str", 1, 1, bytes::to_text),
+    plain("str->bytes", 1, 1, bytes::of_text),
     // Collections.
     plain("vector", 0, ANY, collection::vector),
     plain("list", 0, ANY, collection::list),
@@ -348,7 +375,8 @@ pub(crate) static TABLE: &[Primitive] = &[
     plain("repeat", 2, 2, sequence::repeat),
     plain("distinct", 1, 1, sequence::distinct),
     plain("frequencies", 1, 1, sequence::frequencies),
-    plain("partition", 2, 2, sequence::partition),
+    plain("partition", 2, 3, sequence::partition),
+    plain("partition-all", 2, 3, sequence::partition_all),
     plain("interpose", 2, 2, sequence::interpose),
     plain("flatten", 1, 1, sequence::flatten),
     plain("%sort", 1, 1, sequence::sort),

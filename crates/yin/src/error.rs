@@ -236,3 +236,13 @@ impl Trouble {
         self
     }
 }
+
+/// The beginning of a text, for a message.
+pub(crate) fn excerpt(mut text: String) -> String {
+    const CHARS_MAX: usize = 100;
+    if let Some((at, _)) = text.char_indices().nth(CHARS_MAX) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
+}

@@ -13,9 +13,19 @@ use crate::program::{Code, Program};
 pub(crate) const SOURCES: &[(&str, &str)] = &[
     ("math", include_str!("library/math.yin")),
     ("seq", include_str!("library/seq.yin")),
+    ("set", include_str!("library/set.yin")),
     ("text", include_str!("library/text.yin")),
     ("xf", include_str!("library/xf.yin")),
 ];
+
+/// The namespace of the library that defines a name.
+pub(crate) fn home_of(name: &str) -> Option<&'static str> {
+    let defines = |source: &str| {
+        let definitions = source.split("\n(def").skip(1);
+        definitions.filter_map(|rest| rest.split_ascii_whitespace().nth(1)).any(|x| x == name)
+    };
+    SOURCES.iter().find(|(_, source)| defines(source)).map(|(namespace, _)| *namespace)
+}
 
 /// Finds the program of a namespace while another one is read: its macros are needed then.
 pub trait Library {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use datom::{Symbol, Value, Word};
 
 use crate::ast::{Node, NodeId};
+use crate::builtin;
 use crate::error::{Call, Position};
 use crate::heap::{FUNCTION, PRIMITIVE, UNBOUND, function_word, payload, sort};
 use crate::program::{Places, Program};
@@ -283,7 +284,7 @@ impl Projection {
 
     /// Where in its source an instruction came from. `None` for the machine's own code.
     pub(crate) fn position(&self, pc: u32) -> Option<Position> {
-        let site = self.site(pc).filter(|site| site.program != PRELUDE)?;
+        let site = self.site(pc).filter(|site| !is_prelude(site.program))?;
         self.program(site.program)?.position(site.node)
     }
 
@@ -410,7 +411,7 @@ impl Projection {
     /// first time.
     pub(crate) fn shadow_all(&mut self, program: u32) {
         let at = program as usize;
-        if program == PRELUDE || self.shadowed.get(at) == Some(&true) {
+        if is_prelude(program) || self.shadowed.get(at) == Some(&true) {
             return;
         }
         let Some(code) = self.program(program).cloned() else { return };
@@ -430,7 +431,7 @@ impl Projection {
     /// The built-in value of a name in a program, unless a program defined it. What begins with a
     /// percent sign is the prelude's own.
     pub(crate) fn built_in(&self, program: u32, name: &Symbol) -> Option<Word> {
-        if program != PRELUDE && (self.has_global(name) || name.as_str().starts_with('%')) {
+        if !is_prelude(program) && (self.has_global(name) || name.as_str().starts_with('%')) {
             return None;
         }
         // `yin/x` is the built-in `x`, whatever a program calls `x`.
@@ -447,7 +448,7 @@ impl Projection {
     /// Whether a call of a free name stays in the trace even where it comes last: a fault inside
     /// one of the language's own functions is to be blamed on the place that called it.
     pub(crate) fn is_traced(&self, program: u32, name: &Symbol) -> bool {
-        program != PRELUDE
+        !is_prelude(program)
             && name.as_str() != "apply"
             && self.built_in(program, name).is_some_and(|word| sort(word) == FUNCTION)
     }
@@ -458,6 +459,8 @@ impl Projection {
     }
 }
 
-/// The program that defines the part of the language that is written in itself. Its names always
-/// mean the built-in ones.
-pub(crate) const PRELUDE: u32 = 0;
+/// Whether a program is one of those that define the part of the language that is written in itself.
+/// Its names always mean the built-in ones. A machine has these programs before all others.
+pub(crate) const fn is_prelude(program: u32) -> bool {
+    (program as usize) < builtin::PRELUDE.len()
+}

@@ -36,6 +36,7 @@ pub(crate) const SPECIAL: &[&str] = &[
     "let",
     "if",
     "fn",
+    "short-fn",
     "def",
     "defn",
     "do",
@@ -50,7 +51,10 @@ pub(crate) const SPECIAL: &[&str] = &[
     "if-not",
     "if-let",
     "when-let",
+    "if-some",
+    "when-some",
     "cond",
+    "condp",
     "->",
     "->>",
     "try",
@@ -59,6 +63,7 @@ pub(crate) const SPECIAL: &[&str] = &[
     "control-once",
     "binding",
     "letfn",
+    "letrec",
     "defmacro",
     "quasiquote",
     "unquote",
@@ -71,7 +76,11 @@ pub(crate) const SPECIAL: &[&str] = &[
     "while",
     "as->",
     "some->",
+    "some->>",
     "cond->",
+    "cond->>",
+    "assert",
+    "comment",
     "yin/expansion",
 ];
 
@@ -83,9 +92,26 @@ const UNKNOWN: &[(&str, &str)] = &[
     ("set!", "bind a new name with `let`, or pass the value on with `recur`"),
     ("lambda", "write (fn [x] ...)"),
     ("define", "write (def name value) or (defn name [x] ...)"),
-    ("letrec", "write (letfn [(f [x] ...) (g [x] ...)] ...)"),
-    ("import", "write (ns name (:require [other :as o]))"),
+    ("import", REQUIRE),
+    ("require", REQUIRE),
+    ("defn-", "write (defn name [x] ...)"),
+    ("declare", "leave it out: definitions see each other"),
+    ("println", PRINT),
+    ("print", PRINT),
+    ("prn", PRINT),
+    ("atom", CHANGE),
+    ("ref", CHANGE),
+    ("swap!", CHANGE),
+    ("reset!", CHANGE),
+    ("lazy-seq", "nothing is lazy; take elements one by one from a stream, or with `control`"),
+    ("ex-info", "write (error :kind \"message\" data)"),
+    ("defrecord", "write a map, and say what is in it by a type: [:map :keyword :any]"),
+    ("defmulti", "write `case` or `cond`, or keep the functions in a map"),
 ];
+const REQUIRE: &str = "write (ns name (:require [other :as o]))";
+const PRINT: &str = "write (perform :console/print value ...)";
+const CHANGE: &str = "values never change: pass the new one on with `recur` or `reduce`, keep it in \
+                      the store with `vm/store-put`, or state it as facts with `transact!`";
 
 /// What a source text reads to.
 pub(crate) struct Reading {
@@ -277,7 +303,9 @@ impl Reader<'_> {
             if self.macros.is(&full) {
                 return self.expand(&full, form, rest);
             }
-            if let Some((_, help)) = UNKNOWN.iter().find(|(unknown, _)| *unknown == full.as_str()) {
+            if !self.scope.is_defined(&full)
+                && let Some((_, help)) = UNKNOWN.iter().find(|(name, _)| *name == full.as_str())
+            {
                 let message = format!("there is no form `{name}` in this language");
                 return Err(self.error(head.span, message).help(*help));
             }
@@ -305,11 +333,13 @@ impl Reader<'_> {
             "let" => self.let_(span, rest),
             "loop" => self.loop_(span, rest),
             "letfn" => self.letfn(span, rest),
+            "letrec" => self.letrec(span, rest),
             "recur" => {
                 let operands = self.forms(rest)?;
                 self.add(Node::Recur { operands }, span)
             }
             "fn" => self.lambda(span, rest),
+            "short-fn" => self.short_lambda(span, rest),
             "def" => self.definition(span, rest),
             "defn" => self.function_definition(span, rest),
             "perform" => self.perform(span, rest),

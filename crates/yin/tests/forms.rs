@@ -89,6 +89,70 @@ fn choice_and_threading() {
 }
 
 #[test]
+fn short_functions_name_their_arguments_by_number() {
+    gives("(map #(* % %) [1 2 3])", "[1 4 9]");
+    gives("(#(- %2 %1) 1 5)", "4");
+    gives("(#(vector %1 % %3 %&) 1 2 3 4 5)", "[1 1 3 [4 5]]");
+    gives("[(#(do 7)) (#(get {:a %} :a) 5) (map #(do [% 'b]) [1])]", "[7 5 [[1 b]]]");
+    gives("(defmacro m [x] `(map #(+ 1 %) ~x)) (m [1 2])", "[2 3]");
+    gives("(let [% 3] (+ % 1))", "4");
+    fails("(#(+ %1 %2) 1)", Kind::Arity, (1, 1), "takes 2 arguments, not 1");
+    fails("#(map #(+ % 1) %)", Kind::Syntax, (1, 7), "inside of another one");
+    fails("#(+ %1000 1)", Kind::Syntax, (1, 1), "parameters");
+    let program = Program::read("t", "#(+ % 1)").unwrap();
+    assert_eq!(program.print(), "(fn [%] (+ % 1))\n");
+}
+
+#[test]
+fn nil_alone_ends_what_asks_for_some() {
+    gives(
+        "[(if-some [x false] [x] 1) (if-some [x nil] x 1) (if-some [x nil] x)]",
+        "[[false] 1 nil]",
+    );
+    gives("(when-some [[a b] [1 2]] (+ a b))", "3");
+    gives("[(some->> {:a [1 2]} :a (map inc)) (some->> {} :a (map inc))]", "[[2 3] nil]");
+    gives("(cond->> [3 1 2] true sort (= 1 2) (map inc) :else (take 2))", "[1 2]");
+    gives("[(if-not nil 1) (if-not 1 2)]", "[1 nil]");
+    fails("(if-some [x] 1)", Kind::Syntax, (1, 10), "one name and one value");
+    fails("(cond->> 1 true)", Kind::Syntax, (1, 12), "`cond->>` has no step");
+}
+
+#[test]
+fn condp_asserts_and_comments() {
+    gives("(condp = 3 1 :one 3 :three)", ":three");
+    gives("(def n 0) [(condp (do (def n (inc n)) <) 5 9 :a 7 :b :c) n]", "[:c 1]");
+    fails("(condp = 3 1 :one)", Kind::Failed, (1, 1), "no clause of this `condp` fits");
+    gives("(comment (no such) (thing)) (assert (pos? 1) \"x\")", "nil");
+    fails("(assert (pos? -1))", Kind::Failed, (1, 1), "not true: (pos? -1)");
+}
+
+#[test]
+fn letrec_is_letfn() {
+    gives(
+        "(letrec [even (fn [n] (if (= n 0) true (odd (dec n)))) odd (fn [n] (if (= n 0) false (even (dec n))))] (odd 7))",
+        "true",
+    );
+    let hash = |source| {
+        let program = Program::read("t", source).unwrap();
+        program.tree().hash(program.forms()[0])
+    };
+    assert_eq!(hash("(letrec [f (fn [x] (f x))] f)"), hash("(letfn [(f [x] (f x))] f)"));
+    fails("(letrec [f (fn g [x] x)] f)", Kind::Syntax, (1, 12), "a function without a name");
+}
+
+#[test]
+fn maps_and_sets_are_called_like_keywords() {
+    gives("[({:a 1} :a) ({:a 1} :b) ({:a 1} :b 2) (#{1} 1) (#{1} 2)]", "[1 nil 2 1 nil]");
+    gives(
+        "[(map {:a 1 :b 2} [:b :c]) (filter #{1 3} (range 5)) (apply {:a 5} [:a])]",
+        "[[2 nil] [1 3] 5]",
+    );
+    gives("(let [m {:a {:b 7}}] ((m :a) :b))", "7");
+    fails("({:a 1})", Kind::Arity, (1, 1), "a map takes 1 to 2 arguments, not 0");
+    fails("([1 2] 0)", Kind::Type, (1, 1), "[1 2] is a vector");
+}
+
+#[test]
 fn macros_make_forms_out_of_forms() {
     gives(
         "(defmacro unless [test & body] `(if ~test nil (do ~@body))) [(unless false 1 2) (unless true 1)]",

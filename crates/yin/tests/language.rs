@@ -191,6 +191,39 @@ fn integers_grow_and_shrink() {
 }
 
 #[test]
+fn bits_go_on_with_the_sign_for_ever() {
+    gives("[(bit-and -1 255) (bit-or 1 2 4) (bit-xor 5 1 1) (bit-not -1)]", "[255 7 5 0]");
+    gives(
+        "[(bit-and (pow 2 100) -1) (bit-not (pow 2 64))]",
+        "[1267650600228229401496703205376 -18446744073709551617]",
+    );
+    gives(
+        "[(bit-shift-left -1 3) (bit-shift-right -1 1000000000000) (bit-shift-right 5 300000)]",
+        "[-8 -1 0]",
+    );
+    fails("(bit-shift-left 1 1000000000000)", Kind::Limit, (1, 1), "a shift by more than");
+    fails("(bit-shift-left 1 262144)", Kind::Limit, (1, 1), "grows beyond");
+    fails("(bit-shift-left 1 -1)", Kind::Type, (1, 1), "a distance from 0 up");
+    fails("(bit-and 1 1.5)", Kind::Type, (1, 1), "`bit-and` wants integers");
+}
+
+#[test]
+fn bytes_characters_and_instants_have_numbers() {
+    gives(
+        "[(vec #bytes \"00ff\") (first #bytes \"07\") (bytes #bytes \"01\")]",
+        "[[0 255] 7 #bytes \"01\"]",
+    );
+    gives("(bytes->str (bytes (map #(+ % 1) (str->bytes \"HAL\"))))", "\"IBM\"");
+    gives(
+        "[(char (inc (int \\a))) (inst (int #inst \"2024-05-17T01:02:03.000004Z\"))]",
+        "[\\b #inst \"2024-05-17T01:02:03.000004Z\"]",
+    );
+    fails("(bytes [256])", Kind::Type, (1, 1), "integers from 0 to 255");
+    fails("(char 55296)", Kind::Type, (1, 1), "the code of a character");
+    fails("(inst (pow 2 70))", Kind::Type, (1, 1), "microseconds");
+}
+
+#[test]
 fn integers_and_floats_mix_by_rule() {
     gives(
         "[(+ 1 2.5) (* 2 0.5) (/ 6 3) (/ 1 2) (/ 2) (- 5) (- 2.5)]",
@@ -293,7 +326,7 @@ fn sequences_work_on_anything_with_elements() {
         "[[0 1 2] [1 2 3] [0 5] [3 2 1] [0 0.5]]",
     );
     gives(
-        "[(distinct [1 2 1]) (frequencies \"aab\") (partition 2 [1 2 3]) (flatten [1 [2 [3]]]) (interpose 0 [1 2]) (repeat 2 :x) (subvec [1 2 3] 1 2)]",
+        "[(distinct [1 2 1]) (frequencies \"aab\") (partition-all 2 [1 2 3]) (flatten [1 [2 [3]]]) (interpose 0 [1 2]) (repeat 2 :x) (subvec [1 2 3] 1 2)]",
         "[[1 2] {\\a 2, \\b 1} [[1 2] [3]] [1 2 3] [1 0 2] [:x :x] [2]]",
     );
     gives(

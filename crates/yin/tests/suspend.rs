@@ -8,7 +8,7 @@ mod common;
 
 use common::{FUEL, Written};
 use datom::Value;
-use yin::{Engine, Error, Limits, Machine, NoFacts, Outcome, Program, State};
+use yin::{Engine, Error, Limits, Machine, NoFacts, Outcome, Program};
 
 /// Programs are stopped at no more than so many ticks.
 const TICKS_MAX: u64 = 10_000;
@@ -192,23 +192,6 @@ fn a_program_can_change_its_engine_at_every_tick() {
             }
         };
         same(&(found, asked), &expected, source);
-    }
-}
-
-#[test]
-fn a_state_of_bytes_that_are_none_is_refused() {
-    let program = Program::read("t", PROGRAMS[6]).unwrap();
-    let mut machine = fresh(Engine::Register);
-    machine.start(&program).unwrap();
-    assert_eq!(machine.run(4), Outcome::OutOfFuel);
-    let bytes = machine.capture().unwrap().to_bytes();
-    for length in 0..bytes.len() {
-        assert!(State::from_bytes(&bytes[..length]).is_err());
-    }
-    for at in 0..bytes.len() {
-        let mut broken = bytes.clone();
-        broken[at] ^= 1 << (at % 8);
-        assert!(State::from_bytes(&broken).is_err(), "{at}");
     }
 }
 

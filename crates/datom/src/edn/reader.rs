@@ -92,7 +92,8 @@ impl<'t> Reader<'t> {
     }
 
     /// A reader of programs: EDN in which `'x` stands for `(quote x)`, `` `x `` for
-    /// `(quasiquote x)`, `~x` for `(unquote x)` and `~@x` for `(unquote-splicing x)`.
+    /// `(quasiquote x)`, `~x` for `(unquote x)`, `~@x` for `(unquote-splicing x)` and `#(x)` for
+    /// `(short-fn (x))`.
     ///
     /// ```
     /// let form = datom::edn::Reader::program("'[a b]").next().unwrap().unwrap();
@@ -134,6 +135,7 @@ impl<'t> Reader<'t> {
                 ')' | ']' | '}' => Some(self.close(first)?),
                 '"' => Some(self.text_literal()?),
                 '\\' => Some(self.char_literal()?),
+                '#' if self.quotes && self.rest.starts_with("#(") => self.mark()?,
                 '#' => self.dispatch()?,
                 '\'' | '`' | '~' if self.quotes => self.mark()?,
                 _ => Some(self.token()?),
@@ -193,6 +195,7 @@ impl<'t> Reader<'t> {
             [b'`', ..] => ("quasiquote", 1),
             [b'~', b'@', ..] => ("unquote-splicing", 2),
             [b'~', ..] => ("unquote", 1),
+            [b'#', ..] => ("short-fn", 1),
             _ => ("quote", 1),
         };
         self.enter(Kind::Mark(name, bytes), bytes)

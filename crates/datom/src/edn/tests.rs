@@ -253,7 +253,9 @@ fn quotes_nest_and_belong_to_programs_alone() {
         templates[0].to_value().to_string(),
         "(quasiquote (a (unquote b) (unquote-splicing (c))))"
     );
-    for text in ["(f 'a)", "`a", "~a", "~@a"] {
+    let short = read_program("#(f % #(g))").unwrap();
+    assert_eq!(short[0].to_value().to_string(), "(short-fn (f % (short-fn (g))))");
+    for text in ["(f 'a)", "`a", "~a", "~@a", "#(f)"] {
         assert!(read_forms(text).is_err(), "{text}");
     }
     assert!(read_program("(a')").is_err(), "a quote within a name is no quote");

@@ -96,7 +96,11 @@ pub struct Query {
 #[command(after_help = "\
 The file holds one vector of transaction data, or its elements one after another:
   {:package/name \"mine\" :package/version \"0.1.0\"}
-  [:db/retract [:package/name+version [\"old\" \"1.0.0\"]] :package/checksum]")]
+  [:db/retract [:package/name+version [\"old\" \"1.0.0\"]] :package/checksum]
+
+Examples:
+  datom transact world examples/facts.edn
+  echo '[{:db/ident :note/text :db/valueType :db.type/string :db/cardinality :db.cardinality/one}]' | datom transact world -")]
 pub struct Transact {
     /// Folder of the world; made if absent.
     #[arg(value_name = "DIR")]
@@ -137,6 +141,10 @@ pub struct Pull {
 
 /// `datom log`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  datom log world
+  datom log world --format json")]
 pub struct Log {
     /// Folder of the world.
     #[arg(value_name = "DIR")]
@@ -148,6 +156,10 @@ pub struct Log {
 
 /// `datom diff`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  datom diff world 3 4
+  datom diff world --fork draft")]
 pub struct Diff {
     /// Folder of the world.
     #[arg(value_name = "DIR")]

@@ -34,6 +34,10 @@ pub struct Fork {
 
 /// `datom merge`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  datom merge world draft
+  datom merge world draft --resolve theirs")]
 pub struct Merge {
     /// Folder of the world.
     #[arg(value_name = "DIR")]

@@ -10,6 +10,9 @@ use super::Format;
 #[derive(Debug, Subcommand)]
 pub enum Ring {
     /// Print what a ring holds, and which processes have its sides.
+    #[command(after_help = "\
+Example:
+  datom ring stat requests.ring")]
     Stat {
         /// File of the ring.
         #[arg(value_name = "FILE")]

@@ -8,6 +8,11 @@ use super::{Format, Moment};
 
 /// `datom fmt`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  datom fmt examples/deps.yin
+  datom fmt --check *.yin
+  echo '(def x   1)' | datom fmt -")]
 pub struct Fmt {
     /// The files; `-` is standard input, laid out on standard output.
     #[arg(value_name = "FILE", required = true)]
@@ -115,8 +120,16 @@ pub struct WhichAgent {
 #[derive(Debug, Subcommand)]
 pub enum Agent {
     /// Show where it stands: its calls with their names and values, what it asked for last.
+    #[command(after_help = "\
+Example:
+  datom agent show world ada")]
     Show(WhichAgent),
     /// Show where it stood after transaction T, or at a step of its program.
+    #[command(after_help = "\
+Examples:
+  datom agent at world ada 31
+  datom agent at world ada 2026-01-31T12:00:00Z
+  datom agent at world ada --step 4000")]
     At {
         /// Which agent.
         #[command(flatten)]
@@ -131,8 +144,16 @@ pub enum Agent {
     },
     /// Go through its program step by step, forwards and back: on a terminal in the REPL, in a pipe by
     /// commands such as :step, :back, :next, :where, :frames, a line each; :help lists them.
+    #[command(after_help = "\
+Examples:
+  datom agent step world ada
+  printf ':to 9\\n:back\\n:frames\\n' | datom agent step world ada")]
     Step(WhichAgent),
     /// State where agents stand as facts, for queries: of those named, or of all.
+    #[command(after_help = "\
+Examples:
+  datom agent facts world
+  datom q world '[:find ?name ?at :where [?a :agent/name ?name] [?a :agent/stands ?s] [?s :state/frames ?f] [?f :frame/at ?at]]'")]
     Facts {
         /// Folder of the world.
         #[arg(value_name = "DIR")]
@@ -142,13 +163,25 @@ pub enum Agent {
         names: Vec<String>,
     },
     /// Let it stop at its next effect, where it is kept; its process ends.
+    #[command(after_help = "\
+Example:
+  datom agent pause world ada")]
     Pause(WhichAgent),
     /// Let a paused agent go on when `datom run --durable` is called for it again.
+    #[command(after_help = "\
+Example:
+  datom agent resume world ada")]
     Resume(WhichAgent),
     /// End it for good at its next effect.
+    #[command(after_help = "\
+Example:
+  datom agent cancel world ada")]
     Cancel(WhichAgent),
     /// Go on with it in this process, with the rights it has: if another process runs it, that leaves
     /// at its next effect; if it is paused, it goes on.
+    #[command(after_help = "\
+Example:
+  datom agent migrate world ada")]
     Migrate {
         /// Which agent.
         #[command(flatten)]
@@ -161,6 +194,9 @@ pub enum Agent {
         format: Format,
     },
     /// Run it again from its beginning on what was kept of it, and compare each of its states.
+    #[command(after_help = "\
+Example:
+  datom agent replay world ada")]
     Replay(WhichAgent),
 }
 
@@ -187,16 +223,25 @@ pub struct Lyquid {
 #[derive(Debug, Subcommand)]
 pub enum Nock {
     /// The jam of a noun, as a number.
+    #[command(after_help = "\
+Example:
+  datom nock jam '[1 2 3]'")]
     Jam {
         /// A noun such as '[1 2 3]'.
         noun: String,
     },
     /// The noun that a number is the jam of.
+    #[command(after_help = "\
+Example:
+  datom nock cue 3425")]
     Cue {
         /// The number.
         jam: String,
     },
     /// The product of a subject and a formula.
+    #[command(after_help = "\
+Example:
+  datom nock eval '[1 2]' '[0 3]'")]
     Eval {
         /// The subject, a noun.
         subject: String,

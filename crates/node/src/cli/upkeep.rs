@@ -8,6 +8,9 @@ use super::{Format, Moment};
 
 /// `datom stats`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  datom stats world")]
 pub struct Stats {
     /// Folder of the world.
     #[arg(value_name = "DIR")]
@@ -45,6 +48,9 @@ pub struct Gc {
 
 /// `datom backup`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  datom backup world /mnt/backup/world")]
 pub struct Backup {
     /// Folder of the world. Others may write to it meanwhile.
     #[arg(value_name = "DIR")]
@@ -56,6 +62,9 @@ pub struct Backup {
 
 /// `datom restore`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  datom restore /mnt/backup/world again")]
 pub struct Restore {
     /// Folder of the backup.
     #[arg(value_name = "BACKUP")]

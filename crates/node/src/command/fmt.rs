@@ -13,6 +13,11 @@ pub(super) fn fmt(arguments: &cli::Fmt) -> Outcome {
     for file in &arguments.files {
         let name = file.display().to_string();
         let is_input = file == Path::new("-");
+        if file.extension().is_some_and(|extension| extension == "py") {
+            return Err(Fault::new(format!("{name} is Python"))
+                .help("`datom fmt` lays out Yin; Python has formatters of its own")
+                .into());
+        }
         let text = if is_input { standard_input() } else { fs::read_to_string(file) };
         let text = text.map_err(|error| Fault::new(format!("cannot read {name}: {error}")))?;
         let formatted = yin::format(&name, &text)?;

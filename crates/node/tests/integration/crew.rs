@@ -119,7 +119,10 @@ fn each_agent_has_its_fuel_and_the_failure_of_some_is_the_failure_of_the_run() {
         "(if (= agent 1) (loop [] (recur)) (if (= agent 2) (fail \"no\") agent))",
     );
     let ran = place.run(&["run", "world", "some.yin", "--agents", "4", "--fuel", "50000"]);
-    ran.fails_with(1, &["agent 1: the agent took more than 50000 steps", "agent 2: some.yin"]);
+    ran.fails_with(
+        1,
+        &["agent 1: some.yin:1:26: the program took more than 50000 steps", "agent 2: some.yin"],
+    );
     ran.fails_with(1, &["4: 2 done, 2 failed;", "2 of 4 agents did not end well"]);
     assert_eq!(ran.stdout.trim(), "[[0 0]\n [3 3]]");
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use datom::{Tag, Word};
+use datom::{Tag, Value, Word};
 use num_bigint::BigInt;
 use num_traits::FromPrimitive;
 
@@ -112,7 +112,7 @@ pub(super) fn pow(heap: &mut Heap, args: &[Word]) -> Answer {
         heap.expect_number(arg(args, 0), "pow")?;
         heap.expect_number(arg(args, 1), "pow")?;
         let float = |word| heap.number(word).map_or(f64::NAN, |number| number.float());
-        let power = float(arg(args, 0)).powf(float(arg(args, 1)));
+        let power = libm::pow(float(arg(args, 0)), float(arg(args, 1)));
         return heap.float(power);
     };
     // By squaring; the size of integers is bounded by every multiplication.
@@ -237,7 +237,8 @@ fn whole(heap: &mut Heap, name: &str, word: Word, round: fn(f64) -> f64) -> Answ
     }
 }
 
-/// The integer part of a number; the code of a character; the number of an entity.
+/// The integer part of a number; the code of a character; the number of an entity; the
+/// microseconds of an instant since 1970.
 pub(super) fn to_int(heap: &mut Heap, args: &[Word]) -> Answer {
     let word = arg(args, 0);
     if let Some(c) = word.as_char() {
@@ -246,7 +247,31 @@ pub(super) fn to_int(heap: &mut Heap, args: &[Word]) -> Answer {
     if word.tag() == Tag::Ref {
         return heap.int(word.payload() as i64);
     }
+    if heap.sort(word) == Sort::Instant {
+        let instant = heap.as_instant(word).unwrap_or(0);
+        return heap.int(instant);
+    }
     whole(heap, "int", word, f64::trunc)
+}
+
+/// The instant so many microseconds after the beginning of 1970.
+pub(super) fn to_instant(heap: &mut Heap, args: &[Word]) -> Answer {
+    match heap.number(arg(args, 0)) {
+        Some(Number::Int(int)) => heap.word(&Value::Instant(int)),
+        Some(Number::Big(big)) if i64::try_from(&big).is_ok() => {
+            heap.word(&Value::Instant(i64::try_from(&big).unwrap_or(0)))
+        }
+        _ => Err(heap.wrong("inst", "microseconds since 1970", arg(args, 0))),
+    }
+}
+
+/// The character of a code.
+pub(super) fn to_char(heap: &mut Heap, args: &[Word]) -> Answer {
+    let code = arg(args, 0).as_int().and_then(|int| u32::try_from(int).ok());
+    match code.and_then(char::from_u32) {
+        Some(c) => Ok(Word::char(c)),
+        None => Err(heap.wrong("char", "the code of a character", arg(args, 0))),
+    }
 }
 
 pub(super) fn floor(heap: &mut Heap, args: &[Word]) -> Answer {

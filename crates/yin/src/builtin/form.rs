@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use datom::{Symbol, Word};
 
 use super::arithmetic::arg;
-use super::{PRELUDE_SOURCE, TABLE};
+use super::{PRELUDE, TABLE};
 use crate::error::{Kind, Trouble};
 use crate::heap::{Heap, Sort};
 
@@ -24,7 +24,8 @@ pub(crate) const UNMARK: &str = "yin/unmark";
 pub(crate) fn is_own(name: &Symbol) -> bool {
     static OWN: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
     let own = OWN.get_or_init(|| {
-        let prelude = PRELUDE_SOURCE.split("(defn ").skip(1).filter_map(|rest| {
+        let definitions = PRELUDE.iter().flat_map(|(_, source)| source.split("(defn ").skip(1));
+        let prelude = definitions.filter_map(|rest| {
             let name = rest.split(char::is_whitespace).next()?;
             Some(name.strip_prefix('%').unwrap_or(name))
         });

@@ -53,6 +53,8 @@ sorts! {
     is_entity: Ref;
     is_instant: Instant;
     is_bytes: Bytes;
+    is_uuid: Uuid;
+    is_hash: Hash;
     is_vector: Vector;
     is_list: List;
     is_map: Map;
@@ -100,7 +102,7 @@ pub(super) fn is_error(heap: &mut Heap, args: &[Word]) -> Answer {
     Ok(Word::bool(heap.error_content(arg(args, 0)).is_some()))
 }
 
-/// An error value: `(error :kind "message")`.
+/// An error value: `(error :kind "message")`, or with data that tells more.
 pub(super) fn error(heap: &mut Heap, args: &[Word]) -> Answer {
     let (kind, message) = (arg(args, 0), arg(args, 1));
     if heap.sort(kind) != Sort::Keyword {
@@ -109,8 +111,13 @@ pub(super) fn error(heap: &mut Heap, args: &[Word]) -> Answer {
     if heap.sort(message) != Sort::Text {
         return Err(heap.wrong("error", "a text for its message", message));
     }
-    let entries = [(heap.keyword("kind")?, kind), (heap.keyword("message")?, message)];
-    let content = heap.tree_sorted(MAP, &entries)?;
+    let entries = [
+        (heap.keyword("data")?, arg(args, 2)),
+        (heap.keyword("kind")?, kind),
+        (heap.keyword("message")?, message),
+    ];
+    let has_data = args.len() > 2;
+    let content = heap.tree_sorted(MAP, entries.get(usize::from(!has_data)..).unwrap_or(&[]))?;
     heap.error_value(content)
 }
 
@@ -126,6 +133,15 @@ pub(super) fn error_kind(heap: &mut Heap, args: &[Word]) -> Answer {
         return Err(heap.wrong("error-kind", "an error value", arg(args, 0)));
     };
     let key = heap.keyword("kind")?;
+    Ok(heap.tree_get(content, key)?.unwrap_or(Word::NIL))
+}
+
+/// What an error value tells beside its message; nil if nothing.
+pub(super) fn error_data(heap: &mut Heap, args: &[Word]) -> Answer {
+    let Some(content) = heap.error_content(arg(args, 0)) else {
+        return Err(heap.wrong("error-data", "an error value", arg(args, 0)));
+    };
+    let key = heap.keyword("data")?;
     Ok(heap.tree_get(content, key)?.unwrap_or(Word::NIL))
 }
 

@@ -203,14 +203,35 @@ pub(super) fn frequencies(heap: &mut Heap, args: &[Word]) -> Answer {
     Ok(counts)
 }
 
-/// Pieces of `n` elements; the last may be shorter.
+/// `(partition n xs)`, `(partition n step xs)`: pieces of `n` elements, each so many behind the one
+/// before; what is left at the end and is shorter is dropped.
 pub(super) fn partition(heap: &mut Heap, args: &[Word]) -> Answer {
-    let n = natural(heap, "partition", arg(args, 0))?;
-    if n == 0 {
-        return Err(Trouble::new(Kind::Range, "`partition` into pieces of 0 elements"));
+    pieces(heap, "partition", args, false)
+}
+
+/// As [`partition`], with what is left at the end.
+pub(super) fn partition_all(heap: &mut Heap, args: &[Word]) -> Answer {
+    pieces(heap, "partition-all", args, true)
+}
+
+fn pieces(heap: &mut Heap, name: &str, args: &[Word], with_rest: bool) -> Answer {
+    let n = natural(heap, name, arg(args, 0))?;
+    let (step, collection) = match args {
+        [_, step, collection] => (natural(heap, name, *step)?, *collection),
+        _ => (n, arg(args, 1)),
+    };
+    if n == 0 || step == 0 {
+        return Err(Trouble::new(Kind::Range, format!("`{name}` into pieces of 0 elements")));
     }
-    let words = expect_elements(heap, "partition", arg(args, 1))?;
-    let pieces = words.chunks(n).map(|piece| heap.vector(piece)).collect::<Result<Vec<_>, _>>()?;
+    let words = expect_elements(heap, name, collection)?;
+    let mut pieces = Vec::new();
+    let mut left = words.as_slice();
+    while !left.is_empty() && (with_rest || left.len() >= n) {
+        let piece = left.get(..n).unwrap_or(left);
+        heap.charge(piece.len() as u64)?;
+        pieces.push(heap.vector(piece)?);
+        left = left.get(step..).unwrap_or(&[]);
+    }
     heap.vector(&pieces)
 }
 

@@ -19,8 +19,20 @@ enum Style {
 }
 
 /// Forms whose first vector holds names and values in turn.
-const BINDING: [&str; 9] =
-    ["let", "loop", "binding", "for", "doseq", "dotimes", "if-let", "when-let", "with"];
+const BINDING: [&str; 12] = [
+    "let",
+    "letrec",
+    "loop",
+    "binding",
+    "for",
+    "doseq",
+    "dotimes",
+    "if-let",
+    "when-let",
+    "if-some",
+    "when-some",
+    "with",
+];
 
 fn style(items: &[Item]) -> Style {
     let Some(Item { kind: Kind::Atom, text, .. }) = items.first() else { return Style::Call };
@@ -35,9 +47,10 @@ fn style(items: &[Item]) -> Style {
         "def" | "defn" | "defmacro" | "ns" | "if" | "if-not" | "when" | "when-not" | "while"
         | "prompt" | "catch" | "fn" | "letfn" => Style::Body(1),
         name if BINDING.contains(&name) => Style::Body(1),
-        "do" | "try" | "finally" => Style::Body(0),
+        "do" | "try" | "finally" | "comment" => Style::Body(0),
         "cond" => Style::Pairs(0),
-        "case" | "cond->" => Style::Pairs(1),
+        "case" | "cond->" | "cond->>" => Style::Pairs(1),
+        "condp" => Style::Pairs(2),
         _ => Style::Call,
     }
 }
@@ -106,6 +119,7 @@ impl Page {
                     "(" => self.list(&item.items, behind + 1),
                     "{" => self.pairs(&item.items, behind + 1),
                     "[" if is_bindings => self.pairs(&item.items, behind + 1),
+                    "[" if is_query(&item.items) => self.query(&item.items, behind + 1),
                     _ => self.sequence(&item.items, behind + 1),
                 };
                 if let Some(indent) = ends_in_comment {
@@ -168,6 +182,32 @@ impl Page {
             self.put(&item.text);
         }
         None
+    }
+
+    /// Each part of a query begins a line. Its clauses stand below each other, all else fills lines.
+    fn query(&mut self, items: &[Item], behind: usize) -> Option<usize> {
+        let start = self.column;
+        let (mut indent, mut begins_part, mut is_where) = (start, false, false);
+        let mut after_comment = false;
+        for (at, item) in items.iter().enumerate() {
+            let behind = if at + 1 == items.len() { behind } else { 0 };
+            let is_part = item.kind == Kind::Atom && item.text.starts_with(':');
+            if at > 0 && is_part {
+                self.between(item, start, true);
+            } else if at > 0 {
+                let room = WIDTH.saturating_sub(self.column + 1 + behind);
+                let fits = begins_part || !is_where && flat(item, room).is_some();
+                self.between(item, indent, after_comment || !fits);
+            }
+            self.item(item, behind, false);
+            if is_part {
+                indent = self.column + 1;
+                is_where = item.text == ":where";
+            }
+            begins_part = is_part;
+            after_comment = item.kind == Kind::Comment;
+        }
+        after_comment.then_some(start)
     }
 
     /// Items two by two, each pair on a line of its own.
@@ -233,10 +273,14 @@ impl Page {
     }
 }
 
+fn is_query(items: &[Item]) -> bool {
+    items.first().is_some_and(|first| first.kind == Kind::Atom && first.text == ":find")
+}
+
 /// Whether a blank stands between a mark and its item: tags need one, quotes have none.
 fn is_spaced(mark: &Item, inner: &Item) -> bool {
     match mark.text.as_str() {
-        "'" | "`" | "~" | "~@" | "#_" => false,
+        "'" | "`" | "~" | "~@" | "#_" | "#" => false,
         text if text.starts_with("#:") => false,
         _ => inner.kind != Kind::Comment,
     }

@@ -1,5 +1,8 @@
 //! Layout, comments, and that nothing changes but layout.
 
+use std::fs;
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::format;
@@ -19,6 +22,26 @@ fn what_fits_a_line_is_on_one() {
         "{:a 1 :b 2}\n'x\n`(y ~z ~@w)\n#{1}\n#inst \"2020\"\n\\a\n#_b\n##Inf\n",
     );
     becomes("", "");
+    becomes("(map #(  + %  1) xs) #( f)", "(map #(+ % 1) xs)\n#(f)\n");
+}
+
+#[test]
+fn each_part_of_a_query_begins_a_line() {
+    let name = format!("?{}", "n".repeat(30));
+    becomes(
+        &format!(
+            "(q '[:find {name} (sum ?self) :with ?t :in $ % {name} :where (below ?a ?b) [?b :x {name}] ; c\n [?a]] rules)"
+        ),
+        &format!(
+            "(q '[:find {name} (sum ?self)\n     :with ?t\n     :in $ % {name}\n     :where (below ?a ?b)\n            \
+             [?b :x {name}] ; c\n            [?a]]\n   rules)\n"
+        ),
+    );
+    becomes(
+        "[:find ; one\n ?x :where ; two\n\n [?x] ; three\n]",
+        "[:find ; one\n       ?x\n :where ; two\n\n        [?x] ; three\n ]\n",
+    );
+    becomes("'[:find ?x :where [?x :a]]", "'[:find ?x :where [?x :a]]\n");
 }
 
 #[test]
@@ -58,7 +81,16 @@ fn what_is_no_edn_is_refused_with_its_place() {
 
 #[test]
 fn the_projects_own_sources_mean_the_same_when_formatted() {
-    for source in [crate::builtin::PRELUDE_SOURCE, include_str!("../../../../examples/deps.yin")] {
+    let mut sources: Vec<String> =
+        crate::builtin::PRELUDE.iter().map(|(_, source)| (*source).to_owned()).collect();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["../../examples", "../../examples/self", "src/library"] {
+        let files = fs::read_dir(here.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.extension().is_some_and(|name| name == "yin"));
+        sources.extend(files.map(|path| fs::read_to_string(path).unwrap()));
+    }
+    assert!(sources.len() > 10, "{}", sources.len());
+    for source in &sources {
         let once = format("t", source).unwrap();
         assert_eq!(format("t", &once).unwrap(), once);
         let read = |text: &str| {

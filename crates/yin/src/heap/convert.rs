@@ -241,7 +241,7 @@ impl Heap {
     }
 
     /// The elements of anything that has elements, in order: of a map its entries as pairs, of a
-    /// text its characters, of nil none.
+    /// text its characters, of bytes integers, of nil none.
     pub(crate) fn elements(&mut self, word: Word) -> Result<Option<Vec<Word>>, Trouble> {
         Ok(Some(match self.sort(word) {
             Sort::Nil => Vec::new(),
@@ -259,11 +259,15 @@ impl Heap {
                 Some(text) => text.as_str().chars().map(Word::char).collect(),
                 None => Vec::new(),
             },
+            Sort::Bytes => {
+                let byte = |&byte: &u8| Word::int(i64::from(byte)).unwrap_or(Word::NIL);
+                self.as_bytes(word).unwrap_or(&[]).iter().map(byte).collect()
+            }
             _ => return Ok(None),
         }))
     }
 
-    /// A sequence as a vector: lists, sets, maps, texts and nil become one.
+    /// A sequence as a vector: lists, sets, maps, texts, bytes and nil become one.
     pub(crate) fn vector_of(&mut self, word: Word) -> Result<Option<Word>, Trouble> {
         if self.sort(word) == Sort::Vector {
             return Ok(Some(word));

@@ -32,7 +32,8 @@ fn every_function_has_an_example_that_is_true() {
         for &form in program.forms() {
             let Node::Definition { name, .. } = program.tree().node(form) else { continue };
             let Some(doc) = program.doc(name) else {
-                let is_inner = matches!(name.as_str(), "xf/remembering" | "xf/both");
+                let inner = ["xf/ending", "xf/remembering", "xf/both", "text/interleaved"];
+                let is_inner = inner.contains(&name.as_str());
                 assert!(is_inner, "{name} has no text");
                 continue;
             };
@@ -62,7 +63,7 @@ fn the_sources_can_be_laid_out_anew() {
 #[test]
 fn edges_of_the_library_behave() {
     let gives = |source: &str, expected: &str| {
-        let source = format!("(ns t (:require seq text math [xf :as xf])) {source}");
+        let source = format!("(ns t (:require seq set text math [xf :as xf])) {source}");
         assert_eq!(run(&source).unwrap(), edn::read(expected).unwrap(), "{source}");
     };
     gives(
@@ -88,6 +89,56 @@ fn edges_of_the_library_behave() {
 }
 
 #[test]
+fn functions_of_all_namespaces_take_their_edges() {
+    let gives = |source: &str, expected: &str| {
+        let source = format!("(ns t (:require seq set text math xf)) {source}");
+        assert_eq!(run(&source).unwrap(), edn::read(expected).unwrap(), "{source}");
+    };
+    gives(
+        "[(set/union) (set/intersection #{1}) (set/difference #{1} #{}) (set/join #{} #{{:a 1}})]",
+        "[#{} #{1} #{1} #{}]",
+    );
+    gives("(set/subset? #{} #{})", "true");
+    gives(
+        "[(seq/take-nth 3 []) (seq/cycle 3 []) (seq/repeatedly 0 inc) (seq/postwalk identity '(1 #{2} {:a [3]}))]",
+        "[[] [] [] (1 #{2} {:a [3]})]",
+    );
+    gives(
+        "[(text/trim-left \"\") (text/trim-right \"  \") (text/last-index-of \"abc\" \"x\") (text/fill \"{}{}\" 1)]",
+        "[\"\" \"\" nil \"1\"]",
+    );
+    gives(
+        "[(text/fixed 2 -0.001) (text/fixed 0 2.5) (text/fixed 3 -12) (text/fixed 1 0.95)]",
+        "[\"0.00\" \"3\" \"-12.000\" \"1.0\"]",
+    );
+    gives(
+        "[(math/hypot 5 12) (math/round-to 0 2.4) (math/sin math/pi)]",
+        "[13.0 2.0 1.2246467991473532e-16]",
+    );
+    // What is left of a piece is passed on at the end, but not behind an early one.
+    gives("(xf/into [] (comp (xf/partitioning-by odd?) (xf/taking 1)) [1 3 2 4 5])", "[[1 3]]");
+    gives("(xf/into [] (comp (xf/taking 3) (xf/partitioning 2)) (range 9))", "[[0 1] [2]]");
+    gives(
+        "(xf/into [] (comp (xf/partitioning 2) (xf/partitioning 2)) (range 5))",
+        "[[[0 1] [2 3]] [[4]]]",
+    );
+    gives(
+        "(xf/transduce (xf/partitioning 2) (fn [acc x] (xf/reduced (conj acc x))) [] (range 5))",
+        "[[0 1]]",
+    );
+    gives("(xf/into [] (comp (xf/interposing 0) (xf/taking 2)) [1 2 3])", "[1 0]");
+}
+
+#[test]
+fn a_name_of_the_library_is_found_for_who_does_not_require_it() {
+    let error = run("(partition-by odd? [1])").unwrap_err();
+    let help = error.help.unwrap();
+    assert!(help.contains("(ns main (:require [seq :refer [partition-by]]))"), "{help}");
+    let found = run("(ns main (:require [seq :refer [partition-by]])) (partition-by odd? [1 2])");
+    assert_eq!(found.unwrap(), edn::read("[[1] [2]]").unwrap());
+}
+
+#[test]
 fn a_transducer_that_has_enough_looks_at_nothing_behind_it() {
     let gives = |form: &str, expected: &str| {
         let source =
@@ -104,6 +155,14 @@ fn a_transducer_that_has_enough_looks_at_nothing_behind_it() {
     gives(
         "(xf/into [] (comp (xf/mapcatting (fn [x] (map (partial upto 2) [x x x]))) (xf/deduping) (xf/indexing) (xf/taking 2)) [1 2 3])",
         "[[0 1] [1 2]]",
+    );
+    gives(
+        "(xf/into [] (comp (xf/mapping (partial upto 3)) (xf/taking-while neg?)) [-1 3 9])",
+        "[-1]",
+    );
+    gives(
+        "(xf/into [] (comp (xf/mapping (partial upto 3)) (xf/partitioning 2) (xf/taking 1)) [1 2 9])",
+        "[[1 2]]",
     );
     gives(
         "(xf/transduce (xf/mapping (partial upto 5)) (fn [acc x] (if (= x 5) (xf/reduced [acc]) (+ acc x))) 0 (range 1 9))",

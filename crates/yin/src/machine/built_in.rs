@@ -6,17 +6,18 @@ use std::sync::{Arc, OnceLock};
 use super::Machine;
 use crate::ast::Node;
 use crate::builtin;
-use crate::error::Error;
 use crate::heap::primitive_word;
 use crate::program::Program;
-use crate::projection::{PRELUDE, Projection, Site};
+use crate::projection::{Projection, Site, is_prelude};
 
-/// The prelude, read once for all machines.
-pub(crate) fn prelude() -> Result<Arc<Program>, Error> {
-    static PRELUDE_PROGRAM: OnceLock<Result<Arc<Program>, Error>> = OnceLock::new();
-    PRELUDE_PROGRAM
-        .get_or_init(|| Program::read("prelude.yin", builtin::PRELUDE_SOURCE).map(Arc::new))
-        .clone()
+/// The programs of the prelude, read once for all machines. They are part of the crate, and a test
+/// reads them.
+pub(crate) fn prelude() -> &'static [Arc<Program>] {
+    static PROGRAMS: OnceLock<Vec<Arc<Program>>> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let read = |(name, source)| Program::read(name, source).ok().map(Arc::new);
+        builtin::PRELUDE.into_iter().filter_map(read).collect()
+    })
 }
 
 impl Machine {
@@ -25,11 +26,16 @@ impl Machine {
         for (id, primitive) in (0..).zip(builtin::TABLE) {
             builtins.insert(primitive.name.into(), primitive_word(id));
         }
-        // The prelude is part of the crate, and a test reads it.
-        let Ok(program) = prelude() else { return };
-        let id = self.projection.add_program(program.clone());
-        debug_assert_eq!(id, PRELUDE);
-        for &form in program.forms() {
+        let prelude = prelude().iter().map(|program| {
+            let id = self.projection.add_program(program.clone());
+            debug_assert!(is_prelude(id));
+            (id, program)
+        });
+        let forms = prelude
+            .collect::<Vec<_>>()
+            .into_iter()
+            .flat_map(|(id, program)| program.forms().iter().map(move |&form| (id, program, form)));
+        for (id, program, form) in forms {
             if let Node::Definition { name, value } = program.tree().node(form) {
                 let site = Site { program: id, node: *value };
                 if let Some(function) = self.projection.lambda(site, Vec::new(), Some(name)) {

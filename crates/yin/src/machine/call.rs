@@ -6,7 +6,7 @@ use super::{Frame, Machine};
 use crate::builtin::{self, Body, Verb};
 use crate::error::{Kind, Trouble};
 use crate::facts::Refusal;
-use crate::heap::{Form, PRIMITIVE, payload, sort};
+use crate::heap::{Form, PRIMITIVE, Sort, payload, sort};
 use crate::projection::WINDOW;
 
 type Done = Result<(), Trouble>;
@@ -37,7 +37,7 @@ impl Machine {
         }
         let result = if sort(callee) == PRIMITIVE {
             self.primitive(payload(callee) as u32, callee, args, at, tail)?
-        } else if callee.tag() == Tag::Keyword {
+        } else if self.looks_up(callee) {
             Some(self.look_up(callee, &args)?)
         } else {
             return Err(self.not_callable(callee));
@@ -52,7 +52,7 @@ impl Machine {
         let found = self.heap.sort(callee).name();
         let shown = self.heap.excerpt(callee);
         Trouble::new(Kind::Type, format!("cannot call a non-function: {shown} is {found}"))
-            .help("the first element of (f x) must be a function or a keyword")
+            .help("the first element of (f x) must be a function, a keyword, a map or a set")
     }
 
     /// The result of a call that needed no frame.
@@ -68,15 +68,22 @@ impl Machine {
         }
     }
 
-    /// `(:key map default)`.
-    pub(crate) fn look_up(&mut self, keyword: Word, args: &[Word]) -> Result<Word, Trouble> {
-        let Some((&collection, rest)) = args.split_first().filter(|(_, rest)| rest.len() <= 1)
-        else {
-            let message = format!("a keyword takes 1 to 2 arguments, not {}", args.len());
+    /// Whether a call of a value looks something up: of a keyword, a map or a set.
+    pub(crate) fn looks_up(&self, callee: Word) -> bool {
+        callee.tag() == Tag::Keyword || matches!(self.heap.sort(callee), Sort::Map | Sort::Set)
+    }
+
+    /// `(:key map default)`, `(map key default)`.
+    pub(crate) fn look_up(&mut self, callee: Word, args: &[Word]) -> Result<Word, Trouble> {
+        let Some((&first, rest)) = args.split_first().filter(|(_, rest)| rest.len() <= 1) else {
+            let found = self.heap.sort(callee).name();
+            let message = format!("{found} takes 1 to 2 arguments, not {}", args.len());
             return Err(Trouble::new(Kind::Arity, message));
         };
         let default = rest.first().copied().unwrap_or(Word::NIL);
-        self.plain(builtin::GET, &[collection, keyword, default])
+        let (collection, key) =
+            if callee.tag() == Tag::Keyword { (first, callee) } else { (callee, first) };
+        self.plain(builtin::GET, &[collection, key, default])
     }
 
     pub(crate) fn plain(&mut self, id: u32, args: &[Word]) -> Result<Word, Trouble> {

@@ -7,7 +7,7 @@ use datom::Word;
 use super::{Machine, Outcome, STEPS_PER_FUEL, State};
 use crate::ast::{Node, NodeId};
 use crate::error::{Call, Kind, Trouble};
-use crate::projection::{PRELUDE, Projection, Site};
+use crate::projection::{Projection, Site, is_prelude};
 use crate::stepper::{Activation, Control, Walk};
 
 impl Machine {
@@ -90,10 +90,8 @@ impl Machine {
     fn walk_call(&self, running: &Activation, node: Option<NodeId>) -> Option<Call> {
         let function = self.projection.function(running.id)?.name.clone();
         let program = self.projection.program(running.program)?;
-        let position = match running.program {
-            PRELUDE => None,
-            _ => node.and_then(|node| program.position(node)),
-        };
+        let shown = node.filter(|_| !is_prelude(running.program));
+        let position = shown.and_then(|node| program.position(node));
         Some(Call { function, position })
     }
 }

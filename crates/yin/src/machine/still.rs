@@ -8,7 +8,7 @@ use super::{Engine, Frame, Machine, Queue, State};
 use crate::ast::{Node, NodeId};
 use crate::error::{Kind, Trouble};
 use crate::program::{Places, Program};
-use crate::projection::{PRELUDE, Site, WINDOW};
+use crate::projection::{Site, WINDOW};
 use crate::state::Standing;
 use crate::stepper::Walk;
 
@@ -66,7 +66,7 @@ impl Machine {
 
     /// How the program stands, which program it is, and which form comes next.
     pub(crate) fn standing(&self) -> Result<(Standing, (u32, u32)), Trouble> {
-        let queue = self.queue.map_or((PRELUDE, 0), |queue| (queue.program, queue.next as u32));
+        let queue = self.queue.map_or((0, 0), |queue| (queue.program, queue.next as u32));
         match self.state {
             State::Idle => Err(Trouble::new(Kind::State, "there is no program to take")),
             State::Between => Ok((Standing::Between, queue)),

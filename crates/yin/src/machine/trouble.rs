@@ -132,6 +132,14 @@ impl Machine {
         error
     }
 
+    /// The error of a program that took all the steps it was allowed: where it stands, with its
+    /// calls. What to do with it is the host's to say.
+    #[must_use]
+    pub fn exhausted(&self, fuel: u64) -> Error {
+        let message = format!("the program took more than {fuel} steps");
+        self.error(Trouble::new(Kind::Limit, message))
+    }
+
     /// The error at the instruction that runs now, in its calls.
     pub(crate) fn error(&self, trouble: Trouble) -> Error {
         let mut error = self.plain_error(trouble);

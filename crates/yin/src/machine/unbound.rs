@@ -2,6 +2,7 @@
 
 use super::Machine;
 use crate::error::{Kind, Trouble};
+use crate::library;
 
 impl Machine {
     /// The fault that a global is not bound, with the name that may have been meant.
@@ -10,6 +11,10 @@ impl Machine {
         let trouble = Trouble::new(Kind::Unbound, format!("nothing is called `{name}`"));
         let defined = self.projection.defined().map(|(name, _)| name.as_str());
         let builtin = self.projection.builtins.keys().map(|name| name.as_str());
+        if let Some(namespace) = library::home_of(&name) {
+            let required = format!("(:require [{namespace} :refer [{name}]])");
+            return trouble.help(format!("the library has it: (ns main {required})"));
+        }
         match nearest(&name, defined.chain(builtin)) {
             Some(other) => trouble.help(format!("did you mean `{other}`?")),
             None => trouble.help(format!("define it first: (def {name} ...)")),

@@ -8,7 +8,7 @@ use super::{Machine, State, Told};
 use crate::builtin;
 use crate::error::Position;
 use crate::heap::{PRIMITIVE, payload, sort};
-use crate::projection::PRELUDE;
+use crate::projection::is_prelude;
 
 /// One waiting call, told in terms of the AST: this is what a continuation is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +50,7 @@ impl Machine {
         let words = words.get(usize::from(!function.captures.is_empty())..).unwrap_or(&[]);
         let names = code.program.names_at(&code.places, told.node).into_iter().zip(words);
         let position = match told.program {
-            PRELUDE => None,
+            id if is_prelude(id) => None,
             _ => code.program.position(told.node),
         };
         Some(Level {

@@ -14,7 +14,7 @@ use super::Program;
 use super::positions::Positions;
 use super::universal::is_call;
 use crate::ast::{DEPTH_MAX, Node, NodeId, Tree, check};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Position};
 
 /// A program has at most so many nodes, counted once for each place in the source.
 const NODES_MAX: usize = 1 << 20;
@@ -75,22 +75,32 @@ impl Program {
     /// [`Kind::Code`] if there is no such program or its AST is damaged, naming the node;
     /// [`Kind::Database`] if the database fails.
     pub fn load(code: &(impl Code + ?Sized), entity: &Value) -> Result<Self, Error> {
-        let mut loader =
-            Loader { code, names: HashMap::new(), known: Vec::new(), tree: Tree::default() };
-        let root = loader.fetch(entity)?;
+        let mut loader = Loader {
+            code,
+            names: HashMap::new(),
+            known: Vec::new(),
+            met: 0,
+            tree: Tree::default(),
+        };
+        let root = loader.fetch(entity, String::new)?;
         let text = |attribute| match root.get(attribute) {
             Some(Value::Text(text)) => Ok(text.clone()),
             _ => Err(wrong(format!("entity {entity} is no program: it has no text :{attribute}"))),
         };
         let (name, source) = (text("yin.program/name")?, text("yin.program/source")?);
         let order = root.hashes("yin.program/order")?;
-        let mut positions = match root.get("yin.program/positions") {
+        let spans = match root.get("yin.program/positions") {
             Some(Value::Bytes(bytes)) => Some(Positions::new(bytes, source.len())),
             _ => None,
         };
+        let mut left = spans.clone();
         let forms = order.iter().map(|form| {
-            let at = loader.resolve(Name::Hash(*form))?;
-            loader.place(at, &mut positions)
+            loader.form(*form, &mut left).map_err(|error| {
+                match spans.clone().and_then(|mut spans| spans.nth(loader.met)) {
+                    Some(span) => error.at(Position::new(&name, &source, span)),
+                    None => error,
+                }
+            })
         });
         let forms = forms.collect::<Result1<_>>()?;
         let docs = docs(root.get("yin.program/docs"));
@@ -223,6 +233,8 @@ struct Known {
     children: Vec<usize>,
     /// How many levels of nodes it is.
     depth: usize,
+    /// How many places of the program it and what is below it take.
+    places: usize,
     hash: [u8; 32],
     /// Whether the hash is that of its content.
     is_proven: bool,
@@ -242,14 +254,23 @@ struct Loader<'c, C: Code + ?Sized> {
     code: &'c C,
     names: HashMap<Name, usize>,
     known: Vec<Known>,
+    /// How many places stand, in their order, before the one that is looked at.
+    met: usize,
     tree: Tree,
 }
 
 impl<C: Code + ?Sized> Loader<'_, C> {
-    fn fetch(&self, name: &Value) -> Result1<Facts> {
+    fn fetch(&self, name: &Value, above: impl Fn() -> String) -> Result1<Facts> {
         let found = self.code.facts(name).map_err(|error| Error::new(Kind::Database, error))?;
-        let (id, facts) = found.ok_or_else(|| wrong(format!("there is no node {name}")))?;
-        Ok(Facts { id, facts })
+        let missing = || wrong(format!("{}there is no node {name}", above()));
+        found.map(|(id, facts)| Facts { id, facts }).ok_or_else(missing)
+    }
+
+    /// A form with all below it. After an error, what was met last is where it is.
+    fn form(&mut self, hash: [u8; 32], spans: &mut Option<Positions<'_>>) -> Result1<NodeId> {
+        let at = self.resolve(Name::Hash(hash))?;
+        self.met = self.tree.len();
+        self.place(at, spans)
     }
 
     /// Reads a node and all below it, each once. The way down is a list, so that depth takes no stack.
@@ -262,6 +283,8 @@ impl<C: Code + ?Sized> Loader<'_, C> {
                 Some(&at) => Some(at),
                 None => self.open(wanted, &mut path)?,
             };
+            let known = found.and_then(|at| self.known.get(at));
+            self.met = self.met.saturating_add(known.map_or(1, |known| known.places));
             // What is complete is a child of the one that waits for it.
             wanted = loop {
                 let Some(open) = path.last_mut() else { return found.ok_or_else(nobody) };
@@ -276,7 +299,11 @@ impl<C: Code + ?Sized> Loader<'_, C> {
 
     /// Begins to read a node; it is known already if it was read under another name.
     fn open(&mut self, name: Name, path: &mut Vec<Open>) -> Result1<Option<usize>> {
-        let facts = self.fetch(&name.value())?;
+        let above = || {
+            let above = path.last().map(|open| format!("node {} refers to it, and ", open.id));
+            above.unwrap_or_default()
+        };
+        let facts = self.fetch(&name.value(), above)?;
         let id = facts.id.clone();
         if path.iter().any(|open| open.id == id) {
             return Err(wrong(format!("node {id} contains itself")));
@@ -301,15 +328,18 @@ impl<C: Code + ?Sized> Loader<'_, C> {
     /// All below a node is known.
     fn close(&mut self, open: Open) -> Result1<usize> {
         let Open { name, id, node, children, hash, .. } = open;
-        let below = children.iter().filter_map(|&child| self.known.get(child));
-        let depth = 1 + below.map(|child| child.depth).max().unwrap_or(0);
+        let (mut depth, mut places) = (1, 1_usize);
+        for child in children.iter().filter_map(|&child| self.known.get(child)) {
+            depth = depth.max(child.depth + 1);
+            places = places.saturating_add(child.places);
+        }
         if depth > DEPTH_MAX {
             return Err(too_deep(&id));
         }
         let at = self.known.len();
         self.names.insert(Name::Entity(id.clone()), at);
         self.names.insert(name, at);
-        self.known.push(Known { id, node, children, depth, hash, is_proven: false });
+        self.known.push(Known { id, node, children, depth, places, hash, is_proven: false });
         Ok(at)
     }
 
@@ -319,7 +349,8 @@ impl<C: Code + ?Sized> Loader<'_, C> {
             return Err(wrong(format!("the program has more than {NODES_MAX} nodes")));
         }
         let span = spans.as_mut().and_then(Positions::next).unwrap_or_default();
-        let mut children = Vec::new();
+        let (here, mut children) = (self.met, Vec::new());
+        self.met += 1;
         while let Some(&child) =
             self.known.get(at).and_then(|known| known.children.get(children.len()))
         {
@@ -331,6 +362,7 @@ impl<C: Code + ?Sized> Loader<'_, C> {
         let proven = known.is_proven.then_some(known.hash);
         let id = self.tree.add_hashed(node, span, proven).ok_or_else(|| too_deep(&known.id))?;
         if self.tree.hash(id) != known.hash {
+            self.met = here;
             return Err(wrong(format!("node {} is not what its :yin/hash says", known.id)));
         }
         known.is_proven = true;

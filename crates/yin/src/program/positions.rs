@@ -44,6 +44,7 @@ fn write(out: &mut Vec<u8>, mut n: u64) {
 }
 
 /// Spans in preorder, as they are asked for. `None` once the bytes are used up or make no sense.
+#[derive(Clone)]
 pub(super) struct Positions<'b> {
     bytes: &'b [u8],
     before: i64,
@@ -67,6 +68,14 @@ impl<'b> Positions<'b> {
             }
         }
         None
+    }
+
+    /// The span behind so many others.
+    pub(super) fn nth(&mut self, before: usize) -> Option<Span> {
+        for _ in 0..before {
+            self.next()?;
+        }
+        self.next()
     }
 
     pub(super) fn next(&mut self) -> Option<Span> {

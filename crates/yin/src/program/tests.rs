@@ -97,6 +97,42 @@ fn programs_can_be_asked_about() {
     assert_eq!(world.db().unwrap().q(callers, &[rules.unwrap()]).unwrap().to_string(), "[walk]");
 }
 
+/// What is wrong below a node is told with the place where that node stands in the source.
+#[test]
+fn damage_is_told_with_the_node_and_its_place_in_the_source() {
+    let source = "(defn f [n] (+ n 1))\n(defn g [n] (if (> n 3) (f n) (g (f n))))\n(g 0)";
+    // A name in the edit stands for the entity that its query finds.
+    let told = |edit: &str, names: &[(&str, &str)], message: &str, place: &str| {
+        let world = world();
+        let program = stored(&world, source);
+        let mut edit = edit.to_owned();
+        for (name, query) in names {
+            let found = world.db().unwrap().q(query, &[]).unwrap().to_string();
+            edit = edit.replace(name, &found);
+        }
+        transact(&world, &edit);
+        let error = load(&world, &program.entity()).unwrap_err();
+        assert_eq!(error.kind, Kind::Code);
+        assert!(error.message.contains(message), "{}", error.message);
+        let position = error.position.unwrap_or_else(|| panic!("no place: {}", error.message));
+        assert_eq!(position.span.of(source), Some(place), "{}", error.message);
+    };
+    let the_if = ("IF", "[:find ?n . :where [?n :yin/type :yin.type/if]]");
+    let dangling = "refers to it, and there is no node 999999";
+    told("[[:db/add IF :yin/test 999999]]", &[the_if], dangling, "(> n 3)");
+    let g = ("G", "[:find ?l . :where [?d :yin/name g] [?d :yin/definition-of ?l]]");
+    told("[[:db/add IF :yin/alternate G]]", &[the_if, g], "contains itself", "(g (f n))");
+    // What was met before counts as many places as it takes.
+    let last = "[:find ?c . :where [?c :yin/operator ?g] [?g :yin/name g] [?c :yin/operands ?o]
+                                   [?o :yin/type :yin.type/literal]]";
+    let unknown = "unknown :yin/type";
+    told("[[:db/add C :yin/type :yin.type/nothing]]", &[("C", last)], unknown, "(g 0)");
+    let test = ("C", "[:find ?c . :where [?c :yin/operator ?o] [?o :yin/name >]]");
+    let plus = ("PLUS", "[:find ?v . :where [?v :yin/name +]]");
+    let changed = "is not what its :yin/hash says";
+    told("[[:db/add C :yin/operator PLUS]]", &[test, plus], changed, "(> n 3)");
+}
+
 #[test]
 fn a_database_of_its_time_gives_the_program_of_its_time() {
     let world = world();

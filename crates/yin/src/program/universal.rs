@@ -9,7 +9,7 @@ use datom::{Keyword, Symbol, Value};
 
 use super::Program;
 use crate::ast::{DEPTH_MAX, Node, NodeId, Tree, check};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, excerpt};
 
 /// A node type that is a call: its name, and for each operand the key in map form and the attribute.
 type Call = (&'static str, &'static [(&'static str, &'static str)]);
@@ -90,12 +90,7 @@ impl Program {
 }
 
 fn wrong(node: &Value, message: &str) -> Error {
-    let mut shown = node.to_string();
-    if let Some((at, _)) = shown.char_indices().nth(100) {
-        shown.truncate(at);
-        shown.push('…');
-    }
-    Error::new(Kind::Syntax, format!("{message}: {shown}"))
+    Error::new(Kind::Syntax, format!("{message}: {}", excerpt(node.to_string())))
 }
 
 struct Reader {

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Entry, PRELUDE, Projection, Site};
+use super::{Entry, Projection, Site, is_prelude};
 use crate::replica::{Grow, Original};
 
 /// A change of entries.
@@ -74,7 +74,7 @@ impl Projection {
             }
             Edit::Shadowed => {
                 for (entry, function) in self.entries.iter_mut().zip(&self.functions) {
-                    if function.program != PRELUDE {
+                    if !is_prelude(function.program) {
                         entry.pc = 0;
                     }
                 }

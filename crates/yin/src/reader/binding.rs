@@ -1,4 +1,4 @@
-//! The forms that bind names: `let`, `loop`, `def`, `defn`, `letfn`.
+//! The forms that bind names: `let`, `loop`, `def`, `defn`, `letfn`, `letrec`.
 
 use datom::Symbol;
 use datom::edn::{Form, Node as Edn, Span};
@@ -215,6 +215,27 @@ impl Reader<'_> {
         }
         names.insert(0, TOGETHER.into());
         self.add(Node::Let { names, values, body }, span)
+    }
+
+    /// `(letrec [f (fn [x] ...)] body)` is `(letfn [(f [x] ...)] body)`.
+    pub(super) fn letrec(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let (pairs, body) = self.pairs(span, rest, "letrec")?;
+        let functions = pairs.iter().map(|[name, value]| match value.as_slice() {
+            Some([head, parts @ ..])
+                if head.as_symbol().is_some_and(|head| head.as_str() == "fn")
+                    && parts.first().is_some_and(|part| part.as_symbol().is_none()) =>
+            {
+                let mut items = vec![name.clone()];
+                items.extend_from_slice(parts);
+                Ok(Build(value.span).list(items))
+            }
+            _ => Err(self
+                .error(value.span, "what knows itself here must be a function without a name")
+                .help("write (letrec [f (fn [x] ...)] body ...), and other values with `let`")),
+        });
+        let mut parts = vec![Build(span).vector(functions.collect::<Result1<_>>()?)];
+        parts.extend_from_slice(body);
+        self.letfn(span, &parts)
     }
 
     fn given_out(&mut self, at: usize, span: Span) -> Result1<NodeId> {

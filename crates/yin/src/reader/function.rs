@@ -12,7 +12,7 @@ use datom::{Symbol, Value};
 use super::build::Build;
 use super::pattern::is_pattern;
 use super::{Reader, Result1};
-use crate::ast::{Node, NodeId};
+use crate::ast::{Node, NodeId, OPERANDS_MAX};
 use crate::builtin;
 
 /// What all arguments are called in a function of several arities, and their number.
@@ -36,7 +36,76 @@ fn is_ampersand(form: &Form) -> bool {
     form.as_symbol().is_some_and(|symbol| symbol.as_str() == "&")
 }
 
+/// The arguments that the body of a short function names: `%` and `%1` the first one, `%2` the
+/// second one, `%&` all others.
+#[derive(Default)]
+struct Short {
+    places: usize,
+    is_plain: bool,
+    is_numbered: bool,
+    has_rest: bool,
+    /// A short function inside of it.
+    inner: Option<Span>,
+}
+
+impl Short {
+    /// Recursion is as deep as the form, which the EDN reader bounds.
+    fn note(&mut self, form: &Form) {
+        if let Some(name) = form.as_symbol() {
+            match name.as_str().strip_prefix('%') {
+                Some("") => self.is_plain = true,
+                Some("&") => self.has_rest = true,
+                Some("1") => self.is_numbered = true,
+                Some(digits) if !digits.starts_with(['0', '+']) => {
+                    self.places = self.places.max(digits.parse().unwrap_or(0));
+                }
+                _ => {}
+            }
+        } else if let Some(items) = form.as_slice() {
+            let head = items.first().and_then(Form::as_symbol);
+            if head.is_some_and(|head| head.as_str() == "short-fn") {
+                self.inner = Some(form.span);
+            }
+            items.iter().for_each(|item| self.note(item));
+        } else if let Edn::Map(pairs) = &form.node {
+            pairs.iter().flat_map(|(k, v)| [k, v]).for_each(|item| self.note(item));
+        }
+    }
+}
+
 impl Reader<'_> {
+    /// `#(f % %2)` is `(fn [% %2] (f % %2))`.
+    pub(super) fn short_lambda(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let [body] = self.exactly(span, rest, "(short-fn (f % %2))")?;
+        let mut short = Short::default();
+        short.note(body);
+        if let Some(inner) = short.inner {
+            return Err(self
+                .error(inner, "a short function inside of another one")
+                .help("write (fn [x] ...): it is not clear whose argument `%` is"));
+        }
+        let build = Build(span);
+        let places = short.places.max(usize::from(short.is_plain || short.is_numbered));
+        let mut params = Vec::new();
+        for place in 1..=places.min(OPERANDS_MAX + 1) {
+            params.push(match place {
+                1 if short.is_plain => build.name("%"),
+                _ => build.name(&format!("%{place}")),
+            });
+        }
+        if short.has_rest {
+            params.extend([build.name("&"), build.name("%&")]);
+        }
+        let body = match short.is_plain && short.is_numbered {
+            true => {
+                let both = vec![build.name("%1"), build.name("%")];
+                build.binds("let", both, std::slice::from_ref(body))
+            }
+            false => body.clone(),
+        };
+        self.lambda(span, &[build.vector(params), body])
+    }
+
     pub(super) fn lambda(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
         let (own, rest) = match rest {
             [name, rest @ ..] if name.as_symbol().is_some() => (Some(self.local(name)?), rest),

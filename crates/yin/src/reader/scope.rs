@@ -64,6 +64,11 @@ impl Scope {
         }
     }
 
+    /// Whether this file defines a full name, or refers to it.
+    pub(super) fn is_defined(&self, name: &Symbol) -> bool {
+        name.namespace().is_some() || self.own.contains(name)
+    }
+
     /// The full name of a definition.
     pub(super) fn defined(&self, name: &Symbol) -> Symbol {
         match &self.namespace {

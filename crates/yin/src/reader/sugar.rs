@@ -8,6 +8,7 @@ use datom::edn::{Form, Node as Edn, Span};
 use super::build::Build;
 use super::{Reader, Result1};
 use crate::ast::{DEPTH_MAX, Node, NodeId};
+use crate::error::excerpt;
 
 /// The names under which `and` and `or` keep the value they look at.
 const AND: &str = "yin/and";
@@ -21,15 +22,18 @@ impl Reader<'_> {
             "when" => self.when(span, rest, true),
             "when-not" => self.when(span, rest, false),
             "if-not" => self.if_not(span, rest),
-            "if-let" => self.if_let(span, rest),
-            "when-let" => self.when_let(span, rest),
+            "if-let" | "if-some" => self.if_let(name, span, rest),
+            "when-let" | "when-some" => self.when_let(name, span, rest),
             "cond" => self.cond(span, rest),
+            "condp" => self.cond_by(span, rest),
             "->" => self.thread(span, rest, false),
             "->>" => self.thread(span, rest, true),
             "case" => self.case(span, rest),
             "as->" => self.thread_as(span, rest),
-            "some->" => self.thread_some(span, rest),
-            "cond->" => self.thread_if(span, rest),
+            "some->" | "some->>" => self.thread_some(name, span, rest),
+            "cond->" | "cond->>" => self.thread_if(name, span, rest),
+            "assert" => self.assert(span, rest),
+            "comment" => self.literal(Value::Nil, span),
             _ => self.repetition(name, span, rest),
         }
     }
@@ -81,62 +85,89 @@ impl Reader<'_> {
     }
 
     fn if_not(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
-        let [test, alternate, consequent] = rest else {
-            return Err(self.misshapen(span, rest.len(), "(if-not test then else)"));
+        let (test, alternate, consequent) = match rest {
+            [test, alternate] => (test, alternate, None),
+            [test, alternate, consequent] => (test, alternate, Some(consequent)),
+            _ => return Err(self.misshapen(span, rest.len(), "(if-not test then else)")),
         };
         let test = self.form(test)?;
         let alternate = self.form(alternate)?;
-        let consequent = self.form(consequent)?;
+        let consequent = self.form_or_nil(consequent, span)?;
         self.add(Node::If { test, consequent, alternate }, span)
     }
 
-    /// `(if-let [x v] a b)` is `(let [y v] (if y (let [x y] a) b))`: `b` does not see `x`.
-    fn if_let(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
-        const SHAPE: &str = "(if-let [name value] then else)";
+    fn form_or_nil(&mut self, form: Option<&Form>, span: Span) -> Result1<NodeId> {
+        match form {
+            Some(form) => self.form(form),
+            None => self.literal(Value::Nil, span),
+        }
+    }
+
+    /// `(if-let [x v] a b)` is `(let [y v] (if y (let [x y] a) b))`: `b` does not see `x`. With
+    /// `if-some` only nil is refused.
+    fn if_let(&mut self, name: &str, span: Span, rest: &[Form]) -> Result1<NodeId> {
         let (bindings, then, otherwise) = match rest {
             [bindings, then] => (bindings, then, None),
             [bindings, then, otherwise] => (bindings, then, Some(otherwise)),
-            _ => return Err(self.misshapen(span, rest.len(), SHAPE)),
+            _ => {
+                let shape = format!("({name} [name value] then else)");
+                return Err(self.misshapen(span, rest.len(), &shape));
+            }
         };
-        self.bind_and_test(span, bindings, std::slice::from_ref(then), otherwise, SHAPE)
+        self.bind_and_test(name, span, bindings, std::slice::from_ref(then), otherwise)
     }
 
-    fn when_let(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
-        const SHAPE: &str = "(when-let [name value] body ...)";
+    fn when_let(&mut self, name: &str, span: Span, rest: &[Form]) -> Result1<NodeId> {
         let Some((bindings, body)) = rest.split_first() else {
-            return Err(self.misshapen(span, 0, SHAPE));
+            return Err(self.misshapen(span, 0, &format!("({name} [name value] body ...)")));
         };
-        self.bind_and_test(span, bindings, body, None, SHAPE)
+        self.bind_and_test(name, span, bindings, body, None)
     }
 
     fn bind_and_test(
         &mut self,
+        form: &str,
         span: Span,
         bindings: &Form,
         body: &[Form],
         otherwise: Option<&Form>,
-        shape: &str,
     ) -> Result1<NodeId> {
-        let Form { node: Edn::Vector(items), .. } = bindings else {
-            return Err(self.misshapen(span, 1, shape));
+        let shape = || format!("write ({form} [name value] ...)");
+        let items = match &bindings.node {
+            Edn::Vector(items) => items.as_slice(),
+            _ => &[],
         };
-        let [name, value] = items.as_slice() else {
-            return Err(self
-                .error(bindings.span, "one name and one value are wanted here")
-                .help(shape));
+        let [name, value] = items else {
+            let message = format!("`{form}` wants a vector of one name and one value");
+            return Err(self.error(bindings.span, message).help(shape()));
         };
         let value = self.form(value)?;
-        let alternate = match otherwise {
-            Some(form) => self.form(form)?,
-            None => self.literal(Value::Nil, span)?,
-        };
+        let alternate = self.form_or_nil(otherwise, span)?;
         let kept = Build(span).name(OR);
         let then = Build(span).binds("let", vec![name.clone(), kept], body);
         self.let_one(span, OR, value, |this| {
-            let test = this.variable(OR, span)?;
+            let mut test = this.variable(OR, span)?;
+            if form.ends_with("some") {
+                test = this.call("yin/some?", vec![test], span)?;
+            }
             let consequent = this.form(&then)?;
             this.add(Node::If { test, consequent, alternate }, span)
         })
+    }
+
+    /// `(assert test)` is an error unless the test holds, and tells what was tested.
+    fn assert(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let build = Build(span);
+        let (test, message) = match rest {
+            [test] => {
+                let shown = excerpt(format!("not true: {}", test.to_value()));
+                (test, build.form(Edn::Text(shown.as_str().into())))
+            }
+            [test, message] => (test, message.clone()),
+            _ => return Err(self.misshapen(span, rest.len(), "(assert test message)")),
+        };
+        let fail = build.call("yin/fail", vec![message]);
+        self.form(&build.call("if", vec![test.clone(), build.form(Edn::Nil), fail]))
     }
 
     fn cond(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {

@@ -69,6 +69,9 @@ fn recur_must_be_last_and_fit() {
 fn forms_of_sister_languages_are_explained() {
     fails("(set! x 1)", (1, 2), "no form `set!`");
     fails("(import x)", (1, 2), "no form `import`");
+    fails("(defn f [x] (println x))", (1, 14), "no form `println`");
+    let own = Program::read("t", "(defn println [x] x) (println 1) (let [atom inc] (atom 1))");
+    assert!(own.is_ok(), "what a program defines is its own: {own:?}");
     fails("(+ if 1)", (1, 4), "`if` is a form, not a value");
     fails("(perform x)", (1, 10), "must be a keyword");
     fails("(perform)", (1, 1), "`perform`");

@@ -162,7 +162,7 @@ impl Worker {
             let result = match outcome {
                 Outcome::Done(value) => Ok(value),
                 Outcome::Failed(error) => Err(error),
-                _ if used >= self.shared.fuel => Err(self.exhausted()),
+                _ if used >= self.shared.fuel => Err(self.desk.machine.exhausted(self.shared.fuel)),
                 Outcome::OutOfFuel if left > 0 => continue,
                 Outcome::OutOfFuel => return self.give_way(agent),
                 Outcome::Perform { id, op, args } => match self.serve(agent, id, op, args) {
@@ -206,11 +206,6 @@ impl Worker {
         if machine.turns() / every > before / every {
             observer.look(agent.id, machine);
         }
-    }
-
-    fn exhausted(&self) -> Error {
-        let fuel = self.shared.fuel;
-        Error::new(Kind::Limit, format!("the agent took more than {fuel} steps"))
     }
 
     fn put_on_desk(&mut self, agent: &Agent) -> Result<(), Error> {

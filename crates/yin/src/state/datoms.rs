@@ -177,9 +177,10 @@ fn map(pairs: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
 
 impl<'s> Teller<'s> {
     fn new(state: &'s State, mut programs: impl FnMut(&[u8; 32]) -> Option<Program>) -> Self {
-        let mut known = |hash: &[u8; 32]| match prelude() {
-            Ok(program) if program.hash() == *hash => Some(program),
-            _ => programs(hash).filter(|program| program.hash() == *hash).map(Arc::new),
+        let built_in = |hash: &[u8; 32]| prelude().iter().find(|program| program.hash() == *hash);
+        let mut known = |hash: &[u8; 32]| match built_in(hash) {
+            Some(program) => Some(program.clone()),
+            None => programs(hash).filter(|program| program.hash() == *hash).map(Arc::new),
         };
         let code = |(id, hash)| {
             let program = known(hash)?;
@@ -446,7 +447,7 @@ impl<'s> Teller<'s> {
             let root = code.places.get(node).map_or(node, |place| place.function);
             closures = usize::from(!code.places.captures(root).is_empty());
             self.state_value(&id, "frame/function", Value::text(function_name(&code, root)));
-            if prelude().is_ok_and(|prelude| prelude.hash() != code.program.hash()) {
+            if prelude().iter().all(|prelude| prelude.hash() != code.program.hash()) {
                 let at = code.program.position(node);
                 let at = at.map_or(Value::Nil, |at| Value::text(&at.to_string()));
                 self.state_value(&id, "frame/at", at);

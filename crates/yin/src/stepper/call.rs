@@ -1,6 +1,6 @@
 //! The rules of calls.
 
-use datom::{Tag, Word};
+use datom::Word;
 
 use super::{Activation, Control, Linked, Rule};
 use crate::ast::NodeId;
@@ -56,7 +56,7 @@ impl Machine {
         self.walk.running.base as usize + usize::from(code.spot(node).depth)
     }
 
-    /// A primitive or a keyword gives its value at once.
+    /// A primitive, a keyword, a map or a set gives its value at once.
     fn call_built_in(&mut self, node: NodeId, last: bool, callee: Word, from: usize) -> Rule {
         let args = self.walk.words.get(from..).unwrap_or(&[]);
         let word = if sort(callee) == PRIMITIVE {
@@ -73,7 +73,7 @@ impl Machine {
                     self.plain(id, &args)?
                 }
             }
-        } else if callee.tag() == Tag::Keyword {
+        } else if self.looks_up(callee) {
             let args = args.to_vec();
             self.look_up(callee, &args)?
         } else {

@@ -1,4 +1,4 @@
-//! Repetition and choice as other forms: `for`, `doseq`, `dotimes`, `while`, `case`.
+//! Repetition and choice as other forms: `for`, `doseq`, `dotimes`, `while`, `case`, `condp`.
 
 use datom::edn::{Form, Node as Edn, Span};
 
@@ -10,6 +10,8 @@ use crate::ast::NodeId;
 const CASE: &str = "yin/case";
 const STEP: &str = "yin/step";
 const BOUND: &str = "yin/bound";
+/// What `condp` calls its test.
+const TEST: &str = "yin/test";
 
 const FOR: &str = "(for [x xs :when test :let [y value]] value)";
 
@@ -135,17 +137,41 @@ impl Reader<'_> {
         self.form(&Build(span).binds("let", bindings, std::slice::from_ref(name)))
     }
 
-    /// `(some-> x (f a) ...)`: stops at nil.
-    pub(super) fn thread_some(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+    /// `(condp f x v a w b else)`: the first of `(f v x)`, `(f w x)` that holds.
+    pub(super) fn cond_by(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+        let [test, subject, clauses @ ..] = rest else {
+            let shape = "(condp test x value result ... otherwise)";
+            return Err(self.misshapen(span, rest.len(), shape));
+        };
+        let build = Build(span);
+        let (pairs, otherwise) = clauses.as_chunks::<2>();
+        let mut node = match otherwise.first() {
+            Some(form) => form.clone(),
+            None => {
+                let message = build.form(Edn::Text("no clause of this `condp` fits".into()));
+                build.call("yin/fail", vec![message])
+            }
+        };
+        for [value, result] in pairs.iter().rev() {
+            let build = Build(value.span);
+            let fits = build.list(vec![build.name(TEST), value.clone(), build.name(CASE)]);
+            node = Build(result.span).call("if", vec![fits, result.clone(), node]);
+        }
+        let names = vec![build.name(TEST), test.clone(), build.name(CASE), subject.clone()];
+        self.form(&build.binds("let", names, &[node]))
+    }
+
+    /// `(some-> x (f a) ...)`: stops at nil. `some->>` puts the value last.
+    pub(super) fn thread_some(&mut self, name: &str, span: Span, rest: &[Form]) -> Result1<NodeId> {
         let Some((value, steps)) = rest.split_first() else {
-            return Err(self.misshapen(span, 0, "(some-> value (f a) ...)"));
+            return Err(self.misshapen(span, 0, &format!("({name} value (f a) ...)")));
         };
         let build = Build(span);
         let step_name = build.name(STEP);
         let mut bindings = vec![step_name.clone(), value.clone()];
         for step in steps {
             let build = Build(step.span);
-            let go = build.call("->", vec![build.name(STEP), step.clone()]);
+            let go = build.call(thread_of(name), vec![build.name(STEP), step.clone()]);
             let is_nil = build.call("yin/nil?", vec![build.name(STEP)]);
             bindings.push(step_name.clone());
             bindings.push(build.call("if", vec![is_nil, build.form(Edn::Nil), go]));
@@ -153,24 +179,29 @@ impl Reader<'_> {
         self.form(&build.binds("let", bindings, &[step_name]))
     }
 
-    /// `(cond-> x test (f a) ...)`: takes the steps whose tests hold.
-    pub(super) fn thread_if(&mut self, span: Span, rest: &[Form]) -> Result1<NodeId> {
+    /// `(cond-> x test (f a) ...)`: takes the steps whose tests hold. `cond->>` puts the value last.
+    pub(super) fn thread_if(&mut self, name: &str, span: Span, rest: &[Form]) -> Result1<NodeId> {
         let Some((value, clauses)) = rest.split_first() else {
-            return Err(self.misshapen(span, 0, "(cond-> value test (f a) ...)"));
+            return Err(self.misshapen(span, 0, &format!("({name} value test (f a) ...)")));
         };
         let (pairs, odd) = clauses.as_chunks::<2>();
         if let [lonely] = odd {
-            return Err(self.error(lonely.span, "this test of `cond->` has no step"));
+            return Err(self.error(lonely.span, format!("this test of `{name}` has no step")));
         }
         let build = Build(span);
         let step_name = build.name(STEP);
         let mut bindings = vec![step_name.clone(), value.clone()];
         for [test, step] in pairs {
             let build = Build(step.span);
-            let go = build.call("->", vec![build.name(STEP), step.clone()]);
+            let go = build.call(thread_of(name), vec![build.name(STEP), step.clone()]);
             bindings.push(step_name.clone());
             bindings.push(build.call("if", vec![test.clone(), go, build.name(STEP)]));
         }
         self.form(&build.binds("let", bindings, &[step_name]))
     }
+}
+
+/// Whether a threading form puts the value first or last.
+fn thread_of(name: &str) -> &'static str {
+    if name.ends_with("->>") { "->>" } else { "->" }
 }
