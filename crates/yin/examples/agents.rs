@@ -18,6 +18,8 @@ const COMPUTE: usize = 1_000;
 const PARKED: usize = 100_000;
 const PARKED_BYTES_MAX: usize = 1_024;
 const SWITCH_NS_MAX: f64 = 500.0;
+/// Writers and readers at a time.
+const PAIRS: i64 = 32;
 const MESSAGES: i64 = 300_000;
 const YIELDS: i64 = 2_000;
 /// The best of so many runs counts.
@@ -112,25 +114,29 @@ fn compute(threads: usize) -> Duration {
     })
 }
 
-/// Values from one agent to another, a stream of some capacity between them.
-fn messages(threads: usize, capacity: usize) -> f64 {
+/// Values from one agent of each pair to the other, a stream of some capacity between them: nanoseconds for each.
+fn messages(pairs: i64, threads: usize, capacity: usize) -> f64 {
     let put = program(
         "(loop [n 0] (if (= n count) (stream/close to) (do (stream/put to n) (recur (+ n 1)))))",
     );
     let take =
         program("(loop [sum 0] (let [x (stream/next from)] (if (nil? x) sum (recur (+ sum x)))))");
+    let count = MESSAGES / pairs;
     let elapsed = best(|| {
         let mut scheduler = scheduler(threads);
-        let to = scheduler.stream(capacity);
-        let from = scheduler.cursor(&to).expect("the stream is open");
         let started = Instant::now();
-        scheduler.spawn_with(&take, &[("from", from)]);
-        scheduler.spawn_with(&put, &[("to", to), ("count", Value::Int(MESSAGES))]);
+        for _ in 0..pairs {
+            let to = scheduler.stream(capacity);
+            let from = scheduler.cursor(&to).expect("the stream is open");
+            scheduler.spawn_with(&take, &[("from", from)]);
+            scheduler.spawn_with(&put, &[("to", to), ("count", Value::Int(count))]);
+        }
         let values = finish(&mut scheduler);
-        assert!(values.values().any(|sum| *sum == Value::Int(MESSAGES * (MESSAGES - 1) / 2)));
+        let sum = Value::Int(count * (count - 1) / 2);
+        assert_eq!(values.values().filter(|value| **value == sum).count() as i64, pairs);
         started.elapsed()
     });
-    MESSAGES as f64 / elapsed.as_secs_f64()
+    elapsed.as_nanos() as f64 / (count * pairs) as f64
 }
 
 /// A ring of agents through which one value goes: each step is one agent that parks, and the next that is
@@ -201,16 +207,16 @@ fn measure() {
         two.as_secs_f64() * 1e3,
         one.as_secs_f64() / two.as_secs_f64(),
     );
-    for capacity in [1, 64] {
+    for (pairs, capacity) in [(1, 1), (1, 64), (PAIRS, 64)] {
         println!(
-            "messages through a stream of {capacity:2}: {:.2} M/s on 1 thread, {:.2} M/s on 2",
-            messages(1, capacity) / 1e6,
-            messages(2, capacity) / 1e6,
+            "a value, {pairs} pairs with streams of {capacity}: {:.0} ns on 1 thread, {:.0} ns on 2",
+            messages(pairs, 1, capacity),
+            messages(pairs, 2, capacity),
         );
     }
     // A step of that ring is a message, for which somebody parks and somebody is put on the machine; where
     // nobody has to, a message is two requests.
-    let (step, message) = (switch(), 1e9 / messages(0, 64));
+    let (step, message) = (switch(), messages(1, 0, 64));
     let nanoseconds = step - message;
     println!(
         "from agent to agent: {step:.0} ns with a value that is handed on, {nanoseconds:.0} ns without",
