@@ -66,7 +66,7 @@ impl AtOnce<'_> {
         let Some(port) = port.filter(|port| port.id() == stream) else { return false };
         let mut answers = Vec::new();
         let is_put = port.channel().offer(value, &mut answers);
-        self.deliver(answers);
+        deliver(self.shared, self.queue, answers);
         is_put
     }
 
@@ -74,14 +74,15 @@ impl AtOnce<'_> {
         let port = self.recent.get(&self.shared.ports, cursor)?;
         let mut answers = Vec::new();
         let value = port.channel().take(cursor, self.agent, &mut answers);
-        self.deliver(answers);
+        deliver(self.shared, self.queue, answers);
         value
     }
+}
 
-    fn deliver(&self, answers: Answers<Waiter>) {
-        if !answers.is_empty() {
-            self.shared.answer_all(answers, &mut |agent| self.queue.push(agent));
-        }
+/// Wakes whom a stream has answered: they go to the queue of the worker at hand.
+fn deliver(shared: &Shared, queue: &Queue<Arc<Agent>>, answers: Answers<Waiter>) {
+    if !answers.is_empty() {
+        shared.answer_all(answers, &mut |agent| queue.push(agent));
     }
 }
 
@@ -167,7 +168,7 @@ impl Worker {
                         self.wait_there(agent, request, op, waits, within)
                     };
                     let reply = port.channel().put(by, value, &mut answers);
-                    self.deliver(answers);
+                    deliver(&self.shared, &self.queue, answers);
                     reply.map_or(Served::Later(None), Served::Now)
                 }
                 None if ports.has_been(id) => Served::Now(Err(StreamTrouble::Closed.to_value())),
@@ -199,7 +200,7 @@ impl Worker {
                     if is_new {
                         agent.body().owned.push(cursor);
                     }
-                    self.deliver(answers);
+                    deliver(&self.shared, &self.queue, answers);
                     if reply == Some(Ok(Value::Nil)) {
                         ports.tidy(&port);
                     }
@@ -213,7 +214,7 @@ impl Worker {
                     let mut answers = Vec::new();
                     port.channel().close(End::Closed, &mut answers);
                     ports.tidy(&port);
-                    self.deliver(answers);
+                    deliver(&self.shared, &self.queue, answers);
                     Served::Now(Ok(Value::Nil))
                 }
                 None if ports.has_been(id) => Served::Now(Ok(Value::Nil)),
@@ -233,12 +234,6 @@ impl Worker {
     ) -> Waiter {
         self.expect(agent, request, op, waits, within);
         Waiter { agent: agent.clone(), request }
-    }
-
-    fn deliver(&self, answers: Answers<Waiter>) {
-        if !answers.is_empty() {
-            self.shared.answer_all(answers, &mut |agent| self.queue.push(agent));
-        }
     }
 
     /// `(perform :vm/resume id value)`: the parked agent goes on in the place of this one, whose
