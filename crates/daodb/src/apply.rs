@@ -67,7 +67,9 @@ pub(crate) struct Applier {
     /// Where in `born` a fact stands, unless the frames are known to fit the state.
     places: WordHashMap<(u64, u64, Word), usize>,
     /// Stored assertions whose facts were retracted since the last flush.
-    ended: WordHashMap<(u64, u64, Word), Datom>,
+    ended: Vec<Datom>,
+    /// Their facts, unless the frames are known to fit the state.
+    gone: WordHashSet<(u64, u64, Word)>,
     /// Entities from here on have no stored facts.
     fresh: u64,
     /// The one frame was worked out on this very state: each fact that it states is new, and each
@@ -85,7 +87,8 @@ impl Applier {
             born: Vec::new(),
             undone: WordHashSet::default(),
             places: WordHashMap::default(),
-            ended: WordHashMap::default(),
+            ended: Vec::new(),
+            gone: WordHashSet::default(),
             fresh: record.next_entity,
             past: Vec::new(),
             fits: false,
@@ -111,7 +114,11 @@ impl Applier {
         }
         let words = self.words(memory, frame, known)?;
         let mut known = self.record.current(Index::Eavt).cursor(&*memory);
-        self.born.reserve(frame.datoms.len());
+        let added = frame.datoms.iter().filter(|datom| datom.added()).count();
+        let withdrawn = frame.datoms.len() - added;
+        self.born.reserve(added);
+        self.ended.reserve(withdrawn);
+        self.past.reserve(2 * withdrawn);
         let mut datoms = Vec::with_capacity(frame.datoms.len());
         let mut altered = BTreeSet::new();
         for datom in &frame.datoms {
@@ -186,7 +193,10 @@ impl Applier {
             self.undone.insert(place);
             self.past.push(born);
         } else if let Some(stored) = self.stored(known, fact)? {
-            self.ended.insert(fact, stored);
+            if !self.fits {
+                self.gone.insert(fact);
+            }
+            self.ended.push(stored);
             self.past.push(stored);
         } else {
             return Ok(());
@@ -203,7 +213,7 @@ impl Applier {
     ) -> Result<Option<Datom>, Error> {
         // A transaction has no facts before it is made, nor has an entity.
         let is_fresh = e >= self.fresh && e < id::TX_BASE || e > id::transaction(self.record.t);
-        if is_fresh || self.ended.contains_key(&(e, a, v)) {
+        if is_fresh || self.gone.contains(&(e, a, v)) {
             return Ok(None);
         }
         // Facts of one entity mostly come together, and in order: the next is the one behind.
@@ -251,7 +261,8 @@ impl Applier {
         }
         self.record.recent = Addr::NONE;
         gathered.born.extend(recent.instants);
-        gathered.past.extend(recent.past);
+        // Mostly what was said later is behind what was said before: then it is in order.
+        gathered.past.splice(..0, recent.past);
         Ok(())
     }
 
@@ -264,7 +275,8 @@ impl Applier {
             self.undone.clear();
         }
         self.places.clear();
-        let ended = self.ended.drain().map(|(_, datom)| datom).collect();
+        self.gone.clear();
+        let ended = std::mem::take(&mut self.ended);
         let past = std::mem::take(&mut self.past);
         self.fresh = self.record.next_entity;
         Gathered { born, ended, past }

@@ -12,7 +12,7 @@ use std::iter::Peekable;
 use std::sync::Arc;
 
 use datom::{Datom, Value, Word};
-use eve::structure::{Keys, SortedSet};
+use eve::structure::{Few, Keys, SortedSet};
 
 use crate::attribute::ValueType;
 use crate::db::{Db, Filter, View};
@@ -25,21 +25,32 @@ use crate::overlay::Memory;
 /// An error is given at most once and ends the iteration.
 pub struct Datoms<'a> {
     index: Index,
+    way: Way,
     source: Source<'a>,
-    /// What a filter says of each fact, and the state that it sees.
-    filter: Option<(Db, Arc<Filter>)>,
+    filter: Option<Box<Filtered>>,
+}
+
+/// What a filter says of each fact, and the state that it sees.
+struct Filtered {
+    db: Db,
+    keep: Arc<Filter>,
 }
 
 type Sorted<'a> = Keys<'a, 5, Memory>;
+/// A few keys, given as [`Sorted`] gives its own.
+type FewKeys<'a> = std::iter::Map<Few<'a, 5>, fn(Key) -> Result<Key, eve::Error>>;
 
-#[allow(clippy::large_enum_variant, reason = "looking one fact up should not allocate")]
+/// Looking a fact up takes no memory, and little is moved about: what is larger lies in a box.
 enum Source<'a> {
     /// The view is of moments that are not held: the error, until it is told.
-    Refused(Option<Error>),
-    Present(Sorted<'a>),
-    PresentBack(Sorted<'a>),
+    Refused(Option<Box<Error>>),
+    /// A few facts of the present, as a look-up finds them.
+    Few(Few<'a, 5>),
+    /// The same of another view.
+    FewMerged(Box<Merged<FewKeys<'a>>>),
+    Present(Box<Sorted<'a>>),
     /// Nothing here was ever withdrawn.
-    Unchanged(View, Sorted<'a>),
+    Unchanged(Box<(View, Sorted<'a>)>),
     Merged(Box<Merged<Sorted<'a>>>),
     MergedBack(Box<MergedBack<std::iter::Rev<Sorted<'a>>>>),
 }
@@ -85,7 +96,38 @@ impl<'a> Datoms<'a> {
     pub(crate) fn prefix(db: &'a Db, index: Index, components: &[Word]) -> Self {
         let (words, len) = prefix_of(index, components);
         let prefix = words.get(..len).unwrap_or_default();
-        Self::new(db, index, Way::Forward, prefix, |set, memory| set.prefix(memory, prefix))
+        match Self::few(db, index, prefix) {
+            Ok(Some(source)) => Self::of(db, index, Way::Forward, source),
+            Ok(None) => {
+                Self::new(db, index, Way::Forward, prefix, |set, memory| set.prefix(memory, prefix))
+            }
+            Err(error) => Self::refused(index, error),
+        }
+    }
+
+    /// What begins with `prefix`, where that is little.
+    #[inline]
+    fn few(db: &'a Db, index: Index, prefix: &[u64]) -> Result<Option<Source<'a>>, Error> {
+        let (state, view) = (db.state(), db.view());
+        db.check_held()?;
+        let (memory, current) = state.current_of(index, prefix)?;
+        let Some(current) = current.few_with(memory, prefix)? else { return Ok(None) };
+        if view.is_present() {
+            return Ok(Some(Source::Few(current)));
+        }
+        let (memory, history) = state.history_of(index, prefix)?;
+        let Some(history) = history.few_with(memory, prefix)? else { return Ok(None) };
+        let given: fn(Key) -> Result<Key, eve::Error> = Ok;
+        let (current, history) = (current.map(given).peekable(), history.map(given).peekable());
+        let merged = Merged { view, current, history, last: None, ended: false };
+        Ok(Some(Source::FewMerged(Box::new(merged))))
+    }
+
+    #[inline]
+    fn of(db: &Db, index: Index, way: Way, source: Source<'a>) -> Self {
+        let filtered = |keep: &Arc<Filter>| Filtered { db: db.unfiltered(), keep: keep.clone() };
+        let filter = db.filtered().map(|keep| Box::new(filtered(keep)));
+        Self { index, way, source, filter }
     }
 
     /// From the first at or above these components on, forwards; or from the last that is at or
@@ -127,7 +169,8 @@ impl<'a> Datoms<'a> {
     }
 
     fn refused(index: Index, error: Error) -> Self {
-        Self { index, source: Source::Refused(Some(error)), filter: None }
+        let (way, filter) = (Way::Forward, None);
+        Self { index, way, source: Source::Refused(Some(Box::new(error))), filter }
     }
 
     /// Everything that the indexes hold of what was ever said, however little that is.
@@ -149,12 +192,11 @@ impl<'a> Datoms<'a> {
         let history =
             || state.history_of(index, prefix).map(|(memory, history)| keys(history, memory));
         let source = match (view.is_present(), way) {
-            (true, Way::Forward) => Source::Present(current),
-            (true, Way::Back) => Source::PresentBack(current),
+            (true, _) => Source::Present(Box::new(current)),
             (false, Way::Forward) => {
                 let mut history = history()?.peekable();
                 if history.peek().is_none() {
-                    Source::Unchanged(view, current)
+                    Source::Unchanged(Box::new((view, current)))
                 } else {
                     let (current, last, ended) = (current.peekable(), None, false);
                     Source::Merged(Box::new(Merged { view, current, history, last, ended }))
@@ -166,23 +208,26 @@ impl<'a> Datoms<'a> {
                 Source::MergedBack(Box::new(MergedBack { view, current, history, seen, ended }))
             }
         };
-        let filter = db.filtered().map(|filter| (db.unfiltered(), filter.clone()));
-        Ok(Self { index, source, filter })
+        Ok(Self::of(db, index, way, source))
     }
 
     fn next_key(&mut self) -> Option<Result<Key, Error>> {
-        match &mut self.source {
-            Source::Refused(error) => error.take().map(Err),
-            Source::Present(keys) => keys.next().map(|key| key.map_err(Error::from)),
-            Source::PresentBack(keys) => keys.next_back().map(|key| key.map_err(Error::from)),
-            Source::Unchanged(view, keys) => loop {
+        match (&mut self.source, self.way) {
+            (Source::Few(few), Way::Forward) => few.next().map(Ok),
+            (Source::Few(few), Way::Back) => few.next_back().map(Ok),
+            (Source::Refused(error), _) => error.take().map(|error| Err(*error)),
+            (Source::Present(keys), Way::Forward) => Some(keys.next()?.map_err(Error::from)),
+            (Source::Present(keys), Way::Back) => Some(keys.next_back()?.map_err(Error::from)),
+            (Source::Unchanged(keys), _) => loop {
+                let (view, keys) = &mut **keys;
                 match keys.next()? {
                     Ok(key) if !view.held(&key) || !view.shows(&key) => {}
                     key => return Some(key.map_err(Error::from)),
                 }
             },
-            Source::Merged(merged) => merged.next(),
-            Source::MergedBack(merged) => merged.next(),
+            (Source::Merged(merged), _) => merged.next(),
+            (Source::FewMerged(merged), _) => merged.next(),
+            (Source::MergedBack(merged), _) => merged.next(),
         }
     }
 }
@@ -197,7 +242,7 @@ impl Iterator for Datoms<'_> {
                 Err(error) => return Some(Err(error)),
             };
             match &self.filter {
-                Some((db, filter)) if !filter(db, &datom) => {}
+                Some(filter) if !(filter.keep)(&filter.db, &datom) => {}
                 _ => return Some(Ok(datom)),
             }
         }

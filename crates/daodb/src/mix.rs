@@ -1,4 +1,4 @@
-//! A hash for keys of words and for names: one multiplication a word, keyed with a secret of the
+//! A hash for keys of words, for names and for values: one multiplication a word, keyed with a secret of the
 //! process.
 //!
 //! Keys come from transaction data. Without the secret nobody outside can choose keys that collide.
@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
 
-/// A map whose keys are words.
+/// A map whose keys are words or values.
 pub(crate) type WordHashMap<K, V> = HashMap<K, V, Mix>;
 /// A set of words.
 pub(crate) type WordHashSet<K> = HashSet<K, Mix>;

@@ -46,7 +46,7 @@ use crate::db::{Db, State};
 use crate::error::{Category, Error, Rejection};
 use crate::function::{Function, FunctionError, Functions};
 use crate::lookup::Basis;
-use crate::mix::WordHashMap;
+use crate::mix::{Mix, WordHashMap};
 use crate::schema::Schema;
 use changes::Changes;
 pub(crate) use ensure::check as ensure;
@@ -244,7 +244,8 @@ fn frame<R: Read>(
         values: Vec::new(),
     };
     let mut known = Vec::new();
-    let mut places: WordHashMap<Word, usize> = WordHashMap::default();
+    let mut places: WordHashMap<Word, usize> =
+        WordHashMap::with_capacity_and_hasher(changes.order.len(), Mix::default());
     let stamp =
         Word::instant(instant).ok_or_else(|| Error::corrupt("the clock is out of range"))?;
     let entity = id::transaction(t);

@@ -104,12 +104,12 @@ impl Blocks {
     /// this process knows that its transaction has ended, which holds for all but the newest blocks:
     /// an address is checked by a handful of loads that are in the caches, and by its birth.
     ///
-    /// So may a transaction that has written it: `own` is the birth of its blocks, and the epoch of the
-    /// version it began with.
+    /// `own` is a birth of which all blocks may be seen, a transaction's own or the version's, and the epoch
+    /// of the version: of its lane whatever was born up to that has ended.
     ///
     /// # Safety
-    /// A pin of that version's epoch, held since before this call, outlives the slice, and the
-    /// transaction writes none of its blocks as long.
+    /// A pin of that version's epoch, held since before this call, outlives the slice, and a
+    /// transaction whose birth it gave writes none of its blocks as long.
     #[inline]
     pub(crate) unsafe fn visible(
         &self,

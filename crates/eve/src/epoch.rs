@@ -74,6 +74,7 @@ impl RootWord {
         (self.0 >> EPOCH_BITS) as u8
     }
 
+    #[inline]
     pub(crate) fn lane(self) -> u8 {
         self.cell() >> 1
     }

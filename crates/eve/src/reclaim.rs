@@ -37,8 +37,9 @@ const ENTRY: u64 = 16;
 /// Entries of the largest record; what a commit retires beyond that gets more records.
 const ENTRIES_MAX: usize = 250;
 
-/// Records that wait for a scan before one is made.
-pub(crate) const FRESH_RECORDS_MAX: usize = if cfg!(any(test, loom, miri)) { 4 } else { 64 };
+/// Records that wait for a scan before one is made. A scan costs little beside what it gives back, and what is
+/// given back soon is still in the caches when it is written again.
+pub(crate) const FRESH_RECORDS_MAX: usize = if cfg!(any(test, loom, miri)) { 4 } else { 16 };
 /// Blocks in them before one is made.
 pub(crate) const FRESH_BLOCKS_MAX: u64 = 8192;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
+use crate::blocks::Birth;
 use crate::epoch::{self, RootWord};
 use crate::pins::Released;
 use crate::slab::Inner;
@@ -74,8 +75,10 @@ impl Snapshot {
 impl Read for Snapshot {
     #[inline]
     fn words(&self, at: Addr) -> Result<&[u64], Error> {
+        // Of the lane that made this version all transactions before have ended as well (lane, 2).
+        let last = (Birth::transaction(self.word.lane(), self.epoch()), self.epoch());
         // SAFETY: the slice borrows the snapshot, and that owns its pin.
-        match unsafe { self.inner.blocks().visible(at, self.sure(), None) } {
+        match unsafe { self.inner.blocks().visible(at, self.sure(), Some(last)) } {
             Some(words) => Ok(words),
             None => self.words_of_rare(at),
         }

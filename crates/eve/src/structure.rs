@@ -51,7 +51,7 @@ pub use byte_map::{ByteChanges, ByteCursor, ByteEntries, ByteMap};
 pub use byte_set::{ByteElements, ByteSet};
 pub use map::{Change, Changes, Entries, Map, WordMap};
 pub use set::{Elements, Set};
-pub use sorted::{Cursor, Differences, Keys, SortedSet};
+pub use sorted::{Cursor, Differences, Few, Keys, SortedSet};
 pub use sorted_map::{RowChanges, SortedMap};
 pub use stored::Stored;
 pub use vector::{Items, Replaced, Vector};

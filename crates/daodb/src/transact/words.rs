@@ -4,8 +4,6 @@
 //!    provisional word, whose payload no stored word can have.
 //! 2. Nothing is written: what the transaction really adds is interned when it is applied.
 
-use std::collections::HashMap;
-
 use datom::{Value, Word};
 use eve::Read;
 
@@ -20,7 +18,7 @@ const PROVISIONAL_MIN: u64 = 1 << 59;
 /// Words by value and values by word, for one transaction.
 pub(crate) struct Words<'b, R> {
     basis: Basis<'b, R>,
-    words: HashMap<Value, Word>,
+    words: WordHashMap<Value, Word>,
     values: WordHashMap<Word, Value>,
     provisional: u64,
 }
@@ -33,7 +31,12 @@ pub(crate) fn is_provisional(word: Word) -> bool {
 
 impl<'b, R: Read> Words<'b, R> {
     pub(crate) fn new(basis: Basis<'b, R>) -> Self {
-        Self { basis, words: HashMap::new(), values: WordHashMap::default(), provisional: 0 }
+        Self {
+            basis,
+            words: WordHashMap::default(),
+            values: WordHashMap::default(),
+            provisional: 0,
+        }
     }
 
     /// The word of a value, provisional if it must be.

@@ -8,6 +8,8 @@ mod column;
 mod cursor;
 mod diff;
 mod edit;
+mod few;
+mod front;
 mod keys;
 mod node;
 mod patch;
@@ -19,6 +21,7 @@ mod write;
 
 pub use cursor::Cursor;
 pub use diff::Differences;
+pub use few::Few;
 pub use keys::Keys;
 #[cfg(all(test, not(loom)))]
 pub(super) use node::{HEIGHT_MAX, KEY_WORDS_MAX};
@@ -105,10 +108,7 @@ impl<const N: usize> SortedSet<N> {
         if self.root.is_none() {
             return Ok(false);
         }
-        let mut node = Node::<N>::root(reader, self.root)?;
-        while node.height > 0 {
-            node = node.child_for(reader, key, 0)?.0;
-        }
+        let node = Node::<N>::leaf_for(reader, self.root, key)?;
         let position = node.lower_bound(key);
         Ok(position < node.len() && node.key(position) == *key)
     }

@@ -4,21 +4,19 @@
 //!    all words are the base. Sums wrap, so any bytes are words.
 //! 2. [`SLACK`] readable bytes follow the last word of the last column: each word is one load.
 //!
-//! A column of a few bytes a word is a few cache lines, and a search looks at no others. Widths of 1, 2
-//! and 4 are counted through, which takes whole registers at a time; of the others eight places are
-//! probed at once, and then all between two, so that a search waits for memory twice ([`partition`]).
+//! A column of a few bytes a word is a few cache lines, and a search looks at no others: it halves the
+//! rows until a window of them is left, and counts through that. Where a word is 1, 2 or 4 bytes wide, a
+//! window is as many rows as a few registers hold.
 
 use std::ops::Range;
-
-use super::search::partition;
 
 /// Bytes that can be read behind the last column.
 pub(super) const SLACK: usize = 8;
 /// Bytes of a word, at most.
 pub(super) const WIDTH_MAX: u8 = 8;
-/// The words that fit a width.
-const MASKS: [u64; WIDTH_MAX as usize + 1] = {
-    let mut masks = [u64::MAX; WIDTH_MAX as usize + 1];
+/// The words that fit a width; as many as make any remainder an index.
+const MASKS: [u64; 16] = {
+    let mut masks = [u64::MAX; 16];
     let mut width = 0;
     while width < WIDTH_MAX as usize {
         masks[width] = (1 << (8 * width)) - 1;
@@ -26,13 +24,13 @@ const MASKS: [u64; WIDTH_MAX as usize + 1] = {
     }
     masks
 };
-/// Words compared one by one before a run's end is searched for.
-const NEAR: usize = 8;
+/// Rows of a window where they are compared one by one.
+const WINDOW: usize = 4;
 
 /// The greatest word that a width holds above a base.
 #[inline]
 pub(super) fn mask(width: u8) -> u64 {
-    MASKS.get(usize::from(width)).copied().unwrap_or(u64::MAX)
+    MASKS[usize::from(width) % MASKS.len()]
 }
 
 /// Bytes that a word needs.
@@ -79,41 +77,75 @@ impl<'r> Column<'r> {
             return rows.start;
         }
         let least = word - self.base;
-        if least > self.mask {
-            return rows.end;
+        match least > self.mask {
+            true => rows.end,
+            false => self.first_from(rows, least),
         }
-        if rows.len() <= 2 {
-            return rows.start + self.count(rows, least);
-        }
-        let part = self.bytes.get(rows.start * self.width..rows.end * self.width);
-        let part = part.unwrap_or_default();
-        rows.start
-            + match self.width {
-                1 => below_in_bytes(part, least as u8),
-                2 => below_in_pairs(part, least as u16),
-                4 => below_in_fours(part, least as u32),
-                _ => partition(rows.len(), |i| self.stored(rows.start + i) < least),
-            }
     }
 
-    fn count(&self, rows: Range<usize>, least: u64) -> usize {
-        rows.fold(0, |below, i| below + usize::from(self.stored(i) < least))
+    /// Of rows in which this column ascends, those that have `word`; where none has, none at the first that
+    /// has a greater one.
+    #[inline]
+    pub(super) fn equal(&self, rows: Range<usize>, word: u64) -> Range<usize> {
+        let start = self.lower_bound(rows.clone(), word);
+        match start < rows.end && self.get(start) == word {
+            true => start..self.run_end(start..rows.end, word),
+            false => start..start,
+        }
     }
 
     /// Of rows in which this column ascends from `word` on, the first that has another.
     #[inline]
     pub(super) fn run_end(&self, rows: Range<usize>, word: u64) -> usize {
-        if rows.is_empty() || self.width == 0 || self.get(rows.end - 1) == word {
+        let next = word.wrapping_sub(self.base).wrapping_add(1);
+        if self.width == 0 || next > self.mask || next == 0 {
             return rows.end;
         }
-        let near = rows.end.min(rows.start + NEAR);
-        match (rows.start..near).find(|i| self.get(*i) != word) {
-            Some(end) => end,
-            None => match word.checked_add(1) {
-                Some(next) => self.lower_bound(near..rows.end, next),
-                None => rows.end,
-            },
+        match rows.start + 1 < rows.end && self.stored(rows.start + 1) < next {
+            true => self.first_from(rows.start + 2..rows.end, next),
+            false => rows.end.min(rows.start + 1),
         }
+    }
+
+    /// The first of ascending rows that stores `least` or more.
+    #[inline]
+    fn first_from(&self, rows: Range<usize>, least: u64) -> usize {
+        match self.width {
+            1 => self.search::<1, 32>(rows, |word| word < [least as u8]),
+            2 => self.search::<2, 32>(rows, |word| u16::from_le_bytes(word) < least as u16),
+            4 => self.search::<4, 16>(rows, |word| u32::from_le_bytes(word) < least as u32),
+            _ => self.search_singly(rows, least),
+        }
+    }
+
+    /// The same where words of `WIDTH` bytes are looked at, `ROWS` of them at once.
+    #[inline(always)]
+    fn search<const WIDTH: usize, const ROWS: usize>(
+        &self,
+        rows: Range<usize>,
+        is_below: impl Fn([u8; WIDTH]) -> bool,
+    ) -> usize {
+        let part = self.bytes.get(rows.start * WIDTH..rows.end * WIDTH);
+        let part = part.unwrap_or_default().as_chunks::<WIDTH>().0;
+        let below = |i: usize| part.get(i).is_some_and(|word| is_below(*word));
+        if part.len() < ROWS {
+            let start = narrow(part.len(), WINDOW, below);
+            return rows.start + start + (start..start + WINDOW).filter(|i| below(*i)).count();
+        }
+        // All before the window are below, also those that it is moved back over at the end.
+        let start = narrow(part.len(), ROWS, below).min(part.len() - ROWS);
+        let window = part.get(start..).and_then(|rest| rest.first_chunk::<ROWS>());
+        let count = |window: &[[u8; WIDTH]; ROWS]| {
+            window.iter().map(|word| u8::from(is_below(*word))).sum::<u8>()
+        };
+        rows.start + start + usize::from(window.map_or(0, count))
+    }
+
+    /// The same where words are looked at one by one.
+    fn search_singly(&self, rows: Range<usize>, least: u64) -> usize {
+        let below = |i: usize| rows.start + i < rows.end && self.stored(rows.start + i) < least;
+        let start = narrow(rows.len(), WINDOW, below);
+        rows.start + start + (start..start + WINDOW).filter(|i| below(*i)).count()
     }
 
     /// Gives each row that is shown the word of the next of some rows, in order.
@@ -156,25 +188,15 @@ fn read_wide<const WIDTH: usize, T>(
     }
 }
 
-/// Rows whose counts fit the narrowest sum.
-const CHUNK: usize = 128;
-
-#[inline]
-fn below_in_bytes(bytes: &[u8], least: u8) -> usize {
-    let below = |part: &[u8]| part.iter().map(|b| u8::from(*b < least)).sum::<u8>();
-    bytes.chunks(CHUNK).map(|part| usize::from(below(part))).sum()
-}
-
-#[inline]
-fn below_in_pairs(bytes: &[u8], least: u16) -> usize {
-    let below = |part: &[[u8; 2]]| {
-        part.iter().map(|b| u16::from(u16::from_le_bytes(*b) < least)).sum::<u16>()
-    };
-    bytes.as_chunks().0.chunks(CHUNK).map(|part| usize::from(below(part))).sum()
-}
-
-#[inline]
-fn below_in_fours(bytes: &[u8], least: u32) -> usize {
-    let words = bytes.as_chunks().0.iter();
-    words.map(|b| u32::from(u32::from_le_bytes(*b) < least)).sum::<u32>() as usize
+/// Halves `len` rows, of which some first ones are `below`, down to a window. Where it begins: what is before
+/// it is below, what is behind it is not.
+#[inline(always)]
+fn narrow(mut len: usize, window: usize, below: impl Fn(usize) -> bool) -> usize {
+    let mut start = 0;
+    while len > window {
+        let half = len / 2;
+        start += if below(start + half - 1) { half } else { 0 };
+        len -= half;
+    }
+    start
 }

@@ -190,7 +190,7 @@ fn insert_in_leaf<const N: usize, W: Write + ?Sized>(
     let node = leaf.seen();
     if let [key] = keys {
         let place = leaf.lower_bound(key);
-        if place < leaf.len() && leaf.key(place) == *key {
+        if place < leaf.len() && leaf.begins_with(place, key) {
             return Ok((node, 0));
         }
         let node =
@@ -222,12 +222,10 @@ fn each_place<const N: usize>(
     if keys.len() <= FEW {
         for key in keys {
             // Keys mostly come together: at the place that the one before had, or behind it.
-            let mut here = (place < leaf.len()).then(|| leaf.key(place));
-            if here.is_some_and(|here| less(&here, key)) {
+            if place < leaf.len() && leaf.is_below(place, key) {
                 place = leaf.lower_bound_in(place + 1..leaf.len(), key);
-                here = (place < leaf.len()).then(|| leaf.key(place));
             }
-            let found = here == Some(*key);
+            let found = place < leaf.len() && leaf.begins_with(place, key);
             see(key, place, found);
             place += usize::from(found);
         }
@@ -307,7 +305,7 @@ fn remove_in_leaf<const N: usize, W: Write + ?Sized>(
     let node = leaf.seen();
     if let [key] = keys {
         let place = leaf.lower_bound(key);
-        if place == leaf.len() || leaf.key(place) != *key {
+        if place == leaf.len() || !leaf.begins_with(place, key) {
             return Ok((node, 0));
         }
         let node = splice::<N, W>(

@@ -87,10 +87,7 @@ impl<'r, const N: usize, R: Read + ?Sized> Keys<'r, N, R> {
     /// up mostly finds, without a cursor.
     fn take_whole(&self) -> Result<Option<(Node<'r, N>, Range<usize>)>, Error> {
         let (Some(to), false) = (&self.to, self.root.is_none()) else { return Ok(None) };
-        let mut node = Node::<N>::root(self.reader, self.root)?;
-        while node.height > 0 {
-            node = node.child_for(self.reader, &self.from, 0)?.0;
-        }
+        let node = Node::<N>::leaf_for(self.reader, self.root, &self.from)?;
         let first = node.lower_bound(&self.from);
         let end = node.gallop(first, to);
         Ok((end < node.len()).then_some((node, first..end)))

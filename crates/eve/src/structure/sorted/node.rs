@@ -11,8 +11,8 @@
 
 use std::ops::Range;
 
-use super::column::{Column, SLACK, WIDTH_MAX, mask};
-use super::search::less;
+use super::column::{Column, SLACK, mask};
+use super::front::{Front, width_words};
 use crate::{Addr, Error, Read};
 
 /// Levels above the leaves, at most: far more than the fill of nodes can ever need.
@@ -36,7 +36,7 @@ pub(super) const fn stride<const N: usize>(height: usize) -> usize {
 
 /// Words before the columns: the head, a byte of width a column, a base a column.
 pub(super) const fn front_words(columns: usize) -> usize {
-    HEAD_WORDS + columns.div_ceil(8) + columns
+    HEAD_WORDS + width_words(columns) + columns
 }
 
 pub(super) const fn header<const N: usize>(height: usize, rows: usize) -> u64 {
@@ -72,9 +72,7 @@ pub(super) struct Node<'r, const N: usize> {
     pub(super) height: usize,
     pub(super) total: u64,
     len: usize,
-    /// Of each column.
-    widths: &'r [u8],
-    bases: &'r [u64],
+    front: Front<'r>,
     /// The columns, and what is behind them.
     bytes: &'r [u8],
 }
@@ -83,6 +81,25 @@ impl<'r, const N: usize> Node<'r, N> {
     /// The root: whatever height it has.
     #[inline]
     pub(super) fn root<R: Read + ?Sized>(reader: &'r R, at: Addr) -> Result<Self, Error> {
+        Self::read(reader, at)
+    }
+
+    /// The leaf that `key` lies in, if anywhere.
+    #[inline]
+    pub(super) fn leaf_for<R: Read + ?Sized>(
+        reader: &'r R,
+        root: Addr,
+        key: &[u64; N],
+    ) -> Result<Self, Error> {
+        let mut node = Self::read(reader, root)?;
+        while node.height > 0 {
+            node = node.child_for(reader, key, 0)?.0;
+        }
+        Ok(node)
+    }
+
+    #[inline(always)]
+    fn read<R: Read + ?Sized>(reader: &'r R, at: Addr) -> Result<Self, Error> {
         const { assert!(N >= 1 && N <= KEY_WORDS_MAX, "a key has 1 to 16 words") }
         let &[head, total, ref rest @ ..] = reader.words(at)? else {
             return Err(Error::corrupt("sorted set node without a header", at));
@@ -95,37 +112,28 @@ impl<'r, const N: usize> Node<'r, N> {
             return Err(Error::corrupt("sorted set higher than any can be", at));
         }
         let columns = stride::<N>(height);
-        let Some((widths, rest)) = rest.split_at_checked(columns.div_ceil(8)) else {
+        let Some((front, rest)) = Front::read(rest, columns) else {
             return Err(Error::corrupt("sorted set node without columns", at));
         };
-        let Some((bases, rest)) = rest.split_at_checked(columns) else {
-            return Err(Error::corrupt("sorted set node without columns", at));
-        };
-        let widths = bytemuck::cast_slice::<u64, u8>(widths).get(..columns).unwrap_or_default();
         let bytes = bytemuck::cast_slice::<u64, u8>(rest);
-        let (mut row, mut widest) = (0, 0);
-        for width in widths {
-            row += usize::from(*width);
-            widest = widest.max(*width);
-        }
-        if widest > WIDTH_MAX || len == 0 || len * row + SLACK > bytes.len() {
+        if len == 0 || len * front.before(columns) + SLACK > bytes.len() {
             return Err(Error::corrupt("sorted set node whose columns cannot be", at));
         }
         if height == 0 && total != len as u64 {
             return Err(Error::corrupt("sorted set leaf that counts its keys wrong", at));
         }
-        Ok(Node { at, height, total, len, widths, bases, bytes })
+        Ok(Node { at, height, total, len, front, bytes })
     }
 
     /// A node that hangs in a row with this count, in a node one higher (invariant 3).
-    #[inline]
+    #[inline(always)]
     pub(super) fn below<R: Read + ?Sized>(
         reader: &'r R,
         at: Addr,
         height: usize,
         total: u64,
     ) -> Result<Self, Error> {
-        let node = Self::root(reader, at)?;
+        let node = Self::read(reader, at)?;
         if node.height != height || node.total != total {
             return Err(Error::corrupt("sorted set node of another height or count", at));
         }
@@ -161,40 +169,38 @@ impl<'r, const N: usize> Node<'r, N> {
         self.len
     }
 
-    /// Column `c`, which begins `before` bytes a row behind the first one.
     #[inline(always)]
-    fn column_behind(&self, c: usize, before: usize) -> Column<'r> {
-        let bytes = self.bytes.get(before * self.len..).unwrap_or_default();
-        Column::new(self.bases[c], self.widths[c], bytes)
-    }
-
-    #[inline]
     pub(super) fn column(&self, c: usize) -> Column<'r> {
-        let before = self.widths[..c].iter().map(|width| usize::from(*width)).sum();
-        self.column_behind(c, before)
+        let bytes = self.bytes.get(self.front.before(c) * self.len..).unwrap_or_default();
+        Column::new(self.front.base(c), self.front.width(c), bytes)
     }
 
-    /// Width and base of each column.
+    /// Word `i` of column `c`; some word where there is none.
+    #[inline(always)]
+    fn word(&self, c: usize, i: usize) -> u64 {
+        let width = self.front.width(c);
+        let at = self.front.before(c) * self.len + i * usize::from(width);
+        let stored = self.bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+        let stored = stored.map_or(0, |bytes| u64::from_le_bytes(*bytes) & mask(width));
+        self.front.base(c).wrapping_add(stored)
+    }
+
+    /// Widths and bases of the columns.
     #[inline]
-    pub(super) fn packing(&self) -> (&'r [u8], &'r [u64]) {
-        (self.widths, self.bases)
+    pub(super) fn front(&self) -> &Front<'r> {
+        &self.front
     }
 
     /// Words of the whole node, without what its block has too much.
     pub(super) fn packed_words(&self) -> usize {
-        let row: usize = self.widths.iter().map(|width| usize::from(*width)).sum();
-        front_words(self.widths.len()) + (self.len * row + SLACK).div_ceil(8)
+        let columns = self.front.columns();
+        front_words(columns) + (self.len * self.front.before(columns) + SLACK).div_ceil(8)
     }
 
     /// The first `N` words of row `i`, which is below `len`.
     #[inline]
     fn words(&self, i: usize) -> [u64; N] {
-        let (mut before, mut words) = (0, [0; N]);
-        for (c, word) in words.iter_mut().enumerate() {
-            *word = self.column_behind(c, before).get(i);
-            before += usize::from(self.widths[c]);
-        }
-        words
+        std::array::from_fn(|c| self.word(c, i))
     }
 
     /// Key `i` of a leaf, which is below `len`.
@@ -208,11 +214,8 @@ impl<'r, const N: usize> Node<'r, N> {
         let start = keys.len();
         keys.resize(start + range.len(), [0; N]);
         let keys = &mut keys[start..];
-        let mut before = 0;
         for c in 0..N {
-            let column = self.column_behind(c, before);
-            column.read(range.clone(), keys.iter_mut(), |key, word| key[c] = word);
-            before += usize::from(self.widths[c]);
+            self.column(c).read(range.clone(), keys.iter_mut(), |key, word| key[c] = word);
         }
     }
 
@@ -225,7 +228,7 @@ impl<'r, const N: usize> Node<'r, N> {
 
     /// Appends all rows, word by word, with zeros for bound 0.
     pub(super) fn read_rows(&self, rows: &mut Vec<u64>) {
-        let (start, stride) = (rows.len(), self.widths.len());
+        let (start, stride) = (rows.len(), self.front.columns());
         rows.resize(start + self.len * stride, 0);
         let rows = &mut rows[start..];
         for c in 0..stride {
@@ -246,23 +249,18 @@ impl<'r, const N: usize> Node<'r, N> {
     /// Address and key count of row `i`, which is below `len`.
     #[inline]
     pub(super) fn link(&self, i: usize) -> (Addr, u64) {
-        let before: usize = self.widths[..N].iter().map(|width| usize::from(*width)).sum();
-        let at = self.column_behind(N, before);
-        let total = self.column_behind(N + 1, before + usize::from(self.widths[N]));
-        (Addr::from_raw(at.get(i)), total.get(i))
+        (Addr::from_raw(self.word(N, i)), self.word(N + 1, i))
     }
 
     /// Where address and count of row `i`, which is below `len`, are stored, and how these would be; none
     /// if one does not fit.
     pub(super) fn link_cells(&self, i: usize, link: [u64; 2]) -> Option<[Cell; 2]> {
-        let mut before: usize = self.widths[..N].iter().map(|width| usize::from(*width)).sum();
         let mut cells = [const { Cell { at: 0, width: 0, stored: 0 } }; 2];
         for (c, (cell, word)) in cells.iter_mut().zip(link).enumerate() {
-            let (base, width) = (self.bases[N + c], self.widths[N + c]);
+            let (base, width) = (self.front.base(N + c), self.front.width(N + c));
             let stored = word.checked_sub(base).filter(|stored| *stored <= mask(width))?;
-            let at = before * self.len + i * usize::from(width);
+            let at = self.front.before(N + c) * self.len + i * usize::from(width);
             *cell = Cell { at, width, stored };
-            before += usize::from(width);
         }
         Some(cells)
     }
@@ -276,15 +274,12 @@ impl<'r, const N: usize> Node<'r, N> {
     #[inline]
     pub(super) fn route(&self, key: &[u64; N], from: usize) -> usize {
         // Bound 0 is below every key, and so is the one of the row it is routed from.
-        let (mut rows, mut before) = (from + 1..self.len, 0);
+        let mut rows = from + 1..self.len;
         for (c, word) in key.iter().enumerate() {
-            let column = self.column_behind(c, before);
-            rows.start = column.lower_bound(rows.clone(), *word);
-            if rows.is_empty() || column.get(rows.start) != *word {
+            rows = self.column(c).equal(rows, *word);
+            if rows.is_empty() {
                 return rows.start - 1;
             }
-            rows.end = column.run_end(rows.clone(), *word);
-            before += usize::from(self.widths[c]);
         }
         rows.end - 1
     }
@@ -299,17 +294,37 @@ impl<'r, const N: usize> Node<'r, N> {
     pub(super) fn lower_bound_in(&self, mut rows: Range<usize>, key: &[u64; N]) -> usize {
         // Nothing is below a zero: the rest of a key that ends with zeros decides nothing.
         let words = N - key.iter().rev().take_while(|word| **word == 0).count();
-        let mut before = 0;
         for (c, word) in key[..words].iter().enumerate() {
-            let column = self.column_behind(c, before);
-            rows.start = column.lower_bound(rows.clone(), *word);
-            if c + 1 == words || rows.is_empty() || column.get(rows.start) != *word {
+            let column = self.column(c);
+            if c + 1 == words {
+                return column.lower_bound(rows, *word);
+            }
+            rows = column.equal(rows, *word);
+            if rows.is_empty() {
                 break;
             }
-            rows.end = column.run_end(rows.clone(), *word);
-            before += usize::from(self.widths[c]);
         }
         rows.start
+    }
+
+    /// Whether key `i`, which is below `len`, sorts before another.
+    #[inline]
+    pub(super) fn is_below(&self, i: usize, key: &[u64; N]) -> bool {
+        for (c, word) in key.iter().enumerate() {
+            let known = self.word(c, i);
+            if known != *word {
+                return known < *word;
+            }
+        }
+        false
+    }
+
+    /// Whether key `i`, which is below `len`, begins with these words.
+    #[inline]
+    pub(super) fn begins_with(&self, i: usize, prefix: &[u64]) -> bool {
+        let words = prefix.iter().take(N).enumerate();
+        // The last words differ most.
+        words.rev().all(|(c, word)| self.word(c, i) == *word)
     }
 
     /// The first position of this leaf at or after `from` whose key is not below `target`: cheap where
@@ -318,7 +333,7 @@ impl<'r, const N: usize> Node<'r, N> {
     pub(super) fn gallop(&self, from: usize, target: &[u64; N]) -> usize {
         let (mut low, mut step) = (from, 1);
         while low + step <= self.len {
-            if !less(&self.key(low + step - 1), target) {
+            if !self.is_below(low + step - 1, target) {
                 return self.lower_bound_in(low..low + step - 1, target);
             }
             low += step;
@@ -330,14 +345,13 @@ impl<'r, const N: usize> Node<'r, N> {
     /// The first position of this leaf at or after `from` whose key does not begin with `prefix`, given
     /// that the key at `from` is not below it.
     pub(super) fn end_of(&self, prefix: &[u64], from: usize) -> usize {
-        let (mut end, mut before) = (self.len, 0);
+        let mut end = self.len;
         for (c, word) in prefix.iter().take(N).enumerate() {
-            let column = self.column_behind(c, before);
+            let column = self.column(c);
             if from >= end || column.get(from) != *word {
                 return from;
             }
             end = column.run_end(from..end, *word);
-            before += usize::from(self.widths[c]);
         }
         end
     }

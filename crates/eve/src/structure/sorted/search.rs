@@ -1,8 +1,5 @@
 //! Where a key is among keys that ascend.
 
-/// Places looked at in the first round of [`partition`]; the second looks at all rows between two.
-const PROBES: usize = 8;
-
 /// Whether `a` sorts before `b`. Which word decides is easily guessed, what it decides is not
 /// asked before the end.
 #[inline(always)]
@@ -13,27 +10,6 @@ pub(super) fn less<const N: usize>(a: &[u64; N], b: &[u64; N]) -> bool {
         }
     }
     a[N - 1] < b[N - 1]
-}
-
-/// How many of `len` rows are `before`, given that those come first. Some number up to `len`
-/// where they don't.
-///
-/// Halving would wait for one line of memory after the other; probing at several places at once waits
-/// twice, because the loads of one round don't depend on each other.
-#[inline(always)]
-pub(super) fn partition(len: usize, before: impl Fn(usize) -> bool) -> usize {
-    let step = len / PROBES + 1;
-    let (mut start, mut probe) = (0, step);
-    while probe <= len {
-        start += if before(probe - 1) { step } else { 0 };
-        probe += step;
-    }
-    let end = len.min(start + step - 1);
-    let mut found = start;
-    for i in start..end {
-        found += usize::from(before(i));
-    }
-    found
 }
 
 /// The first position at or after `from` whose key is not below `target`: steps that double, then

@@ -215,6 +215,25 @@ fn a_cursor_walks_both_ways_from_any_gap() {
 }
 
 #[test]
+fn few_keys_are_those_with_the_prefix_or_are_not_told() {
+    let mut memory = Arena::new();
+    let keys: Model = (0..400).map(key).chain([[3, u64::MAX], [u64::MAX; 2]]).collect();
+    let set = Set::from_sorted(&mut memory, keys.iter().copied()).unwrap();
+    let mut told = 0;
+    let probes = keys.iter().flat_map(|key| [vec![key[0]], key.to_vec(), vec![key[0], key[1] ^ 1]]);
+    for prefix in probes.chain([vec![], vec![77]]) {
+        let expected: Vec<_> = set.prefix(&memory, &prefix).map(Result::unwrap).collect();
+        let Some(few) = set.few_with(&memory, &prefix).unwrap() else { continue };
+        assert_eq!(few.len(), expected.len());
+        assert!(few.clone().rev().eq(expected.iter().rev().copied()));
+        assert!(few.eq(expected));
+        told += 1;
+    }
+    assert!(told > keys.len() / 2, "{told} of {}", keys.len());
+    assert_eq!(Set::empty().few_with(&memory, &[]).unwrap().map(|few| few.len()), Some(0));
+}
+
+#[test]
 fn runs_are_the_whole_set_in_leaves() {
     let mut memory = Arena::new();
     let set = Set::from_sorted(&mut memory, numbers(200)).unwrap();
@@ -437,6 +456,7 @@ fn exercise(set: Set, memory: Arena) -> usize {
     let mut cursor = set.cursor(&memory);
     for n in 0..40 {
         answers += usize::from(set.contains(&memory, &[n, 3]).is_ok());
+        answers += set.few_with(&memory, &[n]).map_or(0, |few| few.map_or(1, Iterator::count));
         answers += usize::from(set.count(&memory, [n, 0]..[n + 9, 0]).is_ok());
         answers += usize::from(cursor.seek(&[n]).is_ok());
         answers += usize::from(cursor.advance_to(&[n + 5, 0]).is_ok());

@@ -61,16 +61,30 @@ impl Plan {
     fn of<const N: usize>(height: usize, rows: &[u64]) -> Self {
         let columns = stride::<N>(height);
         let (mut bases, mut widths) = ([0; COLUMNS_MAX], [0; COLUMNS_MAX]);
-        for c in 0..columns {
-            // Bound 0 is not read.
-            let skipped = if height > 0 && c < N { columns } else { 0 };
-            let (mut least, mut greatest) = (u64::MAX, 0);
-            for word in rows.get(skipped + c..).unwrap_or_default().iter().step_by(columns) {
-                (least, greatest) = (least.min(*word), greatest.max(*word));
-            }
+        let mut column = |c: usize, least: u64, greatest: u64| {
             let base = if c < N { least.min(greatest) } else { 0 };
             widths[c] = width_of(greatest - base);
             bases[c] = if widths[c] == WIDTH_MAX { 0 } else { base };
+        };
+        if height == 0 {
+            let (mut least, mut greatest) = ([u64::MAX; N], [0; N]);
+            for row in rows.as_chunks::<N>().0 {
+                for (c, word) in row.iter().enumerate() {
+                    (least[c], greatest[c]) = (least[c].min(*word), greatest[c].max(*word));
+                }
+            }
+            (0..N).for_each(|c| column(c, least[c], greatest[c]));
+        } else {
+            for c in 0..columns {
+                // Bound 0 is not read.
+                let skipped = if c < N { columns } else { 0 };
+                let words = rows.get(skipped + c..).unwrap_or_default().iter().step_by(columns);
+                let ends = |(least, greatest): (u64, u64), word: &u64| {
+                    (least.min(*word), greatest.max(*word))
+                };
+                let (least, greatest) = words.fold((u64::MAX, 0), ends);
+                column(c, least, greatest);
+            }
         }
         let row_bytes = widths.iter().map(|width| usize::from(*width)).sum();
         Plan { columns, rows: rows.len() / columns, bases, widths, row_bytes }
@@ -80,11 +94,12 @@ impl Plan {
     pub(super) fn like<const N: usize>(node: &Node<'_, N>, rows: usize) -> Self {
         let columns = stride::<N>(node.height);
         let (mut bases, mut widths) = ([0; COLUMNS_MAX], [0; COLUMNS_MAX]);
-        let (known, these) = node.packing();
-        widths[..columns].copy_from_slice(known);
-        bases[..columns].copy_from_slice(these);
-        let row_bytes = known.iter().map(|width| usize::from(*width)).sum();
-        Plan { columns, rows, bases, widths, row_bytes }
+        let front = node.front();
+        for (c, width) in widths[..columns].iter_mut().enumerate() {
+            *width = front.width(c);
+        }
+        bases[..columns].copy_from_slice(front.bases());
+        Plan { columns, rows, bases, widths, row_bytes: front.before(columns) }
     }
 
     /// Whether rows that are put where `first` is fit.
@@ -115,38 +130,49 @@ impl Plan {
         bytes[..self.columns].copy_from_slice(&self.widths[..self.columns]);
     }
 
-    /// Packs rows into `bytes`, whose column `c` begins at `at`. Each word is written whole, and what it
-    /// has too much is overwritten by the next.
-    fn pack(&self, c: usize, first: bool, rows: &[u64], bytes: &mut [u8], mut at: usize) {
-        let (base, width) = (self.bases[c], usize::from(self.widths[c]));
-        if width == 0 {
-            return;
-        }
-        let mut rest = rows;
-        if first {
-            // Bound 0 may be anything: it is zeros.
-            put(bytes, at, width as u8, 0);
-            at += width;
-            rest = rest.get(self.columns..).unwrap_or_default();
-        }
-        for word in rest.get(c..).unwrap_or_default().iter().step_by(self.columns) {
-            if let Some(place) = bytes.get_mut(at..at + 8) {
-                place.copy_from_slice(&word.wrapping_sub(base).to_le_bytes());
-            }
-            at += width;
+    /// Packs column `c` of rows into `bytes`.
+    fn pack(&self, c: usize, first: bool, rows: &[u64], bytes: &mut [u8]) {
+        // Bound 0 may be anything: it is zeros.
+        let skipped = usize::from(first);
+        let (bound, bytes) = bytes.split_at_mut(skipped * usize::from(self.widths[c]));
+        bound.fill(0);
+        let words = rows.get(skipped * self.columns + c..).unwrap_or_default();
+        let (base, words) = (self.bases[c], words.iter().step_by(self.columns));
+        match self.widths[c] {
+            0 => {}
+            1 => pack_wide::<1>(base, words, bytes),
+            2 => pack_wide::<2>(base, words, bytes),
+            3 => pack_wide::<3>(base, words, bytes),
+            4 => pack_wide::<4>(base, words, bytes),
+            5 => pack_wide::<5>(base, words, bytes),
+            6 => pack_wide::<6>(base, words, bytes),
+            7 => pack_wide::<7>(base, words, bytes),
+            _ => pack_wide::<8>(base, words, bytes),
         }
     }
 
     /// Writes the whole node into `words`, whatever they were; behind it all are zeros.
     fn write<const N: usize>(&self, height: usize, rows: &[u64], total: u64, words: &mut [u64]) {
         self.write_front::<N>(height, total, words);
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut words[self.front()..]);
-        let mut at = 0;
+        let mut rest: &mut [u8] = bytemuck::cast_slice_mut(&mut words[self.front()..]);
         for c in 0..self.columns {
-            self.pack(c, height > 0 && c < N, rows, bytes, at);
-            at += self.rows * usize::from(self.widths[c]);
+            let (column, behind) = rest.split_at_mut(self.rows * usize::from(self.widths[c]));
+            self.pack(c, height > 0 && c < N, rows, column);
+            rest = behind;
         }
-        bytes[at..].fill(0);
+        rest.fill(0);
+    }
+}
+
+/// A loop for each width, so that the steps are constants.
+#[inline(always)]
+fn pack_wide<'w, const WIDTH: usize>(
+    base: u64,
+    words: impl Iterator<Item = &'w u64>,
+    bytes: &mut [u8],
+) {
+    for (place, word) in bytes.as_chunks_mut::<WIDTH>().0.iter_mut().zip(words) {
+        place.copy_from_slice(&word.wrapping_sub(base).to_le_bytes()[..WIDTH]);
     }
 }
 
