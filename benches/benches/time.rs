@@ -171,7 +171,7 @@ fn subscriptions(c: &mut Criterion) {
 }
 
 /// A subscription whose answer has twenty thousand rows, of which each commit changes one: followed by
-/// the fact that changes, and asked anew, which it is for the sake of a `not` that takes nothing away.
+/// the fact that changes, and asked anew, which it is for the sake of a function that reads the database.
 fn many_rows(c: &mut Criterion) {
     const ROWS: u64 = 20_000;
     let db = Database::memory().expect("memory");

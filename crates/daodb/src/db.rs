@@ -374,6 +374,9 @@ impl Db {
     /// Inline words stand in the order of their values; text beyond seven bytes and the other heap
     /// kinds are compared by value and sorted.
     ///
+    /// Costs the facts of the range where both bounds are given and values are whole numbers of words,
+    /// instants, booleans or references; else those of the attribute.
+    ///
     /// # Errors
     /// [`Error::Lookup`] when the attribute is not in AVET.
     pub fn index_range(

@@ -46,8 +46,8 @@ pub enum Error {
     },
     /// The view is of moments whose history was given up.
     #[error(
-        "history before transaction {from} was given up here; look at transaction {from} or later, or \
-         bring it back from the log (`datom rebuild`, or `Options::rebuild`)"
+        "history before transaction {from} was given up here; look at transaction {from} or later, at \
+         the history since then, or bring it back from the log (`datom rebuild`, or `Options::rebuild`)"
     )]
     Pruned {
         /// The first moment whose state is held.

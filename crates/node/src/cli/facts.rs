@@ -144,11 +144,17 @@ pub struct Pull {
 #[command(after_help = "\
 Examples:
   datom log world
-  datom log world --format json")]
+  datom log world --from 100 --to 200 --format json")]
 pub struct Log {
     /// Folder of the world.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
+    /// Begin with transaction T.
+    #[arg(long, value_name = "T", default_value_t = 1)]
+    pub from: u64,
+    /// End in front of transaction T.
+    #[arg(long, value_name = "T")]
+    pub to: Option<u64>,
     /// How to print the result.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -13,6 +13,9 @@ use crate::transfer;
 use crate::world::World;
 
 pub(super) fn export(arguments: &cli::Export) -> Outcome {
+    if arguments.view.history {
+        return Err(Fault::usage("an export is of one state, which --history is not").into());
+    }
     let world = World::open(&arguments.dir)?;
     let db = sight::look(&world, &arguments.view)?;
     let file = arguments.file.as_deref().filter(|file| file.as_os_str() != "-");
@@ -37,6 +40,7 @@ pub(super) fn export(arguments: &cli::Export) -> Outcome {
         }
     };
     bar.finish_and_clear();
-    Reporter::telling().tell("exported", format_args!("{forms} forms, as of t {}", db.basis()));
+    let t = db.as_of_t().map_or(db.basis(), |t| t.min(db.basis()));
+    Reporter::telling().tell("exported", format_args!("{forms} forms, as of t {t}"));
     Ok(())
 }

@@ -18,7 +18,9 @@ pub(super) fn log(arguments: &cli::Log) -> Outcome {
     let world = World::open(&arguments.dir)?;
     let db = world.database().db()?;
     let mut rows = Vec::new();
-    for transaction in world.database().log()? {
+    for transaction in
+        world.database().tx_range(arguments.from, arguments.to.unwrap_or(u64::MAX))?
+    {
         rows.push(row(&db, &transaction?)?);
     }
     let columns = COLUMNS.map(str::to_owned).to_vec();

@@ -8,6 +8,7 @@ use datom::Value;
 use super::Outcome;
 use crate::cli::{self, Format, Moment};
 use crate::render::Output;
+use crate::reporter::Reporter;
 use crate::world::World;
 
 /// A number as a value.
@@ -85,7 +86,15 @@ pub(super) fn gc(arguments: &cli::Gc) -> Outcome {
     };
     let mut shown = vec![("sealed", count(sealed)), ("moved", count(moved))];
     if let Some(before) = arguments.before {
-        let pruned = database.prune(transaction(&database.db()?, before)?)?;
+        let before = transaction(&database.db()?, before)?;
+        let pruned = database.prune(before)?;
+        let forks = database.forks()?.into_iter().filter(|fork| fork.base == pruned.from);
+        let forks: Vec<String> = forks.map(|fork| fork.name).collect();
+        if pruned.from < before && !forks.is_empty() {
+            let (from, forks) = (pruned.from, forks.join(", "));
+            let details = format_args!("history from t {from} on, where a fork stands: {forks}");
+            Reporter::telling().tell("kept", details);
+        }
         shown.extend([("history-from", count(pruned.from)), ("pruned", count(pruned.datoms))]);
     }
     Ok(Output::Value(map(shown)).print(Format::Auto)?)

@@ -51,12 +51,24 @@ fn a_fork_that_is_gone_is_still_the_reason_of_what_it_brought() {
     let changed = place.ok(&["diff", "world", "--fork", "draft"]);
     assert!(changed.contains(":removed") && changed.contains(":born 1781]"), "{changed}");
     place.ok(&["merge", "world", "draft"]);
+    let gone = place.run(&["gc", "world", "--before", "7"]);
+    assert!(gone.stderr.contains("from t 4 on, where a fork stands: draft"), "{gone}");
     place.ok(&["fork", "world", "draft", "--retract"]);
+    let gone = place.run(&["gc", "world", "--before", "5"]);
+    assert!(gone.stderr.is_empty() && gone.stdout.contains(":history-from 5"), "{gone}");
+    let exported = place.run(&["export", "world", "--as-of", "6"]);
+    assert!(exported.stderr.contains("as of t 6"), "{exported}");
+    assert_eq!(place.run(&["export", "world", "--history"]).status, Some(2));
     assert_eq!(place.ok(&["fork", "world"]), "[]\n");
-    let blame = place.ok(&["blame", "world", "[:name \"Mary\"]", ":born"]);
+    let blame = place.ok(&["blame", "world", "[:name \"Mary\"]", ":born", "--since", "5"]);
     assert!(blame.contains(":added :born 1781 nil nil [:db.fork/name \"draft\"]]"), "{blame}");
     let log = place.ok(&["log", "world"]);
     assert!(log.contains("nil [:db.fork/name \"draft\"]]"), "{log}");
+    let some = place.ok(&["log", "world", "--from", "3", "--to", "5"]);
+    assert!(
+        some.starts_with("[[3 ") && some.contains("\n [4 ") && some.lines().count() == 2,
+        "{some}"
+    );
     let ran = place.run(&["q", "world", BORN, "--fork", "draft"]);
     assert!(ran.status == Some(1) && ran.stderr.contains("there is no fork draft"), "{ran}");
 }
