@@ -60,10 +60,9 @@ impl Db {
     /// When the world is damaged.
     pub fn reason(&self, datom: &Datom) -> Result<Value, Error> {
         let Some(reason) = datom.metadata() else { return Ok(Value::Nil) };
-        match self.touch(reason)? {
-            Value::Nil if self.as_of(datom.t).check_held().is_ok() => {
-                self.as_of(datom.t).touch(reason)
-            }
+        let (now, then) = (self.moment(), self.moment().as_of(datom.t));
+        match now.touch(reason)? {
+            Value::Nil if then.check_held().is_ok() => then.touch(reason),
             known => Ok(known),
         }
     }

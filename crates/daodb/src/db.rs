@@ -223,6 +223,9 @@ impl Db {
     /// # Errors
     /// [`Error::Lookup`] when there is no such transaction yet.
     pub fn instant_of(&self, t: u64) -> Result<i64, Error> {
+        if t == self.basis() && t > 0 {
+            return Ok(self.instant());
+        }
         let prefix = [id::transaction(t), builtin::TX_INSTANT];
         let (memory, eavt) = self.state.current(Index::Eavt)?;
         let found = eavt.first_with(memory, &prefix)?;
@@ -334,10 +337,15 @@ impl Db {
         basis.entity_owned(name, &|attribute, value| self.owner(attribute, value))
     }
 
+    /// What holds at the moment of the view, whenever it was stated.
+    pub(crate) fn moment(&self) -> Db {
+        let view = View { since: None, history: false, ..self.view };
+        Db { view, ..self.clone() }
+    }
+
     /// The entity that had a value of a unique attribute at the moment of the view.
     fn owner(&self, attribute: u64, value: Word) -> Result<Option<u64>, Error> {
-        let view = View { since: None, history: false, ..self.view };
-        let then = Db { view, ..self.clone() };
+        let then = self.moment();
         let mut facts = then.datoms(Index::Avet, &[Word::entity(attribute), value])?;
         Ok(facts.next().transpose()?.map(|fact| fact.e))
     }

@@ -440,8 +440,12 @@ fn blame_tells_who_said_what_and_why() {
     let reason = &blame.last().unwrap().reason;
     assert_eq!(reason.get("db.fork/name"), Some(&Value::text("work")));
     // And go on to do so when it is gone.
+    let base = fork.base();
     fork.retract().unwrap();
-    assert_eq!(db.db().unwrap().blame(a, Some(sum)).unwrap().last().unwrap().reason, *reason);
+    let now = db.db().unwrap();
+    for view in [now.clone(), now.since(base + 1), now.as_of(now.basis() - 1)] {
+        assert_eq!(view.blame(a, Some(sum)).unwrap().last().unwrap().reason, *reason);
+    }
 }
 
 #[test]
