@@ -25,9 +25,9 @@ use std::sync::Arc;
 use datom::Word;
 
 use crate::ast::{Node, NodeId};
-use crate::builtin;
+use crate::builtin::{self, Run};
 use crate::error::{Kind, Trouble};
-use crate::heap::{UNBOUND, payload};
+use crate::heap::{Heap, UNBOUND, payload};
 use crate::machine::Machine;
 use crate::projection::BATCH;
 
@@ -97,6 +97,15 @@ impl Control {
             | Control::Await(node) => Some(node),
             Control::Done(_) => None,
         }
+    }
+}
+
+/// The value of a primitive, in place where nobody can see it.
+#[inline(always)]
+fn apply(heap: &mut Heap, run: Run, update: Option<u8>, args: &[Word]) -> Result<Word, Trouble> {
+    match update {
+        None => run(heap, args),
+        Some(id) => heap.update(u32::from(id), run, args),
     }
 }
 
@@ -170,7 +179,8 @@ impl Machine {
     /// The value of an atom.
     #[inline(always)]
     fn atom(&mut self, code: &Linked, node: NodeId) -> Result<Option<Word>, Trouble> {
-        let Form::Primitive { run, first, n, of_leaves: true } = code.spot(node).form else {
+        let Form::Primitive { run, first, n, of_leaves: true, update } = code.spot(node).form
+        else {
             return self.leaf(code, node);
         };
         if self.heap.is_pressed() {
@@ -186,7 +196,7 @@ impl Machine {
                 Err(_) => return Ok(None),
             };
         }
-        match run(&mut self.heap, args.get(..operands.len()).unwrap_or(&[])) {
+        match apply(&mut self.heap, run, update, args.get(..operands.len()).unwrap_or(&[])) {
             Ok(word) => Ok(Some(word)),
             Err(trouble) => self.blame(Control::Eval(node), trouble),
         }
@@ -201,7 +211,9 @@ impl Machine {
                 Some(&word) if word != UNBOUND => Ok(word),
                 _ => Err(Trouble::Unbound(id)),
             },
-            form @ (Form::Local(_) | Form::Captured(_) | Form::Own) => Ok(self.bound(form)),
+            form @ (Form::Local(_) | Form::Lent(_) | Form::Captured(_) | Form::Own) => {
+                Ok(self.bound(form))
+            }
             Form::Literal => match code.program.tree().node(node) {
                 Node::Literal(value) => self.heap.word(value),
                 _ => Ok(Word::NIL),
@@ -217,10 +229,16 @@ impl Machine {
 
     /// The value of a name that is bound in the running function.
     #[inline(always)]
-    fn bound(&self, form: Form) -> Word {
+    fn bound(&mut self, form: Form) -> Word {
         let Activation { function, base, .. } = self.walk.running;
         match form {
-            Form::Local(at) => self.held(base as usize + usize::from(at)),
+            Form::Local(at) => {
+                let word = self.held(base as usize + usize::from(at));
+                // From now on two hold it.
+                self.heap.disown(word);
+                word
+            }
+            Form::Lent(at) => self.held(base as usize + usize::from(at)),
             Form::Captured(at) => self.heap.captured(function, usize::from(at)),
             Form::Own => function,
             _ => Word::NIL,
@@ -277,9 +295,9 @@ impl Machine {
     fn complete(&mut self, code: &Linked, node: NodeId) -> Rule {
         let at = self.first_part(code, node);
         match code.spot(node).form {
-            Form::Primitive { run, .. } => {
+            Form::Primitive { run, update, .. } => {
                 let args = self.walk.words.get(at + 1..).unwrap_or(&[]);
-                match run(&mut self.heap, args) {
+                match apply(&mut self.heap, run, update, args) {
                     Ok(word) => Ok(Control::Value(node, word)),
                     Err(trouble) => self.blame(Control::Call(node), trouble),
                 }

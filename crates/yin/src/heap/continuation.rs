@@ -105,6 +105,7 @@ impl Heap {
             words.extend(numbers.into_iter().chain([told.count as usize]).map(small));
         }
         words.extend(&stack.words);
+        stack.words.iter().for_each(|&word| self.disown(word));
         self.object(Form::Continuation, &words)
     }
 

@@ -82,6 +82,11 @@ impl Heap {
         args: &[Word],
     ) -> Result<Word, Trouble> {
         let Some((&collection, rest)) = args.split_first() else { return run(self, args) };
+        if let (builtin::ASSOC, &[key, value]) = (id, rest)
+            && self.assoc_in_place(collection, key, value)
+        {
+            return Ok(collection);
+        }
         let stamp = self.stamp(collection);
         let written = match stamp {
             0 => Written::Not,

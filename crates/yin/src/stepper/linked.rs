@@ -21,7 +21,7 @@ use crate::builtin::{self, Body, Run};
 use crate::heap::{Heap, PRIMITIVE, payload, sort};
 use crate::machine::Code;
 use crate::program::{Meaning, Program, immediate};
-use crate::projection::{BATCH, Projection, Site};
+use crate::projection::{BATCH, Projection, Site, free_names};
 
 /// Nobody in the same function.
 const NOBODY: NodeId = NodeId::at(u32::MAX);
@@ -37,6 +37,8 @@ pub(super) enum Form {
     Literal,
     /// A name: the n-th word of the running function, the n-th value of its closure, itself, or a global.
     Local(u16),
+    /// The n-th word, for whoever only looks at it, or reads it last: see `heap::owned`.
+    Lent(u16),
     Captured(u16),
     Own,
     Global(u32),
@@ -63,6 +65,8 @@ pub(super) enum Form {
         n: u8,
         /// Whether all operands are leaves, and few.
         of_leaves: bool,
+        /// The primitive, if it makes a new collection out of one that nothing reads behind it.
+        update: Option<u8>,
     },
     /// Anything else that has its parts evaluated in order before something happens.
     Parts {
@@ -256,6 +260,13 @@ impl Linker<'_> {
             Node::Recur { operands } => {
                 self.each(id, 0, operands, depth, names);
                 let target = self.code.places.get(id).and_then(|place| place.target);
+                let height = target.and_then(|body| self.code.places.get(body));
+                let bound = height.map_or(0, |place| usize::from(place.height));
+                let bound = names.get(bound.saturating_sub(operands.len())..bound).unwrap_or(&[]);
+                for (at, &operand) in operands.iter().enumerate() {
+                    let behind = operands.get(at + 1..).unwrap_or(&[]);
+                    self.last_use(operand, behind, bound);
+                }
                 self.in_order(operands, target, Then::Recur)
             }
             Node::Let { values, body, .. } | Node::Loop { values, body, .. } => {
@@ -314,7 +325,11 @@ impl Linker<'_> {
         {
             let mut parts = operands.iter().map(|&it| self.linked.spot(self.meant(it)).form);
             let of_leaves = operands.len() <= LEAVES_MAX && parts.all(Form::is_leaf);
-            return Form::Primitive { run, first: self.parts(whole, None), n, of_leaves };
+            if builtin::is_look(function) {
+                self.lend(operands.first());
+            }
+            let first = self.parts(whole, None);
+            return Form::Primitive { run, first, n, of_leaves, update: None };
         }
         let is_traced = match self.tree.node(operator) {
             Node::Variable(name) if self.code.places.is_free(operator) => {
@@ -324,6 +339,52 @@ impl Linker<'_> {
         };
         let last = seat.to == NOBODY && !self.in_form && !is_traced;
         self.in_order(whole, None, Then::Call { last })
+    }
+
+    /// Where a turn gives a name a new value and nothing behind reads the old one, nobody holds that from
+    /// here on: it is handed on as it is, and an update of it may be made in place.
+    fn last_use(&mut self, operand: NodeId, behind: &[NodeId], bound: &[u16]) {
+        let operand = self.meant(operand);
+        let (subject, update) = match self.tree.node(operand) {
+            Node::Application { operator, operands } if operands.len() > 1 => {
+                let function = match self.linked.spot(*operator).form {
+                    Form::Word(word) if sort(word) == PRIMITIVE => payload(word) as u32,
+                    _ => return,
+                };
+                let Some(&subject) = operands.first() else { return };
+                let update = u8::try_from(function).ok().filter(|_| builtin::is_update(function));
+                if update.is_none() {
+                    return;
+                }
+                (self.meant(subject), update)
+            }
+            _ => (operand, None),
+        };
+        let (Node::Variable(name), Form::Local(at)) =
+            (self.tree.node(subject), self.linked.spot(subject).form)
+        else {
+            return;
+        };
+        if !bound.contains(&at) || behind.iter().any(|&it| free_names(self.tree, it).contains(name))
+        {
+            return;
+        }
+        match self.linked.spots.get_mut(operand.index()).map(|spot| &mut spot.form) {
+            Some(Form::Primitive { update: slot, .. }) => *slot = update,
+            Some(Form::Local(_)) => {}
+            _ => return,
+        }
+        self.lend(Some(&subject));
+    }
+
+    /// A name is read by somebody who does not hand its value on.
+    fn lend(&mut self, name: Option<&NodeId>) {
+        let Some(name) = name.map(|&name| self.meant(name)) else { return };
+        if let Some(Form::Local(at)) = self.linked.spots.get(name.index()).map(|spot| spot.form)
+            && let Some(spot) = self.linked.spots.get_mut(name.index())
+        {
+            spot.form = Form::Lent(at);
+        }
     }
 
     fn in_order(&mut self, parts: &[NodeId], behind: Option<NodeId>, then: Then) -> Form {
@@ -404,6 +465,7 @@ impl Form {
             Form::Word(_)
                 | Form::Literal
                 | Form::Local(_)
+                | Form::Lent(_)
                 | Form::Captured(_)
                 | Form::Own
                 | Form::Global(_)
