@@ -20,6 +20,7 @@ mod call;
 mod control;
 mod linked;
 
+use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use datom::Word;
@@ -102,10 +103,15 @@ impl Control {
 
 /// The value of a primitive, in place where nobody can see it.
 #[inline(always)]
-fn apply(heap: &mut Heap, run: Run, update: Option<u8>, args: &[Word]) -> Result<Word, Trouble> {
+fn apply(
+    heap: &mut Heap,
+    run: Run,
+    update: Option<NonZeroU8>,
+    args: &[Word],
+) -> Result<Word, Trouble> {
     match update {
         None => run(heap, args),
-        Some(id) => heap.update(u32::from(id), run, args),
+        Some(id) => heap.update(u32::from(id.get()), run, args),
     }
 }
 

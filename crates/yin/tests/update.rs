@@ -5,6 +5,7 @@ mod common;
 use common::gives;
 use datom::Value;
 use proptest::prelude::*;
+use yin::{Engine, Limits, Machine, NoFacts, Outcome, Program};
 
 #[test]
 fn what_was_seen_never_changes() {
@@ -33,6 +34,24 @@ fn what_was_seen_never_changes() {
         "(defn f [v n] (if (= n 0) v (recur (conj v n) (dec n)))) (let [a (f [] 40) b (f a 2) c (f a 2)] [(count a) (count b) (= b c)])",
         "[40 42 true]",
     );
+}
+
+#[test]
+fn what_nobody_saw_is_not_copied() {
+    let sources = [
+        "(loop [n 0 v (vec (range 1000))] (if (= n 20000) (count v) (recur (+ n 1) (assoc v (rem n 1000) n))))",
+        "(loop [n 0 v (vec (range 1000))] (if (= n 20000) (count v) (recur (+ n 1) (if (= n -1) v (assoc v 0 n)))))",
+    ];
+    for engine in [Engine::Register, Engine::Stepper] {
+        let collections = sources.map(|source| {
+            let mut machine = Machine::new(NoFacts, Limits::default()).with_engine(engine);
+            machine.start(&Program::read("test.yin", source).unwrap()).unwrap();
+            assert_eq!(machine.run(1_000_000), Outcome::Done(1000.into()));
+            machine.collections()
+        });
+        // The second is no update of the name, so each turn copies a path of more than 64 words.
+        assert!(collections[0] == 0 && collections[1] > 9, "{engine:?}: {collections:?}");
+    }
 }
 
 #[test]

@@ -17,7 +17,16 @@ pub(super) fn arg(args: &[Word], at: usize) -> Word {
     args.get(at).copied().unwrap_or(Word::NIL)
 }
 
+#[inline(always)]
 fn fold(heap: &mut Heap, operation: Arithmetic, unit: i64, args: &[Word]) -> Answer {
+    match args {
+        &[a, b] => heap.arithmetic(operation, a, b),
+        _ => fold_any(heap, operation, unit, args),
+    }
+}
+
+#[inline(never)]
+fn fold_any(heap: &mut Heap, operation: Arithmetic, unit: i64, args: &[Word]) -> Answer {
     let mut sum = match args.split_first() {
         None => return heap.int(unit),
         Some((&first, [])) => return heap.arithmetic(operation, first, arg_int(unit)),
@@ -156,7 +165,18 @@ pub(super) fn max(heap: &mut Heap, args: &[Word]) -> Answer {
     extreme(heap, "max", args, Ordering::Greater)
 }
 
+#[inline(always)]
 fn chain(heap: &Heap, compare: Compare, args: &[Word]) -> Answer {
+    if let &[a, b] = args
+        && let (Some(a), Some(b)) = (a.as_int(), b.as_int())
+    {
+        return Ok(Word::bool(compare.holds(a.cmp(&b))));
+    }
+    any_chain(heap, compare, args)
+}
+
+#[inline(never)]
+fn any_chain(heap: &Heap, compare: Compare, args: &[Word]) -> Answer {
     heap.expect_number(arg(args, 0), compare.name())?;
     let mut all = true;
     for pair in args.array_windows::<2>() {

@@ -162,6 +162,7 @@ impl Heap {
     }
 
     /// One step of arithmetic, any numbers.
+    #[inline(always)]
     pub(crate) fn arithmetic(
         &mut self,
         operation: Arithmetic,
@@ -173,6 +174,16 @@ impl Heap {
         {
             return Ok(word);
         }
+        self.large_arithmetic(operation, a, b)
+    }
+
+    #[inline(never)]
+    fn large_arithmetic(
+        &mut self,
+        operation: Arithmetic,
+        a: Word,
+        b: Word,
+    ) -> Result<Word, Trouble> {
         let a = self.expect_number(a, operation.name())?;
         let b = self.expect_number(b, operation.name())?;
         if a.is_float() || b.is_float() {
@@ -248,6 +259,7 @@ fn big(payload: &[u64]) -> Option<BigInt> {
 }
 
 /// `None` where 64 bits do not suffice or the answer is no integer.
+#[inline(always)]
 fn int_arithmetic(operation: Arithmetic, a: i64, b: i64) -> Option<i64> {
     match operation {
         Arithmetic::Add => a.checked_add(b),

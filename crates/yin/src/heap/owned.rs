@@ -1,13 +1,14 @@
 //! Updating in place what nobody else can see.
 //!
 //! An object's header has a stamp of 24 bits. A collection whose stamp is not 0 is *owned*: exactly
-//! one register holds it. A part of it with the same stamp was made while it was owned, so nothing
-//! else reaches that part, and an update may write to it instead of copying it.
+//! one register, or one name of the stepper's, holds it. A part of it with the same stamp was made while
+//! it was owned, so nothing else reaches that part, and an update may write to it instead of copying it.
 //!
 //! 1. Only the instruction that updates a register in place makes owned collections, and leaves them
 //!    in that register alone.
 //! 2. Whatever copies the word of such a register disowns the collection first: the compiler puts an
-//!    instruction for it there, and whoever captures registers does the same.
+//!    instruction for it there, the stepper does so at each reading of a name that may not be its last, and
+//!    whoever captures registers does the same.
 //! 3. Stamps are never given twice between two collections that clear them, so a stamp that stayed on
 //!    a part after its collection was disowned matches nothing.
 //! 4. What writes in place happens wholly or not at all: it allocates nothing, or asks for its room before it

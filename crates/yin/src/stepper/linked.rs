@@ -12,6 +12,7 @@
 //! 4. What a free name means holds until a built-in name is defined anew, and then the program is linked
 //!    again.
 
+use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use datom::{Symbol, Value, Word};
@@ -27,9 +28,11 @@ use crate::projection::{BATCH, Projection, Site, free_names};
 const NOBODY: NodeId = NodeId::at(u32::MAX);
 /// A primitive is applied to at most so many leaves at once.
 pub(super) const LEAVES_MAX: usize = 3;
+const _: () = assert!(size_of::<Form>() == 16 && size_of::<Spot>() == 32);
 
-/// What a node is.
+/// What a node is, 16 bytes with the tag apart.
 #[derive(Clone, Copy)]
+#[repr(u8)]
 pub(super) enum Form {
     /// A value that is one word: of a literal, a built-in name, a function that captures nothing.
     Word(Word),
@@ -60,18 +63,18 @@ pub(super) enum Form {
     },
     /// A call of a built-in function that is no verb with as many operands as it takes.
     Primitive {
-        run: Run,
-        first: u32,
         n: u8,
         /// Whether all operands are leaves, and few.
         of_leaves: bool,
         /// The primitive, if it makes a new collection out of one that nothing reads behind it.
-        update: Option<u8>,
+        update: Option<NonZeroU8>,
+        first: u32,
+        run: Run,
     },
     /// Anything else that has its parts evaluated in order before something happens.
     Parts {
-        first: u32,
         n: u16,
+        first: u32,
         then: Then,
     },
 }
@@ -352,7 +355,8 @@ impl Linker<'_> {
                     _ => return,
                 };
                 let Some(&subject) = operands.first() else { return };
-                let update = u8::try_from(function).ok().filter(|_| builtin::is_update(function));
+                let update = u8::try_from(function).ok().and_then(NonZeroU8::new);
+                let update = update.filter(|_| builtin::is_update(function));
                 if update.is_none() {
                     return;
                 }
