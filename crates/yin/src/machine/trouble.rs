@@ -9,7 +9,7 @@ use crate::error::{CALLS_MAX, Error, Fault, Kind, Trouble};
 use crate::heap::Reach;
 use crate::projection::{Projection, WINDOW};
 
-/// Registers are made so many at a time, and a collection leaves no more above those that are used: it
+/// Registers are made at most so many at a time, and a collection leaves no more above those that are used: it
 /// clears them.
 const GROWTH_WORDS: usize = if cfg!(test) { WINDOW } else { 1 << 12 };
 
@@ -104,7 +104,8 @@ impl Machine {
         if self.registers.len() >= self.stack_words_max() {
             return Err(self.too_deep());
         }
-        self.registers.resize(self.registers.len() + GROWTH_WORDS, Word::NIL);
+        let more = self.registers.len().min(GROWTH_WORDS);
+        self.registers.resize(self.registers.len() + more, Word::NIL);
         Ok(())
     }
 
